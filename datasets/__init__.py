@@ -1,0 +1,1 @@
+"""One TOML card per dataset."""

@@ -1,0 +1,51 @@
+"""Head-to-head benchmarks of imputation methods for single-cell RNA-seq.
+
+The names below are the public interface; they load on first use, so that importing impbench costs
+nothing where only the imputer contract is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from impbench.api import get_imputer as get_imputer
+    from impbench.api import impute as impute
+    from impbench.api import run as run
+    from impbench.api import simulate as simulate
+    from impbench.hookspecs import hookimpl as hookimpl
+    from impbench.imputer import Context as Context
+    from impbench.imputer import Imputed as Imputed
+    from impbench.imputer import Imputer as Imputer
+    from impbench.imputer import Observed as Observed
+    from impbench.metrics.metric import metric as metric
+    from impbench.parameters import parameter as parameter
+
+_HOME = {
+    "Context": "impbench.imputer",
+    "Imputed": "impbench.imputer",
+    "Imputer": "impbench.imputer",
+    "Observed": "impbench.imputer",
+    "get_imputer": "impbench.api",
+    "hookimpl": "impbench.hookspecs",
+    "impute": "impbench.api",
+    "metric": "impbench.metrics.metric",
+    "parameter": "impbench.parameters",
+    "run": "impbench.api",
+    "simulate": "impbench.api",
+}
+
+__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'impbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,76 @@
+"""impbench's own metrics, protocols, datasets and suites, found by walking their folders.
+
+A new metric or protocol is one new file: nothing needs to be listed anywhere.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+import impbench.data
+import impbench.metrics
+import impbench.protocols
+import impbench.suites
+from impbench.data.dataset import Source
+from impbench.hookspecs import hookimpl
+from impbench.metrics.metric import Metric
+from impbench.protocols.protocol import Protocol
+
+T = TypeVar("T")
+
+
+@hookimpl
+def impbench_metrics() -> list[Metric]:
+    """Every `Metric` defined in a file of `impbench.metrics`."""
+    modules = _modules(impbench.metrics)
+    return [item for module in modules for item in vars(module).values() if _is_metric(item)]
+
+
+@hookimpl
+def impbench_protocols() -> list[type[Protocol]]:
+    """Every `Protocol` defined in a file of `impbench.protocols`."""
+    return [
+        item for module in _modules(impbench.protocols) for item in _subclasses(module, Protocol)
+    ]
+
+
+@hookimpl
+def impbench_datasets() -> list[type[Source]]:
+    """Simulated scenarios, the bundled data and one source per card of the catalogue."""
+    from impbench.data.catalogue import card_sources
+
+    found = [item for module in _modules(impbench.data) for item in _subclasses(module, Source)]
+    return found + card_sources()
+
+
+@hookimpl
+def impbench_suites() -> list[Path]:
+    """Every TOML file in `impbench.suites`."""
+    return sorted(Path(impbench.suites.__path__[0]).glob("*.toml"))
+
+
+def _modules(package: ModuleType) -> Iterator[ModuleType]:
+    for info in pkgutil.iter_modules(package.__path__):
+        yield importlib.import_module(f"{package.__name__}.{info.name}")
+
+
+def _is_metric(item: object) -> bool:
+    return isinstance(item, Metric)
+
+
+def _subclasses(module: ModuleType, base: type[T]) -> list[type[T]]:
+    """Concrete subclasses of `base` with a name of their own, defined in this very module."""
+    return [
+        item
+        for item in vars(module).values()
+        if inspect.isclass(item)
+        and issubclass(item, base)
+        and item.__module__ == module.__name__
+        and "name" in vars(item)
+    ]

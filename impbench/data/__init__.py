@@ -1,0 +1,1 @@
+"""Datasets: catalogue, readers, simulator and preparation."""

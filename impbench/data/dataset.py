@@ -1,0 +1,137 @@
+"""A dataset as the protocols see it, and where datasets come from."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from impbench import scale
+from impbench.parameters import Parametrised
+from impbench.scale import Matrix
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Counts with everything known about them, ready to be made into problems.
+
+    Attributes
+    ----------
+    name
+        As it appears in results, such as ``sim_rare[n_cells=500]``.
+    counts
+        (cells, genes) observed counts, CSR or dense, non-negative.
+    gene_names, cell_names
+        Unique strings.
+    library_size
+        (cells,) float64, total counts over *all* genes of the cell, which may be more genes than
+        `counts` holds; size factors come from it.
+    labels
+        (cells,) cell types as strings, or None.
+    batch
+        (cells,) batch names, or None.
+    true_counts
+        (cells, genes) counts before dropout, or None for real data.
+    genes
+        Facts per gene (index: `gene_names`), such as simulated means and DE factors.
+    steps
+        What was done to the data, in order, as sentences.
+    facts
+        JSON-ready facts: source, citation, parameters, how sure the labels are.
+    counts_are_raw
+        False where the values are normalised already and only treated as counts.
+    """
+
+    name: str
+    counts: Matrix
+    gene_names: tuple[str, ...]
+    cell_names: tuple[str, ...]
+    library_size: NDArray[np.float64]
+    labels: NDArray[np.str_] | None = None
+    batch: NDArray[np.str_] | None = None
+    true_counts: Matrix | None = None
+    genes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    steps: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    counts_are_raw: bool = True
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return int(self.counts.shape[0])
+
+    @property
+    def n_genes(self) -> int:
+        """Number of genes."""
+        return int(self.counts.shape[1])
+
+    @property
+    def n_groups(self) -> int | None:
+        """Number of distinct labels, or None without labels."""
+        return None if self.labels is None else len(np.unique(self.labels))
+
+    @property
+    def size_factors(self) -> NDArray[np.float64]:
+        """Library size over median library size, (cells,)."""
+        return scale.size_factors(self.library_size)
+
+    @property
+    def true_library_size(self) -> NDArray[np.float64] | None:
+        """(cells,) total true counts, or None without truth."""
+        return None if self.true_counts is None else scale.library_sizes(self.true_counts)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that can change a result, as 16 hexadecimal digits."""
+        digest = hashlib.sha256()
+        for matrix in (self.counts, self.true_counts):
+            _update(digest, matrix)
+        for array in (self.library_size, self.labels, self.batch):
+            _update(digest, array)
+        digest.update("\0".join(self.gene_names).encode())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Source(Parametrised):
+    """Somewhere a dataset comes from; subclass it as a frozen dataclass, parameters as fields."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """Return the dataset, with `name` set to ``self.spec``.
+
+        Raises
+        ------
+        UnavailableError
+            If the data are not here and cannot be fetched; says which file to put where.
+        InputError
+            If the data are not what they should be.
+        """
+
+
+def _update(digest: Any, array: Any) -> None:
+    if array is None:
+        digest.update(b"none")
+        return
+    if sp.issparse(array):
+        # The same matrix must hash the same whether it was stored dense or sparse.
+        array = array.toarray()
+    array = np.asarray(array)
+    digest.update(str(array.shape).encode())
+    if array.dtype.kind in "OU":
+        digest.update("\0".join(map(str, array.ravel())).encode())
+        return
+    for start in range(0, len(array), 4096):
+        block = np.ascontiguousarray(array[start : start + 4096], dtype=np.float32)
+        digest.update(block.tobytes())

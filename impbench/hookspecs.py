@@ -1,0 +1,50 @@
+"""The few things a plugin may add. Each hook returns a list; implement only those you need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import typer
+
+    from impbench.data.dataset import Source
+    from impbench.imputer import Imputer
+    from impbench.metrics.metric import Metric
+    from impbench.protocols.protocol import Protocol
+
+hookspec = pluggy.HookspecMarker("impbench")
+hookimpl = pluggy.HookimplMarker("impbench")
+
+
+@hookspec
+def impbench_imputers() -> list[type[Imputer]]:  # type: ignore[empty-body]
+    """Imputation methods."""
+
+
+@hookspec
+def impbench_metrics() -> list[Metric]:  # type: ignore[empty-body]
+    """Metrics, made with `impbench.metric`."""
+
+
+@hookspec
+def impbench_datasets() -> list[type[Source]]:  # type: ignore[empty-body]
+    """Sources of data sets."""
+
+
+@hookspec
+def impbench_protocols() -> list[type[Protocol]]:  # type: ignore[empty-body]
+    """Ways of asking the question."""
+
+
+@hookspec
+def impbench_suites() -> list[Path]:  # type: ignore[empty-body]
+    """Suite files (TOML)."""
+
+
+@hookspec
+def impbench_commands() -> list[typer.Typer]:  # type: ignore[empty-body]
+    """Subcommands; each Typer app needs a name."""

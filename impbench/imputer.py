@@ -1,0 +1,285 @@
+"""The contract between impbench and an imputation method.
+
+A method sees an `Observed`, gets its seed and resources from a `Context`, and returns an
+`Imputed`. Labels and truth are nowhere in here. This file needs NumPy and SciPy only, because it
+also runs in environments that hold nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from impbench import scale
+from impbench.errors import InputError
+from impbench.parameters import Parametrised
+from impbench.scale import Matrix
+
+Scale = Literal["counts", "lognorm"]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What an imputer is given. Build it with `from_counts`.
+
+    Attributes
+    ----------
+    counts
+        (cells, genes), CSR or dense, non-negative and finite; integers unless the data set only
+        exists as normalised values.
+    size_factors
+        (cells,) float64, positive.
+    gene_names, cell_names
+        Tuples of strings, unique.
+    batch
+        (cells,) batch names, or None.
+    n_groups
+        Number of cell groups to assume, or None; several published methods need it.
+    """
+
+    counts: Matrix
+    size_factors: NDArray[np.float64]
+    gene_names: tuple[str, ...]
+    cell_names: tuple[str, ...]
+    batch: NDArray[np.str_] | None = None
+    n_groups: int | None = None
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: Matrix | ArrayLike,
+        size_factors: ArrayLike | None = None,
+        gene_names: Sequence[str] | None = None,
+        cell_names: Sequence[str] | None = None,
+        batch: Sequence[str] | None = None,
+        n_groups: int | None = None,
+    ) -> Observed:
+        """Check the arrays and fill in what is not given.
+
+        Parameters
+        ----------
+        counts
+            (cells, genes), dense or sparse, non-negative and finite.
+        size_factors
+            (cells,), positive; None means library size / median library size.
+        gene_names, cell_names, batch, n_groups
+            As in the class; names default to ``gene_1``, ``cell_1``, and so on.
+
+        Raises
+        ------
+        InputError
+            If a value is negative or not finite, or a length does not match.
+        """
+        matrix: Matrix = sp.csr_matrix(counts) if sp.issparse(counts) else np.asarray(counts)
+        if matrix.ndim != 2:
+            raise InputError(f"counts must be cells × genes; got {matrix.ndim} dimension(s)")
+        _check_values(matrix.data if sp.issparse(matrix) else matrix)
+        n_cells, n_genes = matrix.shape
+        if size_factors is None:
+            factors = scale.size_factors(scale.library_sizes(matrix))
+        else:
+            factors = np.asarray(size_factors, dtype=np.float64)
+        if factors.shape != (n_cells,) or not (np.isfinite(factors) & (factors > 0)).all():
+            raise InputError(
+                f"size_factors must be {n_cells} positive finite numbers, one per cell"
+            )
+        return cls(
+            counts=matrix,
+            size_factors=factors,
+            gene_names=_names(gene_names, n_genes, "gene"),
+            cell_names=_names(cell_names, n_cells, "cell"),
+            batch=None if batch is None else _batch(batch, n_cells),
+            n_groups=n_groups,
+        )
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return int(self.counts.shape[0])
+
+    @property
+    def n_genes(self) -> int:
+        """Number of genes."""
+        return int(self.counts.shape[1])
+
+    @cached_property
+    def dense_counts(self) -> NDArray[Any]:
+        """Counts as a dense array, (cells, genes); do not modify."""
+        return self.counts.toarray() if sp.issparse(self.counts) else np.asarray(self.counts)
+
+    @cached_property
+    def lognorm(self) -> NDArray[np.float32]:
+        """log2(1 + counts / size factor), (cells, genes) float32; do not modify."""
+        return scale.lognorm(self.counts, self.size_factors)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an imputer may use: its seed, device, threads and a folder of its own.
+
+    Attributes
+    ----------
+    seed
+        Every random number must come from it.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; ``"auto"`` lets the method choose.
+    threads
+        How many threads the method may keep busy.
+    scratch
+        A folder to write to, deleted afterwards; None means nothing may be written.
+    on_progress
+        Called by `progress`; it may raise `impbench.errors.Cancelled` to stop the method.
+    """
+
+    seed: int = 1
+    device: str = "cpu"
+    threads: int = 1
+    scratch: Path | None = None
+    on_progress: Callable[[int, int], None] | None = field(default=None, compare=False)
+
+    def progress(self, done: int, total: int) -> None:
+        """Report that `done` of `total` steps are finished; long loops call it about every second."""
+        if self.on_progress is not None:
+            self.on_progress(done, total)
+
+
+@dataclass(frozen=True)
+class Imputed:
+    """What an imputer returns.
+
+    Attributes
+    ----------
+    expression
+        (cells, genes) on the scale that `scale` names.
+    scale
+        ``"counts"``: expected counts in the cell's own library size; ``"lognorm"``: log2(1 + count
+        / size factor).
+    std
+        Standard deviation of each entry, same shape and scale, or None.
+    embedding
+        (cells, dimensions) coordinates the method offers for the cells, or None.
+    info
+        Small JSON-ready facts about the fit.
+    """
+
+    expression: NDArray[Any]
+    scale: Scale
+    std: NDArray[Any] | None = None
+    embedding: NDArray[Any] | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def lognorm(self, observed: Observed) -> NDArray[np.float32]:
+        """Return the imputation as log2(1 + count / size factor), (cells, genes) float32.
+
+        Count-scale values are clipped at 0, divided by the observed size factors, then logged.
+        """
+        if self.scale == "lognorm":
+            return np.asarray(self.expression, dtype=np.float32)
+        return scale.lognorm(self.expression, observed.size_factors)
+
+    def counts(self, observed: Observed) -> NDArray[np.float32]:
+        """Return the imputation as expected counts, (cells, genes) float32, never negative."""
+        if self.scale == "counts":
+            return np.maximum(np.asarray(self.expression, dtype=np.float32), 0)
+        return scale.counts_from_lognorm(self.expression, observed.size_factors)
+
+    def check(self, observed: Observed) -> None:
+        """Raise `InputError` unless shapes, scale and values are what the contract promises."""
+        shape = (observed.n_cells, observed.n_genes)
+        if self.scale not in ("counts", "lognorm"):
+            raise InputError(f"scale {self.scale!r} is neither 'counts' nor 'lognorm'")
+        for what, array in (("expression", self.expression), ("std", self.std)):
+            if array is None:
+                continue
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+                raise InputError(f"{what} must be a dense numeric array, got {_kind(array)}")
+            if array.shape != shape:
+                raise InputError(f"{what} has shape {array.shape}, expected {shape}")
+            bad = int(array.size - np.count_nonzero(np.isfinite(array)))
+            if bad:
+                cell, gene = np.argwhere(~np.isfinite(array))[0]
+                raise InputError(
+                    f"{what} holds {bad} values that are NaN or infinite, first at cell {cell} "
+                    f"({observed.cell_names[cell]}), gene {gene} ({observed.gene_names[gene]})"
+                )
+        if self.embedding is not None:
+            good = isinstance(self.embedding, np.ndarray) and self.embedding.ndim == 2
+            if not good or len(self.embedding) != observed.n_cells:
+                raise InputError(f"embedding must be ({observed.n_cells}, dimensions)")
+            if not np.isfinite(self.embedding).all():
+                raise InputError("embedding holds values that are NaN or infinite")
+
+
+@dataclass(frozen=True)
+class Imputer(Parametrised):
+    """A method that fills in or denoises expression values. Subclass it as a frozen dataclass.
+
+    The parameters are the dataclass fields (see `impbench.parameters.parameter`), all with
+    defaults. The class attributes below describe the method.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    citation: ClassVar[str] = ""
+    version: ClassVar[str] = "1"
+    """Change it whenever results change: stored results of other versions are not reused."""
+    input_scale: ClassVar[Scale] = "counts"
+    stochastic: ClassVar[bool] = False
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    keeps_observed: ClassVar[bool] = False
+    """Whether non-zero observed values come back unchanged (with default parameters)."""
+    is_control: ClassVar[bool] = False
+    """Controls stand beside every benchmark to show what a score is worth."""
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Python packages, as pip specifiers, beyond impbench's own."""
+
+    @abstractmethod
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        """Impute; only this is timed. `observed` must not be modified."""
+
+    def prepare(self, context: Context) -> None:
+        """Import and compile what `impute` needs; optional and not timed."""
+
+    def impute_many(self, observed: Observed, contexts: Sequence[Context]) -> list[Imputed]:
+        """Impute once per context; override it where several seeds at once are cheaper."""
+        return [self.impute(observed, context) for context in contexts]
+
+
+def _check_values(values: NDArray[Any]) -> None:
+    if values.dtype.kind not in "fiub":
+        raise InputError(f"counts must be numbers, got dtype {values.dtype}")
+    if values.size and not np.isfinite(values).all():
+        raise InputError("counts hold NaN or infinite values; impbench needs finite raw counts")
+    if values.size and values.min() < 0:
+        raise InputError("counts hold negative values; impbench needs raw counts")
+
+
+def _names(names: Sequence[str] | None, n: int, what: str) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"{what}_{i + 1}" for i in range(n))
+    result = tuple(str(name) for name in names)
+    if len(result) != n:
+        raise InputError(f"{len(result)} {what} names for {n} {what}s")
+    if len(set(result)) != n:
+        twice = next(name for name in result if result.count(name) > 1)
+        raise InputError(f"{what} name {twice!r} stands more than once; names must be unique")
+    return result
+
+
+def _batch(batch: Sequence[str], n_cells: int) -> NDArray[np.str_]:
+    result = np.asarray(batch, dtype=np.str_)
+    if result.shape != (n_cells,):
+        raise InputError(f"batch has shape {result.shape}, expected ({n_cells},)")
+    return result
+
+
+def _kind(value: object) -> str:
+    return f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__

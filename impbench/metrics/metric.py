@@ -1,0 +1,108 @@
+"""What a metric is, and how one declares itself: a decorated function in one file."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Direction = Literal["min", "max"]
+
+EVIDENCE = {
+    "imputed": "imputed expression, log2 scale, (cells, genes)",
+    "imputed_counts": "imputed expression, count scale, (cells, genes)",
+    "observed": "observed expression, log2 scale, (cells, genes)",
+    "observed_counts": "observed counts, (cells, genes)",
+    "truth": "true expression, log2 scale, (cells, genes)",
+    "truth_counts": "true counts, (cells, genes)",
+    "std": "standard deviation of the imputation, log2 scale, (cells, genes)",
+    "labels": "true cell types, (cells,)",
+    "batch": "batches, (cells,)",
+    "components": "principal components of the imputation, (cells, components)",
+    "clusters": "clusters found in the imputation, (cells,)",
+    "embedding": "coordinates the method offers, (cells, dimensions)",
+    "wall_seconds": "wall-clock seconds of the imputation",
+    "cpu_seconds": "CPU seconds of the imputation, all threads and children",
+    "peak_memory": "peak resident memory of the worker's process tree, bytes",
+}
+"""What a metric may ask for, by the names of its arguments."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score: a pure function and what a reader must know of it.
+
+    Attributes
+    ----------
+    name
+        As in results, such as ``mse``.
+    title
+        As in the report, such as ``MSE``.
+    direction
+        ``"min"`` where smaller is better, ``"max"`` where larger is.
+    unit
+        Such as ``"log2²"`` or ``"s"``; empty for pure numbers.
+    range
+        Smallest and largest possible value.
+    reference
+        Where the definition stands.
+    function
+        Its argument names (see `EVIDENCE`) say what the metric needs.
+    """
+
+    name: str
+    title: str
+    direction: Direction
+    unit: str
+    range: tuple[float, float]
+    reference: str
+    function: Callable[..., float]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the function asks for, in its own order."""
+        return tuple(inspect.signature(self.function).parameters)
+
+    @property
+    def ideal(self) -> float:
+        """The best possible value; infinite where there is none."""
+        return self.range[0] if self.direction == "min" else self.range[1]
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> float:
+        """Compute the score from arrays."""
+        return float(self.function(*args, **kwargs))
+
+
+def metric(
+    name: str,
+    *,
+    title: str,
+    direction: Direction,
+    range: tuple[float, float] = (-math.inf, math.inf),
+    unit: str = "",
+    reference: str = "",
+) -> Callable[[Callable[..., float]], Metric]:
+    """Turn a function into a `Metric`; its argument names say what it needs.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not one of `EVIDENCE`.
+    """
+
+    def declare(function: Callable[..., float]) -> Metric:
+        unknown = set(inspect.signature(function).parameters) - set(EVIDENCE)
+        if unknown:
+            raise TypeError(
+                f"metric {name!r} asks for {sorted(unknown)}; it may ask for {sorted(EVIDENCE)}"
+            )
+        return Metric(name, title, direction, unit, range, reference, function)
+
+    return declare

@@ -1,0 +1,1 @@
+"""Protocols: each file is one way of asking the question."""

@@ -1,0 +1,138 @@
+"""What a protocol is: it makes a problem from a dataset and names the metrics that answer it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench import scale
+from impbench.data.dataset import Dataset
+from impbench.errors import InputError
+from impbench.imputer import Imputed, Observed
+from impbench.parameters import Parametrised
+from impbench.scale import Matrix
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What the imputer never sees; it stays in the scoring process.
+
+    Attributes
+    ----------
+    truth_counts
+        (cells, genes), or None.
+    truth_size_factors
+        (cells,) by which the true counts are divided, or None.
+    labels
+        (cells,) cell types, or None.
+    batch
+        (cells,) batches, or None.
+    """
+
+    truth_counts: Matrix | None = None
+    truth_size_factors: NDArray[np.float64] | None = None
+    labels: NDArray[np.str_] | None = None
+    batch: NDArray[np.str_] | None = None
+
+    def truth(self) -> Imputed | None:
+        """Return the truth as the oracle would impute it, or None."""
+        if self.truth_counts is None or self.truth_size_factors is None:
+            return None
+        expression = scale.lognorm(self.truth_counts, self.truth_size_factors)
+        return Imputed(expression, "lognorm")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One question about one dataset.
+
+    Attributes
+    ----------
+    observed
+        What the imputer sees.
+    hidden
+        What it never sees.
+    metrics
+        Names of the metrics that answer the question; cost metrics come by themselves.
+    conventions
+        Sentences for the report: what was divided by what, what was masked.
+    """
+
+    observed: Observed
+    hidden: Hidden
+    metrics: tuple[str, ...]
+    conventions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Protocol(Parametrised):
+    """A way of asking the question; subclass it as a frozen dataclass, parameters as fields."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    reference: ClassVar[str] = ""
+
+    @abstractmethod
+    def obstacle(self, dataset: Dataset) -> str | None:
+        """Say why this question cannot be asked of `dataset`; None when it can."""
+
+    @abstractmethod
+    def pose(self, dataset: Dataset, seed: int) -> Problem:
+        """Make the problem; everything random in it comes from `seed`."""
+
+    def evidence(
+        self, problem: Problem, imputed: Imputed, seed: int
+    ) -> Mapping[str, Callable[[], Any]]:
+        """Return what this protocol's metrics need beyond the problem itself, computed on demand.
+
+        Keys are among `impbench.metrics.metric.EVIDENCE`. `seed` drives what is random in the
+        evaluation, such as k-means starts.
+        """
+        return {}
+
+
+def observe(dataset: Dataset, library: str) -> tuple[Observed, Hidden, str]:
+    """Split a dataset into what may be seen and what is hidden, under a library convention.
+
+    Parameters
+    ----------
+    dataset
+        With or without truth.
+    library
+        ``"true"``: observed and true counts are both divided by the true library sizes, as behind
+        the MaskClass authors' numbers, so that kept values have error exactly 0. ``"own"``: each
+        matrix by its own library sizes, as a user's data would be. Without truth both mean the
+        observed library sizes.
+
+    Returns
+    -------
+    The observed view (cell names are replaced by numbers, which cannot give labels away), the
+    hidden part, and the convention as a sentence.
+    """
+    if library not in ("true", "own"):
+        raise InputError(f"library={library!r} is neither 'true' nor 'own'")
+    true_size = dataset.true_library_size
+    truth_factors = None if true_size is None else scale.size_factors(true_size)
+    if truth_factors is not None and library == "true":
+        factors = truth_factors
+        convention = "observed and true counts are both divided by the true library sizes"
+    elif truth_factors is not None:
+        factors = dataset.size_factors
+        convention = "observed and true counts are each divided by their own library sizes"
+    else:
+        factors = dataset.size_factors
+        convention = "counts are divided by each cell's library size over the median library size"
+    observed = Observed.from_counts(
+        dataset.counts,
+        size_factors=factors,
+        gene_names=dataset.gene_names,
+        batch=None if dataset.batch is None else list(dataset.batch),
+        n_groups=dataset.n_groups,
+    )
+    hidden = Hidden(dataset.true_counts, truth_factors, dataset.labels, dataset.batch)
+    return observed, hidden, convention

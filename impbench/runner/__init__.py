@@ -1,0 +1,1 @@
+"""The runner: suite → jobs → sandboxed workers → scores → records."""

@@ -1,0 +1,140 @@
+"""The record of one job: what was asked, what came out, what it cost, or why it failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from impbench.errors import InputError
+
+SCHEMA = 1
+"""Raised when the fields below change meaning."""
+
+SCORING = "1"
+"""Raised when the same imputation would get other scores; part of every job's key."""
+
+Status = Literal["ok", "failed", "timeout", "memory", "unavailable", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell of the benchmark's table.
+
+    Attributes
+    ----------
+    dataset, protocol, imputer
+        Specs such as ``magic[t=5]``; only parameters that differ from the default are written.
+    params
+        All parameters of the imputer, defaults included.
+    seed
+        Seed of the imputer and of what is random in the evaluation.
+    """
+
+    dataset: str
+    protocol: str
+    imputer: str
+    params: dict[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one imputation took.
+
+    Attributes
+    ----------
+    wall_seconds, cpu_seconds
+        Of `Imputer.impute` alone; CPU of all threads and children.
+    peak_memory
+        Peak resident bytes of the worker's whole process tree, interpreter included.
+    device, threads
+        What the imputer was given.
+    seeds_at_once
+        How many seeds shared this time (1 unless the method trains several together).
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory: int
+    device: str = "cpu"
+    threads: int = 1
+    seeds_at_once: int = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """Result of a `Job`, as stored in ``records/<key>.json``.
+
+    Attributes
+    ----------
+    key
+        Hash of exactly what determines the result.
+    status
+        ``ok``, or why there are no scores.
+    reason
+        One sentence for a failure, empty when ok.
+    log
+        The last lines the worker wrote to standard output and error.
+    scores
+        Metric name → value; cost metrics included. Empty unless ok.
+    info
+        What the imputer said of its fit, plus steps and conventions worth keeping.
+    versions
+        impbench, imputer and library versions that determined the result.
+    """
+
+    key: str
+    job: Job
+    status: Status
+    reason: str = ""
+    log: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    cost: Cost | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    started: str = ""
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Return the record as one JSON object; NaN scores become null."""
+        return json.dumps(_nan_to_none(dataclasses.asdict(self)), indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str, origin: str = "record") -> Record:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        InputError
+            If the text is not such an object, or of another schema; names `origin`.
+        """
+        try:
+            data = json.loads(text)
+            if data["schema"] != SCHEMA:
+                raise InputError(
+                    f"{origin} has schema {data['schema']}, this impbench reads {SCHEMA}; "
+                    "run again with --fresh"
+                )
+            data["job"] = Job(**data["job"])
+            data["cost"] = None if data["cost"] is None else Cost(**data["cost"])
+            data["scores"] = {
+                name: float("nan") if value is None else float(value)
+                for name, value in data["scores"].items()
+            }
+            return cls(**data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{origin} is not an impbench record: {error}") from error
+
+
+def _nan_to_none(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, dict):
+        return {key: _nan_to_none(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nan_to_none(item) for item in value]
+    return value

@@ -1,0 +1,76 @@
+"""The one place where counts, size factors and log-normalised values turn into each other.
+
+Matrices are cells × genes. Log is log2(1 + x). A size factor is a cell's library size over the
+median library size, so that normalised counts keep the scale of a typical cell.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+Matrix: TypeAlias = "NDArray[Any] | sp.csr_matrix | sp.csr_array"
+"""Cells × genes, dense or compressed sparse rows."""
+
+
+def library_sizes(counts: Matrix) -> NDArray[np.float64]:
+    """Return each cell's total count, shape (cells,)."""
+    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+
+
+def size_factors(library_size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide library sizes by their median.
+
+    Parameters
+    ----------
+    library_size
+        Shape (cells,), total counts.
+
+    Returns
+    -------
+    Shape (cells,). The median is taken over positive library sizes; a cell with no counts, or a
+    size that is not finite, gets 1 so that its zeros stay zeros.
+    """
+    sizes = np.asarray(library_size, dtype=np.float64)
+    usable = np.isfinite(sizes) & (sizes > 0)
+    if not usable.any():
+        return np.ones_like(sizes)
+    factors = np.ones_like(sizes)
+    factors[usable] = sizes[usable] / np.median(sizes[usable])
+    return factors
+
+
+def normalise(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Divide counts by the size factors, without the log; dense float32, (cells, genes)."""
+    values = np.array(_dense(counts), dtype=np.float32)
+    values /= np.asarray(factors, dtype=np.float32)[:, None]
+    return values
+
+
+def lognorm(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return log2(1 + counts / size factor), dense float32, (cells, genes).
+
+    Negative counts (some methods produce them) are clipped at 0 first.
+    """
+    values = normalise(counts, factors)
+    np.maximum(values, 0, out=values)
+    np.log1p(values, out=values)
+    values *= np.float32(1 / np.log(2))
+    return values
+
+
+def counts_from_lognorm(
+    values: NDArray[np.float32], factors: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Invert `lognorm`: (2^x − 1) · size factor, clipped at 0, float32, (cells, genes)."""
+    counts = np.expm1(np.asarray(values, dtype=np.float32) * np.float32(np.log(2)))
+    np.maximum(counts, 0, out=counts)
+    counts *= np.asarray(factors, dtype=np.float32)[:, None]
+    return counts
+
+
+def _dense(matrix: Matrix) -> NDArray[Any]:
+    return matrix.toarray() if sp.issparse(matrix) else np.asarray(matrix)

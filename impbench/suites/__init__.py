@@ -1,0 +1,1 @@
+"""Named benchmarks, one TOML file each."""
