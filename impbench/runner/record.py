@@ -77,8 +77,10 @@ class Record:
         One sentence for a failure, empty when ok.
     log
         The last lines the worker wrote to standard output and error.
+    metrics
+        Names of the metrics the job was to be scored by, cost metrics included.
     scores
-        Metric name → value; cost metrics included. Empty unless ok.
+        Metric name → value for those. Empty unless ok.
     info
         What the imputer said of its fit, plus steps and conventions worth keeping.
     versions
@@ -90,6 +92,7 @@ class Record:
     status: Status
     reason: str = ""
     log: str = ""
+    metrics: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
     cost: Cost | None = None
     info: dict[str, Any] = field(default_factory=dict)
@@ -123,6 +126,7 @@ class Record:
                 name: float("nan") if value is None else float(value)
                 for name, value in data["scores"].items()
             }
+            data["metrics"] = tuple(data["metrics"])
             return cls(**data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):

@@ -1,0 +1,195 @@
+"""A run's folder on disk: records, pictures, logs and the manifest; nothing is ever half-written.
+
+::
+
+    reports/x/
+        manifest.json       what was run, on what, under which conventions
+        records/KEY.json    one `Record` per job
+        pictures/KEY.npz    small samples for the figures, one per job (first seed only)
+        logs/KEY.log        everything the worker printed
+        results.parquet     the tidy table
+        report.html, figures/, tables/
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from impbench.errors import InputError
+from impbench.runner.record import Record
+
+COLUMNS = [
+    "dataset",
+    "protocol",
+    "imputer",
+    "params",
+    "seed",
+    "metric",
+    "value",
+    "status",
+    "reason",
+    "key",
+]
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of one run."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path) -> Store:
+        """Make the folder, or reuse it.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written to.
+        """
+        store = cls(folder)
+        try:
+            for name in ("records", "pictures", "logs"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / ".writable", b"")
+            (folder / ".writable").unlink()
+        except OSError as error:
+            raise InputError(
+                f"cannot write to the output folder {folder}: {error.strerror or error}; "
+                "choose another with --out"
+            ) from error
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open an existing run.
+
+        Raises
+        ------
+        InputError
+            If `folder` does not hold one.
+        """
+        if not (folder / "manifest.json").is_file():
+            raise InputError(
+                f"{folder} holds no impbench run (manifest.json is missing); "
+                "give the folder that `impbench run --out` wrote"
+            )
+        return cls(folder)
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Store what was run; see `impbench.runner.manifest`."""
+        text = json.dumps(manifest, indent=1, default=str)
+        write_atomically(self.folder / "manifest.json", text.encode())
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what was run.
+
+        Raises
+        ------
+        InputError
+            If the file is not valid JSON.
+        """
+        path = self.folder / "manifest.json"
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from error
+        if not isinstance(manifest, dict):
+            raise InputError(f"{path} is not an impbench manifest")
+        return manifest
+
+    def write_record(self, record: Record) -> None:
+        """Store a record; a kill at any instant leaves the old file or the new one, never half."""
+        write_atomically(
+            self.folder / "records" / f"{record.key}.json", record.to_json().encode()
+        )
+
+    def record(self, key: str) -> Record | None:
+        """Return the record stored under `key`, or None where there is none that can be read."""
+        path = self.folder / "records" / f"{key}.json"
+        try:
+            return Record.from_json(path.read_text(encoding="utf-8"), str(path))
+        except (OSError, InputError):
+            return None
+
+    def records(self) -> list[Record]:
+        """Return the records the manifest lists, in its order; unreadable ones are left out."""
+        keys = self.manifest().get("keys", [])
+        found = (self.record(key) for key in keys)
+        return [record for record in found if record is not None]
+
+    def write_picture(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Store what the figures need of one imputation; see `impbench.runner.score.picture`."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+        write_atomically(self.folder / "pictures" / f"{key}.npz", buffer.getvalue())
+
+    def picture(self, key: str) -> dict[str, NDArray[Any]] | None:
+        """Return the picture stored under `key`, or None."""
+        path = self.folder / "pictures" / f"{key}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError):
+            return None
+
+    def results(self) -> pd.DataFrame:
+        """Return the tidy table, one row per (job, metric); see `tidy`."""
+        return tidy(self.records())
+
+    def write_results(self) -> pd.DataFrame:
+        """Consolidate the records to ``results.parquet`` and return the table."""
+        table = self.results()
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False)
+        write_atomically(self.folder / "results.parquet", buffer.getvalue())
+        return table
+
+
+def tidy(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per (job, metric), columns `COLUMNS`; a failed job has NaN for each of its metrics."""
+    rows = []
+    for record in records:
+        job = record.job
+        scores = record.scores or dict.fromkeys(record.metrics, float("nan"))
+        for metric, value in scores.items():
+            rows.append(
+                (
+                    job.dataset,
+                    job.protocol,
+                    job.imputer,
+                    json.dumps(job.params, sort_keys=True),
+                    job.seed,
+                    metric,
+                    value,
+                    record.status,
+                    record.reason,
+                    record.key,
+                )
+            )
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"value": float})
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write to a temporary name in the same folder, flush to disk, then rename."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
