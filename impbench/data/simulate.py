@@ -1,0 +1,88 @@
+"""`impbench.simulate`: one of the simulated scenarios as an AnnData object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from impbench import scale
+from impbench.data.scenarios import (
+    Scenario,
+    SimBatch,
+    SimEqual,
+    SimRare,
+    SimUnequal,
+    batch_names,
+    cell_names,
+    gene_table,
+    group_names,
+)
+from impbench.errors import InputError
+from impbench.registry import find
+
+SCENARIOS: dict[str, type[Scenario]] = {
+    scenario.name: scenario for scenario in (SimEqual, SimUnequal, SimRare, SimBatch)
+}
+
+
+def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) -> ad.AnnData:
+    """Simulate one of the MaskClass paper's scenarios with the Splat model.
+
+    Parameters
+    ----------
+    name
+        ``"sim_equal"``, ``"sim_unequal"``, ``"sim_rare"`` or ``"sim_batch"``.
+    n_cells, seed
+        Number of cells and seed; the same arguments always give the same data.
+    parameters
+        Any other parameter of the scenario, such as ``n_genes`` or ``dropout_mid``.
+
+    Returns
+    -------
+    Cells × genes. ``X`` are the observed counts and ``layers["true_counts"]`` those before dropout,
+    both dense int32. In ``obs``: ``cell_type``, ``batch``, ``expected_library_size`` (what the
+    model drew for the cell), ``true_library_size`` (the cell's total of true counts, which is what
+    "true library size" means throughout impbench), ``library_size`` (its total of observed
+    counts) and ``size_factor`` (observed library size over the median one). In ``var``: gene means,
+    outlier, DE and batch factors. In ``uns["impbench"]``: parameters, dropout midpoints and shapes.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such scenario.
+    InputError
+        If a parameter is unknown or out of range, or no gene is seen in three cells.
+    """
+    scenario = find("dataset", SCENARIOS, name)
+    known = [parameter.name for parameter in scenario.describe()]
+    for key in parameters:
+        if key not in known:
+            raise InputError(f"{name} has no parameter {key!r}; its parameters: {', '.join(known)}")
+    source = scenario(n_cells=n_cells, seed=seed, **parameters)
+    simulation = source.simulate()
+    library_size = scale.library_sizes(simulation.counts)
+    cells = pd.DataFrame(
+        {
+            "cell_type": pd.Categorical(group_names(simulation)),
+            "batch": pd.Categorical(batch_names(simulation)),
+            "expected_library_size": simulation.expected_library_size,
+            "true_library_size": scale.library_sizes(simulation.true_counts),
+            "library_size": library_size,
+            "size_factor": scale.size_factors(library_size),
+        },
+        index=cell_names(simulation),
+    )
+    facts = {
+        key: np.asarray(value) if isinstance(value, list) else value
+        for key, value in source.facts(simulation).items()
+    }
+    return ad.AnnData(
+        X=simulation.counts,
+        obs=cells,
+        var=gene_table(simulation),
+        uns={"impbench": {"name": source.spec, **facts}},
+        layers={"true_counts": simulation.true_counts},
+    )
