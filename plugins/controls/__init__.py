@@ -1,1 +1,95 @@
-"""To come."""
+"""Control imputers: what a score is worth shows against these, none of which learns anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from impbench.hookspecs import hookimpl
+from impbench.imputer import Context, Imputed, Imputer, Observed, Scale
+
+__all__ = ["GeneMean", "NoImputation", "NonzeroMean", "Permuted"]
+
+
+@dataclass(frozen=True)
+class NoImputation(Imputer):
+    """The log-normalised observed values, as they are."""
+
+    name: ClassVar[str] = "no-imputation"
+    summary: ClassVar[str] = "Control: returns the observed values unchanged"
+    citation: ClassVar[str] = (
+        "after the no-denoising control of Open Problems (Luecken et al. 2025)"
+    )
+    input_scale: ClassVar[Scale] = "lognorm"
+    keeps_observed: ClassVar[bool] = True
+    is_control: ClassVar[bool] = True
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        """Return a copy of the observed log values."""
+        return Imputed(observed.lognorm.copy(), "lognorm")
+
+
+@dataclass(frozen=True)
+class GeneMean(Imputer):
+    """x'_ij = mean over all cells of x_·j where the count is zero, zeros counted; else x_ij."""
+
+    name: ClassVar[str] = "gene-mean"
+    summary: ClassVar[str] = "Control: a zero takes its gene's mean log value over all cells"
+    citation: ClassVar[str] = "column-mean imputation, as in statistics"
+    input_scale: ClassVar[Scale] = "lognorm"
+    keeps_observed: ClassVar[bool] = True
+    is_control: ClassVar[bool] = True
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        """Fill every zero with the mean of its gene on the log scale, zeros included."""
+        values = observed.lognorm
+        means = values.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return Imputed(np.where(values > 0, values, means), "lognorm")
+
+
+@dataclass(frozen=True)
+class NonzeroMean(Imputer):
+    """x'_ij = mean of the gene's non-zero x_·j where the count is zero; else x_ij.
+
+    A gene that is zero in every cell stays zero.
+    """
+
+    name: ClassVar[str] = "nonzero-mean"
+    summary: ClassVar[str] = "Control: a zero takes its gene's mean over its non-zero log values"
+    citation: ClassVar[str] = "column-mean imputation with every zero taken as missing"
+    input_scale: ClassVar[Scale] = "lognorm"
+    keeps_observed: ClassVar[bool] = True
+    is_control: ClassVar[bool] = True
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        """Fill every zero with the mean of its gene's non-zero log values."""
+        values = observed.lognorm
+        expressing = np.count_nonzero(values, axis=0)
+        sums = values.sum(axis=0, dtype=np.float64)
+        means = (sums / np.maximum(expressing, 1)).astype(np.float32)
+        return Imputed(np.where(values > 0, values, means), "lognorm")
+
+
+@dataclass(frozen=True)
+class Permuted(Imputer):
+    """Each gene's log values dealt to the cells at random: its distribution, no cell identity."""
+
+    name: ClassVar[str] = "permuted"
+    summary: ClassVar[str] = "Control: shuffles each gene's values over the cells"
+    citation: ClassVar[str] = "permutation of every column on its own, as in a permutation test"
+    input_scale: ClassVar[Scale] = "lognorm"
+    stochastic: ClassVar[bool] = True
+    is_control: ClassVar[bool] = True
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        """Shuffle every gene on its own."""
+        rng = np.random.default_rng(context.seed)
+        return Imputed(rng.permuted(observed.lognorm, axis=0), "lognorm")
+
+
+@hookimpl
+def impbench_imputers() -> list[type[Imputer]]:
+    """Offer the four controls that need nothing but the observed matrix."""
+    return [NoImputation, GeneMean, NonzeroMean, Permuted]
