@@ -1,0 +1,115 @@
+"""Gene selection: which genes of a counts matrix carry the most biological variation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from impbench import scale
+from impbench.errors import InputError, UnavailableError
+from impbench.scale import Matrix
+
+HvgMethod = Literal["scran", "seurat_v3", "dispersion", "none"]
+
+
+def expressed_in(counts: Matrix) -> NDArray[np.int64]:
+    """Return in how many cells each gene has a count, shape (genes,)."""
+    return np.asarray((counts > 0).sum(axis=0), dtype=np.int64).ravel()
+
+
+def highly_variable(
+    counts: Matrix, library_size: NDArray[np.float64], genes: int, method: HvgMethod = "scran"
+) -> NDArray[np.int64]:
+    """Choose the most variable genes.
+
+    Parameters
+    ----------
+    counts
+        (cells, genes) raw counts.
+    library_size
+        (cells,) total counts over all genes.
+    genes
+        How many to choose; all when the matrix holds no more.
+    method
+        ``scran``: residual variance over the mean-variance trend of lognorm values (Lun, McCarthy,
+        Marioni, F1000Research 5:2122, 2016), through scranpy. ``seurat_v3``: variance of
+        standardised counts (Stuart et al., Cell 177:1888, 2019) and ``dispersion``: normalised
+        dispersion (Satija et al., Nature Biotechnology 33:495, 2015), both through scanpy.
+        ``none``: the first genes are not better than others, so all are kept.
+
+    Returns
+    -------
+    Indices of the chosen genes in their original order, shape (chosen,).
+
+    Raises
+    ------
+    UnavailableError
+        If `method` is ``seurat_v3`` and scikit-misc is not installed.
+    InputError
+        If there are too few cells for the method's fit.
+    """
+    n_cells, n_genes = counts.shape
+    if method == "none" or n_genes <= genes:
+        return np.arange(n_genes)
+    if n_cells < 3:
+        raise InputError(
+            f"{n_cells} cells are too few to rank genes by variance; use hvg=none or genes=0"
+        )
+    rank = {"scran": _scran, "seurat_v3": _seurat_v3, "dispersion": _dispersion}[method]
+    score = rank(counts, scale.size_factors(library_size), genes)
+    # A stable order makes ties fall to the gene that comes first, on every machine.
+    best = np.argsort(-score, kind="stable")[:genes]
+    return np.sort(best)
+
+
+def _scran(counts: Matrix, factors: NDArray[np.float64], _: int) -> NDArray[np.float64]:
+    import scranpy
+
+    logs = _sparse_lognorm(counts, factors)
+    # scranpy takes genes × cells, as R does.
+    model = scranpy.model_gene_variances(sp.csc_matrix(logs).T.astype(np.float64))
+    return np.asarray(model["statistics"]["residual"], dtype=np.float64)
+
+
+def _seurat_v3(counts: Matrix, _: NDArray[np.float64], genes: int) -> NDArray[np.float64]:
+    import anndata
+    import scanpy
+
+    try:
+        table = scanpy.pp.highly_variable_genes(
+            anndata.AnnData(sp.csr_matrix(counts)),
+            flavor="seurat_v3",
+            n_top_genes=genes,
+            inplace=False,
+        )
+    except ImportError as error:
+        raise UnavailableError(
+            "hvg=seurat_v3 fits its trend with scikit-misc, which is not installed: "
+            "pip install scikit-misc, or use hvg=scran"
+        ) from error
+    return np.asarray(table["variances_norm"].fillna(-np.inf), dtype=np.float64)
+
+
+def _dispersion(counts: Matrix, factors: NDArray[np.float64], genes: int) -> NDArray[np.float64]:
+    import anndata
+    import scanpy
+
+    # scanpy undoes a natural log before it takes dispersions, so it must be given one.
+    natural = _sparse_lognorm(counts, factors) * np.float32(np.log(2))
+    table = scanpy.pp.highly_variable_genes(
+        anndata.AnnData(natural), flavor="seurat", n_top_genes=genes, inplace=False
+    )
+    return np.asarray(table["dispersions_norm"].fillna(-np.inf), dtype=np.float64)
+
+
+def _sparse_lognorm(counts: Matrix, factors: NDArray[np.float64]) -> sp.csr_matrix:
+    """`scale.lognorm` a thousand cells at a time, so that a large matrix never stands dense."""
+    rows = counts.tocsr() if sp.issparse(counts) else np.asarray(counts)
+    blocks = [
+        sp.csr_matrix(scale.lognorm(rows[start : start + 1000], factors[start : start + 1000]))
+        for start in range(0, rows.shape[0], 1000)
+    ]
+    return sp.csr_matrix(sp.vstack(blocks, format="csr"))

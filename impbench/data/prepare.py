@@ -1,0 +1,103 @@
+"""Preparation of a dataset as in the MaskClass paper, every step on record (its section 2.1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench.data.dataset import Dataset
+from impbench.data.genes import HvgMethod, expressed_in, highly_variable
+from impbench.errors import InputError
+
+MIN_CELLS = 3
+"""Genes seen in fewer cells are dropped (MaskClass section 2.1)."""
+
+HVG = 1000
+"""Highly variable genes kept (MaskClass section 2.1)."""
+
+
+def prepare(
+    dataset: Dataset, genes: int = HVG, method: HvgMethod = "scran", min_cells: int = MIN_CELLS
+) -> Dataset:
+    """Drop empty cells and rarely seen genes, and keep the most variable genes.
+
+    The library sizes stay as they are: totals over all genes, taken before any gene is dropped,
+    since a cell's depth does not depend on which genes we look at afterwards.
+
+    Parameters
+    ----------
+    dataset
+        With raw counts, (cells, genes).
+    genes
+        Number of highly variable genes to keep; 0 keeps all.
+    method
+        How they are chosen, see `impbench.data.genes.highly_variable`.
+    min_cells
+        Genes with a count in fewer cells are dropped.
+
+    Returns
+    -------
+    Dataset of the same name, with what was done appended to its `steps`.
+
+    Raises
+    ------
+    InputError
+        If no cell or no gene is left.
+    UnavailableError
+        If `method` needs a package that is not installed.
+    """
+    steps = list(dataset.steps)
+    empty = dataset.library_size <= 0
+    if empty.any():
+        steps.append(f"dropped {_cells(int(empty.sum()))} without any count")
+    cells = np.flatnonzero(~empty)
+    if not len(cells):
+        raise InputError(f"{dataset.name}: every cell is empty; are the counts in another layer?")
+
+    seen = expressed_in(dataset.counts[cells])
+    kept = np.flatnonzero(seen >= max(min_cells, 1))
+    rare = dataset.n_genes - len(kept)
+    steps.append(f"dropped {rare} of {dataset.n_genes} genes with counts in < {min_cells} cells")
+    if not len(kept):
+        raise InputError(
+            f"{dataset.name}: no gene has counts in {min_cells} cells; lower min_cells"
+        )
+
+    chosen = np.arange(len(kept))
+    if genes and method != "none":
+        counts = dataset.counts[cells][:, kept]
+        chosen = highly_variable(counts, dataset.library_size[cells], genes, method)
+    steps.append(_choice(len(chosen), len(kept), genes, method))
+    return _subset(dataset, cells, kept[chosen], tuple(steps))
+
+
+def _choice(chosen: int, available: int, genes: int, method: HvgMethod) -> str:
+    if genes == 0 or method == "none":
+        return f"kept all {available} genes, none chosen by variability"
+    if available <= genes:
+        return f"kept all {available} genes, no more than the {genes} asked for"
+    return f"kept the {chosen} most variable of {available} genes ({method})"
+
+
+def _cells(number: int) -> str:
+    return "1 cell" if number == 1 else f"{number} cells"
+
+
+def _subset(
+    dataset: Dataset, cells: NDArray[np.int64], genes: NDArray[np.int64], steps: tuple[str, ...]
+) -> Dataset:
+    true_counts = None if dataset.true_counts is None else dataset.true_counts[cells][:, genes]
+    return replace(
+        dataset,
+        counts=dataset.counts[cells][:, genes],
+        true_counts=true_counts,
+        gene_names=tuple(dataset.gene_names[i] for i in genes),
+        cell_names=tuple(dataset.cell_names[i] for i in cells),
+        library_size=dataset.library_size[cells],
+        labels=None if dataset.labels is None else dataset.labels[cells],
+        batch=None if dataset.batch is None else dataset.batch[cells],
+        genes=dataset.genes.iloc[genes] if len(dataset.genes) else dataset.genes,
+        steps=steps,
+    )

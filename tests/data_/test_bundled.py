@@ -1,0 +1,54 @@
+"""The bundled PBMC come back as the integers they were, without any network."""
+
+import anndata
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from impbench.data.bundled import pbmc68k_path, read_pbmc68k_reduced, recover_counts
+from impbench.errors import InputError
+from impbench.registry import registry
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::FutureWarning")
+def test_bundled_counts_are_the_integers_that_give_the_stored_logs():
+    dataset = read_pbmc68k_reduced()
+    stored = anndata.read_h5ad(pbmc68k_path()).raw.X.toarray()
+    counts = dataset.counts.toarray()
+    assert counts.shape == (700, 765)
+    np.testing.assert_array_equal(counts, np.rint(counts))
+    logs = np.log1p(1e4 * counts / dataset.library_size[:, None])
+    np.testing.assert_allclose(logs, stored, atol=6e-4)
+    np.testing.assert_array_equal(counts > 0, stored > 0)
+
+
+def test_bundled_library_sizes_cover_more_than_the_kept_genes():
+    dataset = read_pbmc68k_reduced()
+    assert (dataset.counts.sum(axis=1).A1 < dataset.library_size).all()
+    assert dataset.n_groups == 10
+    assert dataset.counts_are_raw
+
+
+def test_default_spec_gives_all_genes_and_its_own_name():
+    dataset = registry().dataset("pbmc68k-reduced").load()
+    assert dataset.name == "pbmc68k-reduced"
+    assert (dataset.n_cells, dataset.n_genes) == (700, 765)
+    fewer = registry().dataset("pbmc68k-reduced[genes=200]").load()
+    assert fewer.name == "pbmc68k-reduced[genes=200]"
+    assert fewer.n_genes == 200
+    np.testing.assert_array_equal(fewer.library_size, dataset.library_size)
+
+
+def test_logs_of_non_integers_are_refused_naming_the_cell():
+    counts = np.array([[1.0, 0.0], [2.5, 3.0]])
+    totals = np.array([1000.0, 2000.0])
+    logs = sp.csr_matrix(np.round(np.log1p(1e4 * counts / totals[:, None]), 3))
+    with pytest.raises(InputError, match=r"cell 1, gene 0: 2\.5"):
+        recover_counts(logs, totals, "x.h5ad")
+
+
+def test_counts_too_large_for_the_stored_precision_are_refused():
+    counts = np.array([[3000.0]])
+    logs = sp.csr_matrix(np.round(np.log1p(1e4 * counts / 5000.0), 3))
+    with pytest.raises(InputError, match="not logs of integer counts"):
+        recover_counts(logs, np.array([5000.0]), "x.h5ad")
