@@ -1,0 +1,133 @@
+"""How well clusters found in an imputation agree with the cell types, and how far apart they lie.
+
+Heavy libraries are imported on use, because every metric is loaded whenever impbench lists names.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench.metrics.metric import metric
+
+Points = NDArray[np.floating[Any]]
+Groups = NDArray[Any]
+
+
+@metric(
+    "ari",
+    title="ARI",
+    direction="max",
+    range=(-0.5, 1),
+    reference="Hubert and Arabie (1985); MaskClass, section 2.8 (iii)",
+)
+def ari(labels: Groups, clusters: Groups) -> float:
+    """Pairs of cells that clusters and cell types treat alike, adjusted for chance.
+
+    One cluster scores 0, or 1 if there is one cell type as well.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(adjusted_rand_score(labels, clusters))
+
+
+@metric(
+    "nmi",
+    title="NMI",
+    direction="max",
+    range=(0, 1),
+    reference="2 I(U; V) / (H(U) + H(V)); MaskClass, section 2.8 (iii)",
+)
+def nmi(labels: Groups, clusters: Groups) -> float:
+    """Normalised mutual information of clusters and cell types, arithmetic mean of entropies.
+
+    One cluster scores 0, or 1 if there is one cell type as well.
+    """
+    from sklearn.metrics import normalized_mutual_info_score
+
+    return float(normalized_mutual_info_score(labels, clusters, average_method="arithmetic"))
+
+
+@metric(
+    "purity",
+    title="Purity",
+    direction="max",
+    range=(0, 1),
+    reference="MaskClass, section 2.8 (iii); cnnImpute, Methods",
+)
+def purity(labels: Groups, clusters: Groups) -> float:
+    """Share of cells that belong to the commonest cell type of their cluster."""
+    return float(_cells_by_cluster_and_type(labels, clusters).max(axis=1).sum() / len(labels))
+
+
+@metric(
+    "entropy",
+    title="Entropy",
+    direction="min",
+    range=(0, 1),
+    reference="−Σ n_ij log2(n_ij / n_i) / (N log2 l); cnnImpute, Methods",
+)
+def entropy(labels: Groups, clusters: Groups) -> float:
+    """Mixing of cell types within clusters, 0 for pure ones; NaN when there is one cell type."""
+    n = _cells_by_cluster_and_type(labels, clusters).astype(np.float64)
+    n_cells, n_types = n.sum(), n.shape[1]
+    if n_types < 2:
+        return math.nan
+    shares = n / n.sum(axis=1, keepdims=True)
+    bits = n * np.log2(shares, out=np.zeros_like(n), where=n > 0)
+    return float(max(0.0, -bits.sum() / (n_cells * np.log2(n_types))))
+
+
+@metric(
+    "asw",
+    title="ASW",
+    direction="max",
+    range=(-1, 1),
+    reference="Rousseeuw (1987) on the assigned clusters; MaskClass, section 2.8 (iii)",
+)
+def asw(components: Points, clusters: Groups) -> float:
+    """Average silhouette width of the assigned clusters; says nothing about the cell types."""
+    return _silhouette(components, clusters)
+
+
+@metric(
+    "celltype-asw",
+    title="Cell-type ASW",
+    direction="max",
+    range=(0, 1),
+    reference="(ASW + 1) / 2 on the true cell types; scMAE, equation 8",
+)
+def celltype_asw(components: Points, labels: Groups) -> float:
+    """Average silhouette width of the true cell types, scaled to 0 to 1."""
+    return (_silhouette(components, labels) + 1) / 2
+
+
+@metric(
+    "batch-asw",
+    title="Batch ASW",
+    direction="max",
+    range=(0, 1),
+    reference="1 − |ASW| on the batches; scMAE, equation 9",
+)
+def batch_asw(components: Points, batch: Groups) -> float:
+    """Mixing of batches: one minus the absolute average silhouette width of the batches."""
+    return 1 - abs(_silhouette(components, batch))
+
+
+def _cells_by_cluster_and_type(labels: Groups, clusters: Groups) -> NDArray[np.int64]:
+    """Count the cells of every cluster (rows) and cell type (columns)."""
+    from sklearn.metrics.cluster import contingency_matrix
+
+    return np.asarray(contingency_matrix(clusters, labels), dtype=np.int64)
+
+
+def _silhouette(points: Points, groups: Groups) -> float:
+    """Average silhouette width, or NaN where it has no meaning: one group, or one cell in each."""
+    from sklearn.metrics import silhouette_score
+
+    if not 2 <= len(np.unique(groups)) < len(groups):
+        return math.nan
+    return float(silhouette_score(np.asarray(points, dtype=np.float64), groups))

@@ -1,0 +1,75 @@
+"""Pearson correlation with the truth, gene by gene and cell by cell.
+
+Arguments are (cells, genes) on the log2(1 + x) scale; sums are float64, in blocks of cells. A gene
+(or cell) whose truth is constant has no correlation for any method and is left out; one that only
+the imputation makes constant counts as 0, so that all methods are averaged over the same genes. If
+every truth is constant the score is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench.metrics.blocks import cell_blocks
+from impbench.metrics.metric import metric
+
+Values = NDArray[np.floating[Any]]
+
+
+@metric(
+    "pearson-gene",
+    title="Pearson r, genes",
+    direction="max",
+    range=(-1, 1),
+    reference="mean over genes of Pearson's r over cells, log2 scale",
+)
+def pearson_gene(imputed: Values, truth: Values) -> float:
+    """Mean over genes of the correlation with the truth over cells."""
+    mean_x = imputed.mean(axis=0, dtype=np.float64)
+    mean_true = truth.mean(axis=0, dtype=np.float64)
+    products, squares_x, squares_true = np.zeros((3, truth.shape[1]))
+    for x, true in cell_blocks(imputed, truth):
+        x -= mean_x
+        true -= mean_true
+        products += np.einsum("ij,ij->j", x, true)
+        squares_x += np.einsum("ij,ij->j", x, x)
+        squares_true += np.einsum("ij,ij->j", true, true)
+    squares_x[np.ptp(imputed, axis=0) == 0] = 0
+    squares_true[np.ptp(truth, axis=0) == 0] = 0
+    return _mean_correlation(products, squares_x, squares_true)
+
+
+@metric(
+    "pearson-cell",
+    title="Pearson r, cells",
+    direction="max",
+    range=(-1, 1),
+    reference="mean over cells of Pearson's r over genes, log2 scale",
+)
+def pearson_cell(imputed: Values, truth: Values) -> float:
+    """Mean over cells of the correlation with the truth over genes."""
+    sums = []
+    for x, true in cell_blocks(imputed, truth):
+        x -= x.mean(axis=1, keepdims=True)
+        true -= true.mean(axis=1, keepdims=True)
+        sums.append([np.einsum("ij,ij->i", *pair) for pair in ((x, true), (x, x), (true, true))])
+    products, squares_x, squares_true = np.concatenate(sums, axis=1)
+    squares_x[np.ptp(imputed, axis=1) == 0] = 0
+    squares_true[np.ptp(truth, axis=1) == 0] = 0
+    return _mean_correlation(products, squares_x, squares_true)
+
+
+def _mean_correlation(
+    products: NDArray[np.float64], squares_x: NDArray[np.float64], squares_true: NDArray[np.float64]
+) -> float:
+    """Average r = Σxy / √(Σx² Σy²) where Σy² > 0; r is 0 where only Σx² is 0."""
+    defined = squares_true > 0
+    if not defined.any():
+        return math.nan
+    norms = np.sqrt(squares_x) * np.sqrt(squares_true)
+    r = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+    return float(np.clip(r[defined], -1, 1).mean())

@@ -1,0 +1,121 @@
+"""Ask whether clusters found in the imputed cells are the cell types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from impbench.data.dataset import Dataset
+from impbench.errors import InputError
+from impbench.imputer import Imputed
+from impbench.parameters import parameter
+from impbench.protocols.components import principal_components, tsne
+from impbench.protocols.partition import kmeans, leiden
+from impbench.protocols.protocol import Problem, Protocol, observe
+
+
+@dataclass(frozen=True)
+class Clustering(Protocol):
+    """Hide the cell types, cluster the imputed cells, and compare the clusters with the types."""
+
+    name: ClassVar[str] = "clustering"
+    summary: ClassVar[str] = "Agreement of clusters found in the imputation with the cell types"
+    reference: ClassVar[str] = "MaskClass, section 2.8 (iii); scMAE, section 2.4"
+
+    library: Literal["true", "own"] = parameter(
+        "true", "for simulated data: divide by the true library sizes, or by the observed ones"
+    )
+    algorithm: Literal["kmeans", "leiden"] = parameter(
+        "kmeans", "k-means with the true k, or Leiden with a search for the resolution that gives k"
+    )
+    reduction: Literal["pca", "tsne"] = parameter(
+        "pca",
+        "cluster on max{2, min(50, N, G)} principal components, or on a t-SNE of those as in the "
+        "MaskClass authors' script",
+    )
+    n_init: int = parameter(10, "k-means++ starts, of which the best is kept", min=1)
+    source: Literal["expression", "embedding"] = parameter(
+        "expression", "cluster the imputed expression, or the coordinates the method offers"
+    )
+
+    def obstacle(self, dataset: Dataset) -> str | None:
+        """Two cell types or more are needed, and more cells than types."""
+        labels = dataset.labels
+        if labels is None:
+            return f"{dataset.name} has no cell-type labels; give them with --label-key"
+        # What None and NaN become when labels are made into strings.
+        missing = pd.isna(labels) | np.isin(labels.astype(str), ["", "nan", "None", "<NA>"])
+        if missing.any():
+            return (
+                f"{dataset.name} has {missing.sum()} cells without a label (first: cell "
+                f"{dataset.cell_names[int(missing.argmax())]}); drop them or label them"
+            )
+        if dataset.n_genes < 2:
+            return f"{dataset.name} has one gene; principal components need two"
+        k = len(np.unique(labels))
+        if k < 2:
+            return f"every cell of {dataset.name} is labelled {labels[0]!r}; two types are needed"
+        if k >= dataset.n_cells:
+            return f"{dataset.name} has {k} cell types for {dataset.n_cells} cells; more are needed"
+        return None
+
+    def pose(self, dataset: Dataset, seed: int) -> Problem:
+        """Show the observed counts without labels; nothing here is random."""
+        observed, hidden, convention = observe(dataset, self.library)
+        metrics = ["ari", "nmi", "purity", "entropy", "asw", "celltype-asw"]
+        if dataset.batch is not None and len(np.unique(dataset.batch)) > 1:
+            metrics.append("batch-asw")
+        conventions = (convention, self._convention())
+        return Problem(observed, hidden, tuple(metrics), conventions)
+
+    def evidence(
+        self, problem: Problem, imputed: Imputed, seed: int
+    ) -> Mapping[str, Callable[[], Any]]:
+        """Return ``components`` (the coordinates clustered) and ``clusters``, each computed once.
+
+        Calling ``components`` raises `InputError` if ``source`` is ``"embedding"`` and the method
+        offers none.
+        """
+
+        @cache
+        def components() -> NDArray[np.float64]:
+            points = self._coordinates(problem, imputed)
+            return tsne(points, seed) if self.reduction == "tsne" else points
+
+        @cache
+        def clusters() -> NDArray[np.int64]:
+            labels = problem.hidden.labels
+            assert labels is not None, "obstacle() turns datasets without labels away"
+            k = len(np.unique(labels))
+            if self.algorithm == "leiden":
+                return leiden(components(), k, seed)
+            return kmeans(components(), k, self.n_init, seed)
+
+        return {"components": components, "clusters": clusters}
+
+    def _coordinates(self, problem: Problem, imputed: Imputed) -> NDArray[np.float64]:
+        if self.source == "expression":
+            return principal_components(imputed.lognorm(problem.observed))
+        if imputed.embedding is None:
+            raise InputError(
+                "this method offers no embedding to cluster; use clustering[source=expression]"
+            )
+        return np.asarray(imputed.embedding, dtype=np.float64)
+
+    def _convention(self) -> str:
+        space = (
+            "the method's own embedding"
+            if self.source == "embedding"
+            else "max{2, min(50, N, G)} principal components of the imputed log2 values"
+        )
+        if self.reduction == "tsne":
+            space = f"a two-dimensional t-SNE of {space}"
+        if self.algorithm == "leiden":
+            return f"clusters by Leiden on {space}, resolution searched to give the true k"
+        return f"clusters by k-means on {space}, true k, k-means++, best of {self.n_init} starts"

@@ -1,0 +1,76 @@
+"""Few coordinates for many genes: principal components, and t-SNE of them.
+
+The same input gives the same output to the last bit, whatever number of threads is allowed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def principal_components(
+    expression: NDArray[np.floating[Any]], n_components: int | None = None
+) -> NDArray[np.float64]:
+    """Project cells on the leading principal components of the centred, unscaled expression.
+
+    Parameters
+    ----------
+    expression
+        (cells, genes), log2 scale.
+    n_components
+        None takes MaskClass's D = max{2, min(50, N, G)} (section 2.8). There are never more than
+        min(N, G), and those beyond the rank of the data are zero.
+
+    Returns
+    -------
+    (cells, components), largest variance first. The sign is such that the entry of largest
+    magnitude in each component is positive.
+    """
+    from scipy.linalg import eigh
+    from threadpoolctl import threadpool_limits
+
+    n_cells, n_genes = expression.shape
+    wanted = max(2, min(50, n_cells, n_genes)) if n_components is None else n_components
+    smaller = min(n_cells, n_genes)
+    leading = [max(0, smaller - wanted), smaller - 1]
+    with threadpool_limits(1):
+        centred = expression.astype(np.float64)
+        centred -= centred.mean(axis=0)
+        # The eigenvectors of the smaller of the two products give the components exactly, also
+        # where the rank is low, and several times faster than a full decomposition.
+        if n_cells <= n_genes:
+            values, vectors = eigh(centred @ centred.T, subset_by_index=leading)
+            scores = vectors * np.sqrt(np.maximum(values, 0))
+        else:
+            values, vectors = eigh(centred.T @ centred, subset_by_index=leading)
+            scores = centred @ vectors
+    scores[:, values <= values[-1] * smaller * np.finfo(np.float64).eps] = 0
+    scores = scores[:, ::-1]
+    extremes = scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])]
+    return np.ascontiguousarray(scores * np.where(extremes < 0, -1.0, 1.0))
+
+
+def tsne(components: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Lay cells out in two dimensions by t-SNE, scikit-learn's defaults.
+
+    Parameters
+    ----------
+    components
+        (cells, components).
+    seed
+        Of the gradient descent; the start is the first two components.
+
+    Returns
+    -------
+    (cells, 2). The perplexity is 30, or a third of the other cells where there are fewer than 91.
+    """
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    perplexity = min(30.0, (len(components) - 1) / 3)
+    with threadpool_limits(1):
+        layout = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
+        return np.asarray(layout.fit_transform(components), dtype=np.float64)

@@ -1,0 +1,48 @@
+"""Ask how far the imputation is from the true expression of simulated cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from impbench.data.dataset import Dataset
+from impbench.parameters import parameter
+from impbench.protocols.protocol import Problem, Protocol, observe
+
+
+@dataclass(frozen=True)
+class SimulatedTruth(Protocol):
+    """Hide the counts before dropout, and measure the distance to them on the log2 scale."""
+
+    name: ClassVar[str] = "simulated-truth"
+    summary: ClassVar[str] = "Distance to the true expression of simulated cells"
+    reference: ClassVar[str] = "MaskClass, section 2.8 (i)"
+
+    library: Literal["true", "own"] = parameter(
+        "true",
+        "divide both matrices by the true library sizes, as the MaskClass authors did, or each by "
+        "its own",
+    )
+
+    def obstacle(self, dataset: Dataset) -> str | None:
+        """Only simulated data have a truth."""
+        if dataset.true_counts is None:
+            return f"{dataset.name} has no true counts; this question needs simulated data"
+        return None
+
+    def pose(self, dataset: Dataset, seed: int) -> Problem:
+        """Show the observed counts; nothing here is random."""
+        observed, hidden, convention = observe(dataset, self.library)
+        return Problem(
+            observed,
+            hidden,
+            metrics=(
+                "mse",
+                "biozero-mse",
+                "dropout-mse",
+                "nonzero-mse",
+                "pearson-gene",
+                "pearson-cell",
+            ),
+            conventions=(convention, "errors are taken on the log2(1 + x) scale"),
+        )
