@@ -29,6 +29,8 @@ from impbench.parameters import Parametrised, split_spec
 from impbench.protocols.protocol import Protocol
 
 GROUP = "impbench"
+FILE_MODULE = "impbench_file_"
+"""Module names of single-file plugins start with this."""
 P = TypeVar("P", bound=Parametrised)
 
 
@@ -146,6 +148,11 @@ def load_file(path: Path) -> None:
     registry.cache_clear()
 
 
+def plugin_files() -> tuple[Path, ...]:
+    """Return the files added with `load_file`."""
+    return tuple(_files)
+
+
 _files: list[Path] = []
 
 
@@ -155,7 +162,7 @@ def _entry_points() -> list[importlib.metadata.EntryPoint]:
 
 
 def _import_file(path: Path) -> Any:
-    name = f"impbench_file_{path.stem}"
+    name = f"{FILE_MODULE}{path.stem}"
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
         return loaded

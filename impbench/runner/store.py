@@ -111,9 +111,7 @@ class Store:
 
     def write_record(self, record: Record) -> None:
         """Store a record; a kill at any instant leaves the old file or the new one, never half."""
-        write_atomically(
-            self.folder / "records" / f"{record.key}.json", record.to_json().encode()
-        )
+        write_atomically(self.folder / "records" / f"{record.key}.json", record.to_json().encode())
 
     def record(self, key: str) -> Record | None:
         """Return the record stored under `key`, or None where there is none that can be read."""

@@ -1,0 +1,177 @@
+"""What Python users call: `get_imputer`, `impute`, `run` and `simulate`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impbench.data.dataset import Source
+from impbench.imputer import Context, Imputer
+from impbench.registry import load_file, plugin_files, registry
+from impbench.runner.plan import make_plan
+from impbench.runner.run import Listener, Results, Settings, run_plan
+from impbench.runner.suite import Suite, read_suite
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def get_imputer(spec: str) -> Imputer:
+    """Return the imputer that a text such as ``"magic[t=5,knn=10]"`` names.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such imputer; says which names come near.
+    InputError
+        If a parameter does not exist or a value does not fit.
+    """
+    return registry().imputer(spec)
+
+
+def run(
+    suite: str | Path | Suite = "default",
+    out: str | Path | None = None,
+    *,
+    imputers: Sequence[str] | None = None,
+    datasets: Sequence[str | Source] | None = None,
+    protocols: Sequence[str] | None = None,
+    seeds: int | Sequence[int] | None = None,
+    plugins: Sequence[str | Path] = (),
+    settings: Settings | None = None,
+    listener: Listener | None = None,
+    report: bool = True,
+    command: str | None = None,
+) -> Results:
+    """Put imputers head to head and write a report.
+
+    Parameters
+    ----------
+    suite
+        Name of a suite, path of a suite file, or a `Suite`.
+    out
+        Folder for records and report, default ``reports/NAME``. What is done there already and
+        still holds is not done again.
+    imputers, datasets, protocols
+        Replace the suite's; specs such as ``"magic[t=5]"``. Controls always run besides.
+    seeds
+        How many repeats (seeds 1, 2, …), or the seeds themselves.
+    plugins
+        Single-file plugins to load first.
+    settings
+        Parallelism, limits and device; default `Settings.sensible()`.
+
+    Returns
+    -------
+    `Results`, whose ``scores`` is a tidy table.
+
+    Raises
+    ------
+    NotFoundError, InputError
+        If a name or value does not exist or fit, before anything runs.
+    """
+    for plugin in plugins:
+        load_file(Path(plugin))
+    suite = suite if isinstance(suite, Suite) else find_suite(suite)
+    chosen = range(1, seeds + 1) if isinstance(seeds, int) else seeds
+    plan = make_plan(
+        suite,
+        registry(),
+        imputers=imputers,
+        sources=datasets,
+        protocols=protocols,
+        seeds=None if chosen is None else tuple(chosen),
+    )
+    settings = settings or Settings.sensible()
+    if suite.timeout is not None:
+        settings = replace(settings, timeout=suite.timeout)
+    folder = Path(out) if out is not None else Path("reports") / suite.name
+    text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"
+    return run_plan(plan, folder.resolve(), registry(), settings, listener, text, report)
+
+
+def find_suite(name: str | Path) -> Suite:
+    """Read the suite of that name, or the suite file at that path.
+
+    Raises
+    ------
+    NotFoundError, InputError
+        If there is none, or the file is malformed.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" or path.is_file():
+        return read_suite(path)
+    return read_suite(registry().suite(str(name)))
+
+
+def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) -> AnnData:
+    """Simulate one of the paper's scenarios; see `impbench.data.simulate.simulate`."""
+    from impbench.data.simulate import simulate as draw
+
+    return draw(name, n_cells=n_cells, seed=seed, **parameters)
+
+
+def impute(
+    adata: AnnData,
+    imputer: str | Imputer,
+    *,
+    layer: str | None = None,
+    key_added: str = "imputed",
+    batch_key: str | None = None,
+    n_groups: int | None = None,
+    seed: int = 1,
+    device: str = "cpu",
+    threads: int = 1,
+    copy: bool = False,
+) -> AnnData | None:
+    """Apply a method to one's own data, in the scverse manner.
+
+    Parameters
+    ----------
+    adata
+        Cells × genes, raw counts in ``X`` or in ``layer``.
+    imputer
+        Spec such as ``"maskclass-balanced"``, or an `Imputer`.
+    key_added
+        The result goes to ``layers[key_added]`` as log2(1 + count / size factor), float32; an
+        embedding the method offers to ``obsm["X_" + key_added]``; what was done to
+        ``uns[key_added]``. Everything else stays as it is.
+    batch_key
+        Column of ``obs`` with batches, for methods that use them.
+    n_groups
+        Number of cell groups, for methods that need it.
+    copy
+        Return a changed copy instead of changing `adata`.
+
+    Raises
+    ------
+    InputError
+        If the counts are not raw counts, or the method returns something unusable.
+    """
+    from impbench.data.read import observed_from_anndata
+
+    method = get_imputer(imputer) if isinstance(imputer, str) else imputer
+    observed = observed_from_anndata(adata, layer=layer, batch_key=batch_key, n_groups=n_groups)
+    with tempfile.TemporaryDirectory(prefix="impbench-") as scratch:
+        context = Context(seed=seed, device=device, threads=threads, scratch=Path(scratch))
+        method.prepare(context)
+        imputed = method.impute(observed, context)
+    imputed.check(observed)
+    target = adata.copy() if copy else adata
+    target.layers[key_added] = imputed.lognorm(observed)
+    if imputed.embedding is not None:
+        target.obsm[f"X_{key_added}"] = imputed.embedding
+    target.uns[key_added] = {
+        "imputer": method.spec,
+        "version": type(method).version,
+        "seed": seed,
+        "scale": "log2(1 + count / size factor)",
+        "citation": type(method).citation,
+    }
+    return target if copy else None
+
+
+__all__ = ["Results", "find_suite", "get_imputer", "impute", "plugin_files", "run", "simulate"]

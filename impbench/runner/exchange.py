@@ -1,0 +1,116 @@
+"""How matrices pass between processes: plain .npy files in a folder, never pickles.
+
+Only NumPy and SciPy are needed, because the worker may run in an environment with nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from impbench.imputer import Imputed, Observed
+from impbench.scale import Matrix
+
+
+def save_matrix(folder: Path, name: str, matrix: Matrix) -> None:
+    """Write ``name.npy`` (dense) or ``name.{data,indices,indptr,shape}.npy`` (sparse rows)."""
+    if sp.issparse(matrix):
+        rows = sp.csr_matrix(matrix)
+        np.save(folder / f"{name}.data.npy", rows.data)
+        np.save(folder / f"{name}.indices.npy", rows.indices)
+        np.save(folder / f"{name}.indptr.npy", rows.indptr)
+        np.save(folder / f"{name}.shape.npy", np.asarray(rows.shape))
+    else:
+        np.save(folder / f"{name}.npy", np.asarray(matrix))
+
+
+def load_matrix(folder: Path, name: str) -> Matrix | None:
+    """Read what `save_matrix` wrote; None when nothing was."""
+    if (folder / f"{name}.npy").exists():
+        return _load(folder / f"{name}.npy")
+    if (folder / f"{name}.data.npy").exists():
+        data, indices, indptr, shape = (
+            _load(folder / f"{name}.{part}.npy") for part in ("data", "indices", "indptr", "shape")
+        )
+        return sp.csr_matrix((data, indices, indptr), shape=tuple(shape))
+    return None
+
+
+def save_observed(folder: Path, observed: Observed) -> None:
+    """Write everything an imputer may see."""
+    save_matrix(folder, "counts", observed.counts)
+    np.save(folder / "size_factors.npy", observed.size_factors)
+    names = {
+        "genes": observed.gene_names,
+        "cells": observed.cell_names,
+        "batch": None if observed.batch is None else observed.batch.tolist(),
+        "n_groups": observed.n_groups,
+    }
+    (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
+
+
+def load_observed(folder: Path) -> Observed:
+    """Read what `save_observed` wrote."""
+    names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
+    counts = load_matrix(folder, "counts")
+    if counts is None:
+        raise FileNotFoundError(f"{folder} holds no counts")
+    return Observed(
+        counts=counts,
+        size_factors=_load(folder / "size_factors.npy"),
+        gene_names=tuple(names["genes"]),
+        cell_names=tuple(names["cells"]),
+        batch=None if names["batch"] is None else np.asarray(names["batch"], dtype=np.str_),
+        n_groups=names["n_groups"],
+    )
+
+
+def save_imputed(folder: Path, imputed: Imputed) -> None:
+    """Write what an imputer returned; floating values as float32."""
+    for name in ("expression", "std", "embedding"):
+        array = getattr(imputed, name)
+        if array is not None:
+            np.save(folder / f"{name}.npy", np.asarray(array, dtype=np.float32))
+    facts = {"scale": imputed.scale, "info": imputed.info}
+    (folder / "imputed.json").write_text(json.dumps(facts, default=str), encoding="utf-8")
+
+
+def load_imputed(folder: Path) -> Imputed:
+    """Read what `save_imputed` wrote; arrays are memory maps, read-only."""
+    facts = json.loads((folder / "imputed.json").read_text(encoding="utf-8"))
+    arrays = {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        for name in ("expression", "std", "embedding")
+        if (folder / f"{name}.npy").exists()
+    }
+    return Imputed(**arrays, scale=facts["scale"], info=facts["info"])
+
+
+def observed_hash(observed: Observed) -> str:
+    """SHA-256 of what the imputer sees: equal views need only one imputation."""
+    digest = hashlib.sha256()
+    for block in _bytes(observed):
+        digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def _bytes(observed: Observed) -> Iterator[bytes]:
+    counts = observed.counts
+    parts = (counts.data, counts.indices, counts.indptr) if sp.issparse(counts) else (counts,)
+    for array in (*parts, observed.size_factors):
+        yield np.ascontiguousarray(array).tobytes()
+    yield "\0".join(observed.gene_names).encode()
+    if observed.batch is not None:
+        yield "\0".join(observed.batch).encode()
+    yield str(observed.n_groups).encode()
+
+
+def _load(path: Path) -> NDArray[Any]:
+    return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]

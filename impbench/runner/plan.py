@@ -1,0 +1,196 @@
+"""From a suite to the list of jobs, and from jobs to the tasks that workers carry out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from impbench.data.dataset import Source
+from impbench.errors import InputError
+from impbench.imputer import Imputer
+from impbench.protocols.protocol import Protocol
+from impbench.registry import FILE_MODULE, Registry
+from impbench.runner.oracle import ORACLE
+from impbench.runner.oracle import VERSION as ORACLE_VERSION
+from impbench.runner.record import SCORING, Job
+from impbench.runner.suite import Question, Suite
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question with every name in it resolved."""
+
+    source: Source
+    protocol: Protocol
+    imputers: tuple[Imputer, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run will do, before any data are loaded."""
+
+    suite: Suite
+    asked: tuple[Asked, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def sources(self) -> list[Source]:
+        """Each dataset once, in order."""
+        return list(dict.fromkeys(item.source for item in self.asked))
+
+    def jobs(self) -> list[Job]:
+        """List the jobs as far as they are known without the data; the oracle's are not."""
+        return [
+            Job(item.source.spec, item.protocol.spec, imputer.spec, imputer.parameters(), seed)
+            for item in self.asked
+            for imputer in item.imputers
+            for seed in self.seeds
+        ]
+
+
+def make_plan(
+    suite: Suite,
+    registry: Registry,
+    *,
+    imputers: Sequence[str] | None = None,
+    sources: Sequence[str | Source] | None = None,
+    protocols: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> Plan:
+    """Resolve every name in `suite`, after replacing what the caller gave.
+
+    Raises
+    ------
+    NotFoundError, InputError
+        If a name or parameter does not exist.
+    """
+    questions: Iterable[Question] = suite.questions
+    given: dict[str, Source] = {}
+    if sources is not None:
+        for item in sources:
+            source = registry.dataset(item) if isinstance(item, str) else item
+            given[source.spec] = source
+        asked_protocols = dict.fromkeys(name for q in suite.questions for name in q.protocols)
+        questions = [Question(tuple(given), tuple(asked_protocols))]
+    if protocols is not None:
+        questions = [replace(question, protocols=tuple(protocols)) for question in questions]
+    controls = _controls(registry) if suite.controls else []
+    asked = []
+    for question in questions:
+        names = imputers if imputers is not None else (question.imputers or suite.imputers)
+        chosen = [registry.imputer(name) for name in names if name != ORACLE]
+        chosen = list(dict.fromkeys(chosen + controls))
+        for dataset in question.datasets:
+            source = given.get(dataset) or registry.dataset(dataset)
+            for protocol in question.protocols:
+                asked.append(Asked(source, registry.protocol(protocol), tuple(chosen)))
+    if not asked:
+        raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
+    seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
+    return Plan(suite, tuple(dict.fromkeys(asked)), seeds)
+
+
+def _controls(registry: Registry) -> list[Imputer]:
+    return [imputer() for imputer in registry.imputers.values() if imputer.is_control]
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A problem on disk.
+
+    Attributes
+    ----------
+    dataset, protocol
+        Specs.
+    fingerprint
+        Of the dataset.
+    view
+        Folder the worker reads.
+    hidden
+        Folder only the scorer reads.
+    metrics
+        Names, cost metrics included.
+    """
+
+    dataset: str
+    protocol: str
+    fingerprint: str
+    view: Path
+    hidden: Path
+    metrics: tuple[str, ...]
+    has_truth: bool
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one worker process does: one imputer on one view, for one or several seeds.
+
+    Several protocols may share the imputation when they show the imputer the same data.
+    """
+
+    imputer: Imputer | None
+    """None is the oracle."""
+    seeds: tuple[int, ...]
+    posed: tuple[Posed, ...]
+    device: str = "cpu"
+    threads: int = 1
+    timeout: float | None = None
+    memory: int | None = None
+    pictures: bool = False
+
+    @property
+    def mark(self) -> str:
+        """Unique name of the task within its run."""
+        text = f"{self.imputer.spec if self.imputer else ORACLE}|{self.posed[0].view}|{self.seeds}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def job(self, posed: Posed, seed: int) -> Job:
+        """Return the job that `posed` and `seed` make of this task."""
+        spec = self.imputer.spec if self.imputer else ORACLE
+        params = self.imputer.parameters() if self.imputer else {}
+        return Job(posed.dataset, posed.protocol, spec, params, seed)
+
+    def key(self, posed: Posed, seed: int) -> str:
+        """Hash exactly what determines the job's result."""
+        determined: dict[str, Any] = {
+            "impbench": SCORING,
+            "dataset": posed.fingerprint,
+            "spec": posed.dataset,
+            "protocol": posed.protocol,
+            "imputer": type(self.imputer).name if self.imputer else ORACLE,
+            "version": code_version(type(self.imputer)) if self.imputer else ORACLE_VERSION,
+            "params": self.imputer.parameters() if self.imputer else {},
+            "seed": seed,
+            "device": self.device if self.imputer else "cpu",
+        }
+        text = json.dumps(determined, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def code_version(imputer: type[Imputer]) -> str:
+    """Return the imputer's version; a single-file plugin adds a hash of its file.
+
+    Somebody who edits one file does not think of raising a version number.
+    """
+    file = plugin_file(imputer)
+    if file is None:
+        return imputer.version
+    return f"{imputer.version}+{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
+
+
+def plugin_file(imputer: type[Imputer]) -> Path | None:
+    """Return the file given with ``--plugin`` that defines the imputer, or None."""
+    module = sys.modules.get(imputer.__module__)
+    if imputer.__module__.startswith(FILE_MODULE) and module is not None and module.__file__:
+        return Path(module.__file__)
+    return None
+
+
+def shares_seeds(imputer: Imputer) -> bool:
+    """Whether the imputer trains several seeds together better than one by one."""
+    return type(imputer).impute_many is not Imputer.impute_many

@@ -1,0 +1,140 @@
+"""Load each dataset once, pose every protocol's problem on it, and save both halves apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from impbench.data.dataset import Dataset, Source
+from impbench.errors import ImpbenchError
+from impbench.metrics.metric import Metric
+from impbench.protocols.protocol import Problem, Protocol
+from impbench.runner.exchange import observed_hash, save_observed
+from impbench.runner.plan import Plan, Posed
+from impbench.runner.score import COST_METRICS, save_hidden
+
+POSE_SEED = 1
+"""What is random in a problem (a mask, a split) is drawn once, the same for every imputer."""
+
+
+@dataclass
+class Problems:
+    """Everything posed, and what could not be.
+
+    Attributes
+    ----------
+    posed
+        By (dataset spec, protocol spec).
+    skipped
+        Dicts with dataset, protocol and reason.
+    datasets, problems
+        Facts for the manifest.
+    """
+
+    posed: dict[tuple[str, str], Posed] = field(default_factory=dict)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+
+
+def pose_all(
+    plan: Plan,
+    folder: Path,
+    metrics: dict[str, Metric],
+    announce: Callable[[str], None] = lambda spec: None,
+) -> Problems:
+    """Load every dataset of `plan` and save its problems under `folder`.
+
+    A dataset that cannot be had, or a protocol that does not apply, is recorded as skipped.
+    """
+    found = Problems()
+    for source in plan.sources:
+        announce(source.spec)
+        protocols = list(
+            dict.fromkeys(item.protocol for item in plan.asked if item.source == source)
+        )
+        try:
+            dataset = source.load()
+        except ImpbenchError as error:
+            for protocol in protocols:
+                found.skipped.append(_skip(source, protocol, str(error)))
+            continue
+        found.datasets[source.spec] = _facts(source, dataset)
+        for protocol in protocols:
+            obstacle = protocol.obstacle(dataset)
+            if obstacle:
+                found.skipped.append(_skip(source, protocol, obstacle))
+                continue
+            problem = protocol.pose(dataset, POSE_SEED)
+            names = tuple(name for name in (*problem.metrics, *COST_METRICS) if name in metrics)
+            posed = _save(folder, source.spec, protocol, dataset, problem, names)
+            found.posed[source.spec, protocol.spec] = posed
+            found.problems.append(
+                {
+                    "dataset": source.spec,
+                    "protocol": protocol.spec,
+                    "metrics": list(names),
+                    "conventions": list(problem.conventions),
+                    "has_truth": posed.has_truth,
+                }
+            )
+    return found
+
+
+def _save(
+    folder: Path,
+    spec: str,
+    protocol: Protocol,
+    dataset: Dataset,
+    problem: Problem,
+    metrics: tuple[str, ...],
+) -> Posed:
+    view = folder / "views" / observed_hash(problem.observed)
+    if not view.exists():
+        view.mkdir(parents=True)
+        save_observed(view, problem.observed)
+    # The name cannot be guessed from the view's path, which is all that a worker is told.
+    hidden = folder / f"hidden-{secrets.token_hex(16)}"
+    hidden.mkdir(parents=True, mode=0o700)
+    save_hidden(hidden, problem.hidden)
+    parameters = json.dumps(protocol.parameters(), sort_keys=True, default=str)
+    fingerprint = f"{dataset.fingerprint}{protocol.name}{parameters}"
+    return Posed(
+        dataset=spec,
+        protocol=protocol.spec,
+        fingerprint=hashlib.sha256(fingerprint.encode()).hexdigest()[:16],
+        view=view,
+        hidden=hidden,
+        metrics=metrics,
+        has_truth=problem.hidden.truth_counts is not None,
+    )
+
+
+def _facts(source: Source, dataset: Dataset) -> dict[str, Any]:
+    counts = dataset.counts
+    stored = counts.count_nonzero() if sp.issparse(counts) else int(np.count_nonzero(counts))
+    return {
+        "title": dataset.facts.get("title", dataset.name),
+        "summary": type(source).summary,
+        "n_cells": dataset.n_cells,
+        "n_genes": dataset.n_genes,
+        "n_groups": dataset.n_groups,
+        "zero_fraction": 1 - stored / max(1, dataset.n_cells * dataset.n_genes),
+        "simulated": dataset.true_counts is not None,
+        "steps": list(dataset.steps),
+        "facts": dict(dataset.facts),
+        "fingerprint": dataset.fingerprint,
+        "parameters": source.parameters(),
+    }
+
+
+def _skip(source: Source, protocol: Protocol, reason: str) -> dict[str, str]:
+    return {"dataset": source.spec, "protocol": protocol.spec, "reason": reason}

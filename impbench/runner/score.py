@@ -1,0 +1,199 @@
+"""Scoring: hold one imputation against what the imputer never saw.
+
+Runs in a process of our own, never in the plugin's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench.errors import InputError
+from impbench.imputer import Imputed, Observed
+from impbench.metrics.metric import Metric
+from impbench.protocols.protocol import Hidden, Problem, Protocol
+from impbench.runner.exchange import load_imputed, load_matrix, load_observed, save_matrix
+
+COST_METRICS = ("wall-seconds", "cpu-seconds", "peak-memory")
+PICTURE_CELLS = 1000
+PICTURE_GENES = 4
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """What the scoring process is asked.
+
+    Attributes
+    ----------
+    view, hidden
+        Folders of the problem.
+    output
+        Folder `save_imputed` wrote, or None for the oracle.
+    protocol
+        Spec of the protocol.
+    metrics
+        Names of the metrics to compute, cost metrics included.
+    cost
+        ``wall_seconds``, ``cpu_seconds`` and ``peak_memory``.
+    picture
+        Where to write the sample for the figures, or None.
+    """
+
+    view: str
+    hidden: str
+    output: str | None
+    protocol: str
+    metrics: tuple[str, ...]
+    seed: int
+    cost: dict[str, float]
+    picture: str | None
+
+
+@dataclass(frozen=True)
+class ScoreReply:
+    """Scores, and what the imputer said of its fit."""
+
+    scores: dict[str, float]
+    info: dict[str, Any]
+
+
+def save_hidden(folder: Path, hidden: Hidden) -> None:
+    """Write what the imputer never sees."""
+    if hidden.truth_counts is not None and hidden.truth_size_factors is not None:
+        save_matrix(folder, "truth_counts", hidden.truth_counts)
+        np.save(folder / "truth_size_factors.npy", hidden.truth_size_factors)
+    for name in ("labels", "batch"):
+        array = getattr(hidden, name)
+        if array is not None:
+            np.save(folder / f"{name}.npy", np.asarray(array, dtype=np.str_))
+
+
+def load_hidden(folder: Path) -> Hidden:
+    """Read what `save_hidden` wrote."""
+    arrays = {
+        name: np.load(folder / f"{name}.npy", allow_pickle=False)
+        for name in ("truth_size_factors", "labels", "batch")
+        if (folder / f"{name}.npy").exists()
+    }
+    return Hidden(truth_counts=load_matrix(folder, "truth_counts"), **arrays)
+
+
+def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metric]) -> ScoreReply:
+    """Check what the imputer returned and compute every metric.
+
+    Raises
+    ------
+    InputError
+        If the imputation is not what the contract promises (shape, finite values, scale).
+    """
+    problem = _problem(request.view, request.hidden, request.metrics)
+    if request.output is None:
+        truth = problem.hidden.truth()
+        if truth is None:
+            raise InputError("the oracle needs a dataset with truth")
+        imputed = truth
+    else:
+        imputed = load_imputed(Path(request.output))
+    imputed.check(problem.observed)
+    evidence = _evidence(problem, imputed, protocol, request.seed, request.cost)
+    scores = {}
+    for name in request.metrics:
+        metric = metrics[name]
+        scores[name] = metric(**{need: evidence[need]() for need in metric.needs})
+    if request.picture is not None:
+        np.savez_compressed(Path(request.picture), **_picture(problem, evidence))  # type: ignore[arg-type]
+    return ScoreReply(scores, imputed.info)
+
+
+@lru_cache(maxsize=2)
+def _problem(view: str, hidden: str, metrics: tuple[str, ...]) -> Problem:
+    return Problem(load_observed(Path(view)), load_hidden(Path(hidden)), metrics)
+
+
+def _evidence(
+    problem: Problem, imputed: Imputed, protocol: Protocol, seed: int, cost: Mapping[str, float]
+) -> dict[str, Callable[[], Any]]:
+    """Everything a metric may ask for, by name, each computed at most once."""
+    observed, hidden = problem.observed, problem.hidden
+    offers: dict[str, Callable[[], Any]] = {
+        "imputed": lambda: imputed.lognorm(observed),
+        "imputed_counts": lambda: imputed.counts(observed),
+        "observed": lambda: observed.lognorm,
+        "observed_counts": lambda: observed.counts,
+        "truth": lambda: _required(hidden.truth(), "truth").expression,
+        "truth_counts": lambda: _required(hidden.truth_counts, "truth"),
+        "std": lambda: _required(imputed.std, "a standard deviation"),
+        "embedding": lambda: _required(imputed.embedding, "an embedding"),
+        "labels": lambda: _required(hidden.labels, "labels"),
+        "batch": lambda: _required(hidden.batch, "batches"),
+        "wall_seconds": lambda: cost["wall_seconds"],
+        "cpu_seconds": lambda: cost["cpu_seconds"],
+        "peak_memory": lambda: cost["peak_memory"],
+    }
+    offers.update(protocol.evidence(problem, imputed, seed))
+    return {name: cache(offer) for name, offer in offers.items()}
+
+
+def _required(value: Any, what: str) -> Any:
+    if value is None:
+        raise InputError(f"the metric needs {what}, which this problem or imputer does not have")
+    return value
+
+
+def _picture(
+    problem: Problem, evidence: Mapping[str, Callable[[], Any]]
+) -> dict[str, NDArray[Any]]:
+    """Sample what the figures show: a map of the cells, and four genes before and after."""
+    observed = problem.observed
+    imputed = evidence["imputed"]()
+    cells = np.random.default_rng(0).permutation(observed.n_cells)[:PICTURE_CELLS]
+    cells.sort()
+    genes = _telling_genes(observed)
+    arrays = {
+        "map": _map(imputed, evidence)[cells],
+        "gene_names": np.asarray([observed.gene_names[gene] for gene in genes], dtype=np.str_),
+        "observed": observed.lognorm[np.ix_(cells, genes)],
+        "imputed": np.asarray(imputed)[np.ix_(cells, genes)],
+    }
+    truth = problem.hidden.truth()
+    if truth is not None:
+        arrays["truth"] = truth.expression[np.ix_(cells, genes)]
+    if problem.hidden.labels is not None:
+        arrays["labels"] = problem.hidden.labels[cells]
+    return arrays
+
+
+def _map(
+    imputed: NDArray[np.float32], evidence: Mapping[str, Callable[[], Any]]
+) -> NDArray[np.float32]:
+    """Return two coordinates per cell: the first two principal components."""
+    from sklearn.decomposition import PCA
+
+    if "components" in evidence:
+        components = np.asarray(evidence["components"](), dtype=np.float32)[:, :2]
+    else:
+        size = min(2, *imputed.shape)
+        model = PCA(n_components=size, svd_solver="randomized", random_state=0)
+        components = model.fit_transform(np.asarray(imputed)).astype(np.float32)
+    missing = 2 - components.shape[1]
+    return np.pad(components, ((0, 0), (0, missing))) if missing else components
+
+
+def _telling_genes(observed: Observed) -> NDArray[np.intp]:
+    """Genes with both zeros and signal, most variable first; chosen from the observed data alone."""
+    zeros = (observed.lognorm == 0).mean(axis=0)
+    spread = observed.lognorm.std(axis=0)
+    order = np.lexsort((-spread, ~((zeros > 0.2) & (zeros < 0.8))))
+    return order[:PICTURE_GENES]
+
+
+def as_json(request: ScoreRequest) -> str:
+    """Return the request as one line."""
+    return json.dumps(request.__dict__)

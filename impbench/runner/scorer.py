@@ -1,0 +1,132 @@
+"""The scoring process: started once per slot, asked once per imputation, over standard streams.
+
+It keeps the libraries that metrics need loaded, and it is a process of its own so that a metric
+that crashes or runs out of memory costs one job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from impbench.errors import ImpbenchError
+from impbench.runner.score import ScoreReply, ScoreRequest, as_json, score
+
+
+class ScoringError(ImpbenchError):
+    """The scoring process could not score an imputation."""
+
+
+class Scorer:
+    """A handle on one scoring process."""
+
+    def __init__(
+        self, env: Mapping[str, str], log: Path, plugin_files: Sequence[Path] = ()
+    ) -> None:
+        self._env = dict(env)
+        self._log = log
+        self._files = [str(path) for path in plugin_files]
+        self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+
+    def score(self, request: ScoreRequest) -> ScoreReply:
+        """Have one imputation scored.
+
+        Raises
+        ------
+        ScoringError
+            If the imputation breaks the contract, a metric fails, or the process dies.
+        """
+        with self._lock:
+            process = self._running()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                process.stdin.write(as_json(request) + "\n")
+                process.stdin.flush()
+                line = process.stdout.readline()
+            except OSError:
+                line = ""
+            if not line:
+                self._close()
+                raise ScoringError("the scoring process died (out of memory?)")
+        reply = json.loads(line)
+        if "error" in reply:
+            raise ScoringError(reply["error"])
+        scores = {
+            name: float("nan") if value is None else value
+            for name, value in reply["scores"].items()
+        }
+        return ScoreReply(scores, reply["info"])
+
+    def close(self) -> None:
+        """End the process; safe to call from another thread."""
+        self._close()
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "impbench.runner.scorer", *self._files],
+                    env=self._env,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    start_new_session=True,
+                )
+        return self._process
+
+    def _close(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(OSError):
+                process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+
+
+def main(plugin_files: Sequence[str]) -> None:
+    """Answer requests until standard input closes."""
+    replies = _claim_stdout()
+    from impbench.registry import load_file, registry
+
+    for path in plugin_files:
+        load_file(Path(path))
+    known = registry()
+    for line in sys.stdin:
+        fields = json.loads(line)
+        request = ScoreRequest(**{**fields, "metrics": tuple(fields["metrics"])})
+        try:
+            reply = score(request, known.protocol(request.protocol), known.metrics)
+            scores = {
+                name: None if value != value else value for name, value in reply.scores.items()
+            }
+            answer = {"scores": scores, "info": reply.info}
+        except Exception as error:
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        replies.write(json.dumps(answer, default=str) + "\n")
+        replies.flush()
+
+
+def _claim_stdout() -> IO[str]:
+    """Keep the pipe for replies alone; whatever a metric prints goes to standard error."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return replies
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,166 @@
+"""The sandboxed process: reads what may be seen, imputes once per seed, writes what came out.
+
+Run as ``python -P -m impbench.runner.worker request.json``. It imports nothing but NumPy, SciPy,
+the contract and the plugin, and it is never told where the truth is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.runner.exchange import load_observed, save_imputed
+
+_NOTABLE = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+    "numba": "numba",
+    "magic": "magic-impute",
+}
+
+
+def main(request_path: Path) -> int:
+    """Carry out one request; exit status 0 when every seed was imputed."""
+    _die_with_parent()
+    request = json.loads(request_path.read_text(encoding="utf-8"))
+    folder = request_path.parent
+    try:
+        imputer = build_imputer(request["imputer"])
+        observed = load_observed(Path(request["view"]))
+        contexts = [
+            Context(
+                seed=seed,
+                device=request["device"],
+                threads=request["threads"],
+                scratch=Path(request["scratch"]),
+            )
+            for seed in request["seeds"]
+        ]
+        results, cost = impute_timed(imputer, observed, contexts)
+        for context, imputed in zip(contexts, results, strict=True):
+            output = folder / f"seed-{context.seed}"
+            output.mkdir()
+            save_imputed(output, imputed)
+        _write(folder / "done.json", {**cost, "versions": _versions(imputer)})
+    except BaseException as error:
+        traceback.print_exc()
+        kind, message = type(error).__name__, str(error).strip()
+        _write(folder / "error.json", {"type": kind, "message": message})
+        return 1
+    return 0
+
+
+def build_imputer(reference: dict[str, Any]) -> Imputer:
+    """Import the class a reference names and construct it with its parameters."""
+    if reference["file"]:
+        spec = importlib.util.spec_from_file_location(reference["module"], reference["file"])
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[reference["module"]] = module
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(reference["module"])
+    target: Any = module
+    for part in reference["class"].split("."):
+        target = getattr(target, part)
+    parameters = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in reference["params"].items()
+    }
+    imputer = target(**parameters)
+    assert isinstance(imputer, Imputer)
+    return imputer
+
+
+def impute_timed(
+    imputer: Imputer, observed: Observed, contexts: Sequence[Context]
+) -> tuple[list[Imputed], dict[str, Any]]:
+    """Impute for every context; only that is timed.
+
+    Returns
+    -------
+    One `Imputed` per context, and the wall and CPU seconds spent, per seed.
+    """
+    imputer.prepare(contexts[0])
+    if imputer.input_scale == "lognorm":
+        _ = observed.lognorm
+    wall, cpu = time.perf_counter(), _cpu_seconds()
+    results = list(imputer.impute_many(observed, contexts))
+    wall, cpu = time.perf_counter() - wall, _cpu_seconds() - cpu
+    if len(results) != len(contexts):
+        raise ValueError(f"impute_many returned {len(results)} results for {len(contexts)} seeds")
+    for result in results:
+        if not isinstance(result, Imputed):
+            raise TypeError(f"impute must return impbench.Imputed, got {type(result).__name__}")
+    return results, {
+        "wall_seconds": wall / len(contexts),
+        "cpu_seconds": cpu / len(contexts),
+        "peak_memory": _peak_memory(),
+    }
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _peak_memory() -> int:
+    """Largest resident size of this process so far, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage: on Linux its peak also counts the parent before it started this program.
+        lines = status.read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _versions(imputer: Imputer) -> dict[str, str]:
+    found = {
+        package: importlib.metadata.version(package)
+        for module, package in _NOTABLE.items()
+        if module in sys.modules
+    }
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"python": python, imputer.name: imputer.version, **found}
+
+
+def _die_with_parent() -> None:
+    """End this process group as soon as standard input closes: the runner is gone."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os.killpg(0, signal.SIGKILL)
+
+    if not sys.stdin.isatty():
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content), encoding="utf-8")
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    # os._exit: what a plugin registered for interpreter exit must not change the outcome.
+    status = main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
