@@ -81,14 +81,13 @@ class Scenario(Source):
         InputError
             If no gene is seen in three cells.
         """
-        simulation = simulate_splat(self.splat_params())
-        seen = np.count_nonzero(simulation.counts, axis=0) >= MIN_CELLS
-        if not seen.any():
+        simulation = simulate_splat(self.splat_params(), min_cells=MIN_CELLS)
+        if not len(simulation.genes):
             raise InputError(
                 f"{self.spec}: no gene is seen in {MIN_CELLS} of {self.n_cells} cells; "
                 "raise n_cells or n_genes, or lower dropout_mid"
             )
-        return simulation.select_genes(seen)
+        return simulation
 
     def load(self) -> Dataset:
         """Return the simulated data set; `genes` holds its means, DE and batch factors.

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,29 +84,18 @@ class SplatSimulation:
     dropout_mid: NDArray[np.float64]
     dropout_shape: NDArray[np.float64]
 
-    def select_genes(self, keep: NDArray[np.bool_]) -> SplatSimulation:
-        """Return the same simulation with only the genes where `keep`, (genes,) bool, is true."""
-        return replace(
-            self,
-            counts=np.compress(keep, self.counts, axis=1),
-            true_counts=np.compress(keep, self.true_counts, axis=1),
-            genes=self.genes[keep],
-            base_gene_means=self.base_gene_means[keep],
-            outlier_factors=self.outlier_factors[keep],
-            gene_means=self.gene_means[keep],
-            de_factors=self.de_factors[:, keep],
-            batch_factors=self.batch_factors[:, keep],
-            bcv_factors=self.bcv_factors[keep],
-        )
 
-
-def simulate_splat(params: SplatParams, threads: int | None = None) -> SplatSimulation:
+def simulate_splat(
+    params: SplatParams, *, min_cells: int = 0, threads: int | None = None
+) -> SplatSimulation:
     """Draw a data set from the Splat model.
 
     Parameters
     ----------
     params
         The model's parameters, seed included.
+    min_cells
+        Leave out, after everything is drawn, genes whose observed count is positive in fewer cells.
     threads
         How many threads draw blocks of cells; None means one per core, at most 8. The result is
         the same for any number.
@@ -176,20 +165,26 @@ def simulate_splat(params: SplatParams, threads: int | None = None) -> SplatSimu
         for _ in pool.map(draw, starts, streams[6:]):
             pass
 
+    genes = np.flatnonzero(np.count_nonzero(counts, axis=0) >= min_cells)
+    if len(genes) < params.n_genes:
+        # One after the other, so that three matrices at most are in memory at once.
+        counts = np.take(counts, genes, axis=1)
+        true_counts = np.take(true_counts, genes, axis=1)
+
     return SplatSimulation(
         params=params,
         counts=counts,
         true_counts=true_counts,
         groups=groups,
         batches=batches,
-        genes=np.arange(params.n_genes),
+        genes=genes,
         expected_library_size=library,
-        base_gene_means=base,
-        outlier_factors=outliers,
-        gene_means=means,
-        de_factors=de_factors,
-        batch_factors=batch_factors,
-        bcv_factors=bcv_factors,
+        base_gene_means=base[genes],
+        outlier_factors=outliers[genes],
+        gene_means=means[genes],
+        de_factors=de_factors[:, genes],
+        batch_factors=batch_factors[:, genes],
+        bcv_factors=bcv_factors[genes],
         dropout_mid=mid,
         dropout_shape=shape,
     )
