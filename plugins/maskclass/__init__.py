@@ -1,27 +1,17 @@
-"""MaskClass, a masked denoising autoencoder: `maskclass-best`, `-balanced` and `-prior`.
-
-The imputers load on first use, so that the model and its engines import where only NumPy, SciPy,
-numba and PyTorch are installed.
-"""
+"""MaskClass, a masked denoising autoencoder: `maskclass-best`, `-balanced` and `-prior`."""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+try:
+    from impbench import Imputer, hookimpl
+except ModuleNotFoundError:
+    # A bare machine (PyTorch, NumPy, SciPy, numba) still imports the model and its engines.
+    pass
+else:
+    from .imputers import MaskClassBalanced, MaskClassBest
+    from .prior import MaskClassPrior
 
-_HOME = {
-    "MaskClassBalanced": ".imputers",
-    "MaskClassBest": ".imputers",
-    "MaskClassPrior": ".prior",
-    "impbench_imputers": ".imputers",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOME)
+    @hookimpl
+    def impbench_imputers() -> list[type[Imputer]]:
+        """MaskClass best, balanced and its prior."""
+        return [MaskClassBest, MaskClassBalanced, MaskClassPrior]

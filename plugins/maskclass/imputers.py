@@ -8,10 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 
-from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
+from impbench import Context, Imputed, Imputer, Observed, parameter
 from impbench.errors import InputError, UnavailableError
-
-from .prior import MaskClassPrior
 
 
 @dataclass(frozen=True)
@@ -128,12 +126,6 @@ class MaskClassBalanced(MaskClassBest):
     gamma: float = parameter(
         1.0, "Weight of the biozero regulariser, L = L_mask + γ L_bio (2.5).", min=0, symbol="γ"
     )
-
-
-@hookimpl
-def impbench_imputers() -> list[type[Imputer]]:
-    """MaskClass best, balanced and its prior."""
-    return [MaskClassBest, MaskClassBalanced, MaskClassPrior]
 
 
 def choose_device(requested: str) -> str:
