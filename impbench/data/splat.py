@@ -1,4 +1,4 @@
-"""Simulate single-cell counts with the Splat model, in blocks of cells, the same on any machine.
+"""Simulate single-cell counts with the Splat model, in blocks of cells shared by threads.
 
 The model is that of Zappia, Phipson and Oshlack (Genome Biology 18:174, 2017), with the steps and
 defaults of splatter 1.22's "groups" mode. In the order in which they are drawn:

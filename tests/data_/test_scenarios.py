@@ -2,13 +2,12 @@ import anndata as ad
 import numpy as np
 import pytest
 
-import impbench.data.simulate
 from impbench import scale
 from impbench.data.scenarios import SimBatch, SimEqual, SimRare, SimUnequal
+from impbench.data.simulate import simulate
 from impbench.errors import InputError, NotFoundError
 
 SCENARIOS = [SimEqual, SimUnequal, SimRare, SimBatch]
-simulate = impbench.data.simulate.simulate
 
 # What the original simulations were drawn with (seed 42): R's own runif, to the eighth digit.
 AUTHORS = {
