@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impbench.data.dataset import Source
+from impbench.errors import InputError
 from impbench.imputer import Context, Imputer
-from impbench.registry import load_file, plugin_files, registry
-from impbench.runner.plan import make_plan
+from impbench.registry import load_file, registry
+from impbench.runner.plan import Plan, make_plan
 from impbench.runner.run import Listener, Results, Settings, run_plan
 from impbench.runner.suite import Suite, read_suite
 
@@ -76,21 +77,33 @@ def run(
     for plugin in plugins:
         load_file(Path(plugin))
     suite = suite if isinstance(suite, Suite) else find_suite(suite)
+    jobs = plan(suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds)
+    settings = settings or Settings.sensible()
+    if suite.timeout is not None:
+        settings = replace(settings, timeout=suite.timeout)
+    folder = Path(out) if out is not None else Path("reports") / suite.name
+    text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"
+    return run_plan(jobs, folder.resolve(), registry(), settings, listener, text, report)
+
+
+def plan(
+    suite: str | Path | Suite = "default",
+    *,
+    imputers: Sequence[str] | None = None,
+    datasets: Sequence[str | Source] | None = None,
+    protocols: Sequence[str] | None = None,
+    seeds: int | Sequence[int] | None = None,
+) -> Plan:
+    """Resolve every name as `run` does, without running anything; parameters and errors as there."""
     chosen = range(1, seeds + 1) if isinstance(seeds, int) else seeds
-    plan = make_plan(
-        suite,
+    return make_plan(
+        suite if isinstance(suite, Suite) else find_suite(suite),
         registry(),
         imputers=imputers,
         sources=datasets,
         protocols=protocols,
         seeds=None if chosen is None else tuple(chosen),
     )
-    settings = settings or Settings.sensible()
-    if suite.timeout is not None:
-        settings = replace(settings, timeout=suite.timeout)
-    folder = Path(out) if out is not None else Path("reports") / suite.name
-    text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"
-    return run_plan(plan, folder.resolve(), registry(), settings, listener, text, report)
 
 
 def find_suite(name: str | Path) -> Suite:
@@ -174,4 +187,27 @@ def impute(
     return target if copy else None
 
 
-__all__ = ["Results", "find_suite", "get_imputer", "impute", "plugin_files", "run", "simulate"]
+def impute_file(file: Path, out: Path, imputer: str, **options: Any) -> None:
+    """Apply a method to an h5ad file and write another; see `impute` for the options.
+
+    Raises
+    ------
+    InputError
+        If `file` is not a readable h5ad, its counts are not raw counts, or `out` cannot be
+        written. `out` is written whole or not at all.
+    """
+    from impbench.data.read import read_anndata
+
+    method = get_imputer(imputer)
+    if out.suffix != ".h5ad":
+        raise InputError(f"{out} must end in .h5ad")
+    adata = read_anndata(file)
+    impute(adata, method, **options)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        adata.write_h5ad(partial)
+        partial.replace(out)
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,333 @@
+"""The command line: parses, calls, prints. Every command has its function in Python."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from impbench.data.dataset import Source
+    from impbench.runner.run import Settings
+
+
+class _Commands(TyperGroup):
+    """Our own commands first; plugins are only loaded for a name that is not ours."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        from impbench.registry import registry
+
+        added = registry().commands.get(cmd_name)
+        return None if added is None else typer.main.get_command(added)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Head-to-head benchmarks of imputation methods for single-cell RNA-seq.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Datasets: what there is and where it lies.")
+app.add_typer(data_app, name="data")
+
+_Plugin = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="Python file with an imputer; repeatable.")
+]
+_DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
+]
+_Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Option(help="Name of a suite, or a TOML file.")] = "default",
+    imputers: Annotated[
+        str | None, typer.Option(help="Comma-separated, such as 'magic[t=5],maskclass-best'.")
+    ] = None,
+    datasets: Annotated[str | None, typer.Option(help="Comma-separated dataset names.")] = None,
+    protocols: Annotated[str | None, typer.Option(help="Comma-separated protocol names.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Your own file (h5ad, loom, csv, tsv, mtx).")
+    ] = None,
+    label_key: Annotated[str | None, typer.Option(help="Column of obs with cell types.")] = None,
+    batch_key: Annotated[str | None, typer.Option(help="Column of obs with batches.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer with raw counts.")] = None,
+    scale: Annotated[
+        str, typer.Option(help="Scale of the file's values: auto, counts, lognorm or log1p.")
+    ] = "auto",
+    transpose: Annotated[bool, typer.Option(help="The file is genes × cells.")] = False,
+    genes: Annotated[int, typer.Option(help="Highly variable genes to keep; 0 keeps all.")] = 1000,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of repeats.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder [reports/SUITE].")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Workers at once [cores].")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads per worker.")] = None,
+    timeout: Annotated[str, typer.Option(help="Per job, such as 90s, 20m, 2h or none.")] = "1h",
+    memory: Annotated[
+        str | None, typer.Option(help="Per worker, such as 4GB [90 % shared evenly].")
+    ] = None,
+    device: _Device = "auto",
+    fresh: Annotated[
+        bool, typer.Option("--fresh/--resume", help="Redo everything, or only what is missing.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the jobs, run none.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    plugin: _Plugin = None,
+    data_dir: _DataDir = None,
+) -> None:
+    """Put imputers head to head and write a report."""
+    from impbench import api, terminal
+    from impbench.errors import InputError
+    from impbench.parameters import split_specs
+
+    _load(plugin, data_dir)
+    chosen_imputers = None if imputers is None else split_specs(imputers)
+    sources: list[str | Source] | None = None if datasets is None else [*split_specs(datasets)]
+    name = api.find_suite(suite)
+    if data is not None:
+        source = _file_source(data, label_key, batch_key, layer, scale, transpose, genes)
+        sources = [*(sources or []), source]
+    elif label_key or batch_key or layer or transpose or scale != "auto":
+        raise InputError("--label-key, --batch-key, --layer, --scale and --transpose need --data")
+    choice: dict[str, Any] = {
+        "imputers": chosen_imputers,
+        "datasets": sources,
+        "protocols": None if protocols is None else split_specs(protocols),
+        "seeds": seeds,
+    }
+    if dry_run:
+        terminal.print_jobs(api.plan(name, **choice), as_json)
+        return
+    folder = out or Path("reports") / (data.stem if data is not None else name.name)
+    try:
+        results = api.run(
+            name,
+            folder,
+            **choice,
+            settings=_settings(jobs, threads, timeout, memory, device, fresh),
+            listener=None if quiet else terminal.listener(),
+            command=_command_line(),
+        )
+    except KeyboardInterrupt:
+        typer.echo(f"\nstopped; {folder} keeps what is finished. To go on:", err=True)
+        typer.echo(f"  {_command_line()}", err=True)
+        raise typer.Exit(130) from None
+    terminal.print_results(results, quiet, as_json)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")],
+    plugin: _Plugin = None,
+) -> None:
+    """Draw the report of a finished or interrupted run again."""
+    from impbench.report import write_report
+    from impbench.runner.store import Store
+
+    _load(plugin, None)
+    store = Store.open(folder)
+    store.write_results()
+    typer.echo(write_report(store))
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[
+        str | None, typer.Argument(help="imputers, metrics, datasets, protocols or suites.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    plugin: _Plugin = None,
+) -> None:
+    """List what there is, plugins that failed to load included."""
+    from impbench import terminal
+
+    _load(plugin, None)
+    terminal.print_list(kind, as_json)
+
+
+@app.command()
+def info(
+    name: Annotated[str, typer.Argument(help="Any name that `impbench list` shows.")],
+    plugin: _Plugin = None,
+) -> None:
+    """Say everything about one imputer, metric, dataset, protocol or suite."""
+    from impbench import terminal
+
+    _load(plugin, None)
+    terminal.print_info(name)
+
+
+@app.command()
+def impute(
+    file: Annotated[Path, typer.Argument(help="h5ad with raw counts.")],
+    method: Annotated[str, typer.Option("--method", "-m", help="Such as maskclass-balanced.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="h5ad to write.")],
+    layer: Annotated[str | None, typer.Option(help="Layer with raw counts [X].")] = None,
+    key_added: Annotated[str, typer.Option(help="Name of the new layer.")] = "imputed",
+    batch_key: Annotated[str | None, typer.Option(help="Column of obs with batches.")] = None,
+    n_groups: Annotated[
+        int | None, typer.Option(min=1, help="Number of cell groups, if the method needs it.")
+    ] = None,
+    seed: int = 1,
+    device: _Device = "cpu",
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    plugin: _Plugin = None,
+) -> None:
+    """Apply one method to your own data: a new layer, everything else untouched."""
+    from impbench import api
+
+    _load(plugin, None)
+    api.impute_file(
+        file,
+        out,
+        method,
+        layer=layer,
+        key_added=key_added,
+        batch_key=batch_key,
+        n_groups=n_groups,
+        seed=seed,
+        device=device,
+        threads=threads,
+    )
+    typer.echo(f"{out}: layer {key_added!r} holds log2(1 + count / size factor) by {method}")
+
+
+@data_app.command("list")
+def data_list(data_dir: _DataDir = None) -> None:
+    """List the catalogue, and which datasets are at hand."""
+    from impbench import terminal
+
+    _load(None, data_dir)
+    terminal.print_catalogue()
+
+
+@data_app.command("info")
+def data_info(name: str, data_dir: _DataDir = None) -> None:
+    """Show a dataset's card."""
+    from impbench import terminal
+
+    _load(None, data_dir)
+    terminal.print_card(name)
+
+
+@data_app.command("fetch")
+def data_fetch(name: str, data_dir: _DataDir = None) -> None:
+    """Download a dataset from its official source."""
+    from impbench.data.catalogue import fetch
+
+    _load(None, data_dir)
+    typer.echo(fetch(name))
+
+
+@data_app.command("path")
+def data_path(name: str, data_dir: _DataDir = None) -> None:
+    """Print where a dataset's file lies."""
+    from impbench.data.catalogue import path
+
+    _load(None, data_dir)
+    typer.echo(path(name))
+
+
+def _load(plugins: list[Path] | None, data_dir: Path | None) -> None:
+    if data_dir is not None:
+        from impbench.data.catalogue import set_data_folder
+
+        set_data_folder(data_dir)
+    if plugins:
+        from impbench.registry import load_file
+
+        for path in plugins:
+            load_file(path)
+
+
+def _file_source(
+    path: Path,
+    label_key: str | None,
+    batch_key: str | None,
+    layer: str | None,
+    scale: str,
+    transpose: bool,
+    genes: int,
+) -> Source:
+    from impbench.data.read import FileSource
+
+    return FileSource(
+        path=str(path),
+        label_key=label_key,
+        batch_key=batch_key,
+        layer=layer,
+        scale=scale,
+        transpose=transpose,
+        genes=genes,
+    )
+
+
+def _settings(
+    jobs: int | None,
+    threads: int | None,
+    timeout: str,
+    memory: str | None,
+    device: str,
+    fresh: bool,
+) -> Settings:
+    from impbench.runner.run import Settings
+
+    return Settings.sensible(
+        jobs,
+        threads,
+        timeout=_quantity(timeout, {"": 1, "s": 1, "m": 60, "h": 3600}, "--timeout"),
+        memory=int(_quantity(memory, _BYTES, "--memory") or 0) or None,
+        device=device,
+        fresh=fresh,
+    )
+
+
+_BYTES = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+
+
+def _quantity(text: str | None, units: dict[str, int], option: str) -> float | None:
+    """Read ``"20m"`` or ``"4GB"``; None for ``"none"``."""
+    from impbench.errors import InputError
+
+    if text is None or text == "none":
+        return None
+    number = text.rstrip("".join(set("".join(units))))
+    try:
+        value = float(number) * units[text[len(number) :].strip()]
+    except (ValueError, KeyError):
+        value = 0
+    if not value > 0:
+        offer = ", ".join(unit for unit in units if unit)
+        raise InputError(f"{option} {text!r} is not a positive number with a unit of {offer}")
+    return value
+
+
+def _command_line() -> str:
+    import shlex
+
+    return shlex.join(["impbench", *sys.argv[1:]])
+
+
+def main() -> None:
+    """Run the command line; errors meant for the user are printed without a traceback."""
+    from impbench.errors import ImpbenchError
+
+    try:
+        app()
+    except ImpbenchError as error:
+        typer.echo(f"impbench: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
