@@ -29,19 +29,20 @@ class Clustering(Protocol):
     reference: ClassVar[str] = "MaskClass, section 2.8 (iii); scMAE, section 2.4"
 
     library: Literal["true", "own"] = parameter(
-        "true", "for simulated data: divide by the true library sizes, or by the observed ones"
+        "true", "For simulated data: divide by the true library sizes, or by the observed ones."
     )
     algorithm: Literal["kmeans", "leiden"] = parameter(
-        "kmeans", "k-means with the true k, or Leiden with a search for the resolution that gives k"
+        "kmeans",
+        "K-means with the true k, or Leiden with a search for the resolution that gives k.",
     )
     reduction: Literal["pca", "tsne"] = parameter(
         "pca",
-        "cluster on max{2, min(50, N, G)} principal components, or on a t-SNE of those as in the "
-        "MaskClass authors' script",
+        "Cluster on max{2, min(50, N, G)} principal components, or on a t-SNE of those as in the "
+        "MaskClass authors' script.",
     )
-    n_init: int = parameter(10, "k-means++ starts, of which the best is kept", min=1)
+    n_init: int = parameter(10, "Starts of k-means++, of which the best is kept.", min=1)
     source: Literal["expression", "embedding"] = parameter(
-        "expression", "cluster the imputed expression, or the coordinates the method offers"
+        "expression", "Cluster the imputed expression, or the coordinates the method offers."
     )
 
     def obstacle(self, dataset: Dataset) -> str | None:

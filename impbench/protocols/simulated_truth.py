@@ -20,8 +20,8 @@ class SimulatedTruth(Protocol):
 
     library: Literal["true", "own"] = parameter(
         "true",
-        "divide both matrices by the true library sizes, as the MaskClass authors did, or each by "
-        "its own",
+        "Divide both matrices by the true library sizes, as the MaskClass authors did, or each by "
+        "its own.",
     )
 
     def obstacle(self, dataset: Dataset) -> str | None:

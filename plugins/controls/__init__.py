@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from impbench.hookspecs import hookimpl
-from impbench.imputer import Context, Imputed, Imputer, Observed, Scale
+from impbench import Context, Imputed, Imputer, Observed, hookimpl
 
 __all__ = ["GeneMean", "NoImputation", "NonzeroMean", "Permuted"]
 
@@ -17,14 +15,12 @@ __all__ = ["GeneMean", "NoImputation", "NonzeroMean", "Permuted"]
 class NoImputation(Imputer):
     """The log-normalised observed values, as they are."""
 
-    name: ClassVar[str] = "no-imputation"
-    summary: ClassVar[str] = "Control: returns the observed values unchanged"
-    citation: ClassVar[str] = (
-        "after the no-denoising control of Open Problems (Luecken et al. 2025)"
-    )
-    input_scale: ClassVar[Scale] = "lognorm"
-    keeps_observed: ClassVar[bool] = True
-    is_control: ClassVar[bool] = True
+    name = "no-imputation"
+    summary = "Control: returns the observed values unchanged"
+    citation = "after the no-denoising control of Open Problems (Luecken et al. 2025)"
+    input_scale = "lognorm"
+    keeps_observed = True
+    is_control = True
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Return a copy of the observed log values."""
@@ -35,12 +31,12 @@ class NoImputation(Imputer):
 class GeneMean(Imputer):
     """x'_ij = mean over all cells of x_·j where the count is zero, zeros counted; else x_ij."""
 
-    name: ClassVar[str] = "gene-mean"
-    summary: ClassVar[str] = "Control: a zero takes its gene's mean log value over all cells"
-    citation: ClassVar[str] = "column-mean imputation, as in statistics"
-    input_scale: ClassVar[Scale] = "lognorm"
-    keeps_observed: ClassVar[bool] = True
-    is_control: ClassVar[bool] = True
+    name = "gene-mean"
+    summary = "Control: a zero takes its gene's mean log value over all cells"
+    citation = "column-mean imputation, as in statistics"
+    input_scale = "lognorm"
+    keeps_observed = True
+    is_control = True
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Fill every zero with the mean of its gene on the log scale, zeros included."""
@@ -56,12 +52,12 @@ class NonzeroMean(Imputer):
     A gene that is zero in every cell stays zero.
     """
 
-    name: ClassVar[str] = "nonzero-mean"
-    summary: ClassVar[str] = "Control: a zero takes its gene's mean over its non-zero log values"
-    citation: ClassVar[str] = "column-mean imputation with every zero taken as missing"
-    input_scale: ClassVar[Scale] = "lognorm"
-    keeps_observed: ClassVar[bool] = True
-    is_control: ClassVar[bool] = True
+    name = "nonzero-mean"
+    summary = "Control: a zero takes its gene's mean over its non-zero log values"
+    citation = "column-mean imputation with every zero taken as missing"
+    input_scale = "lognorm"
+    keeps_observed = True
+    is_control = True
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Fill every zero with the mean of its gene's non-zero log values."""
@@ -76,12 +72,12 @@ class NonzeroMean(Imputer):
 class Permuted(Imputer):
     """Each gene's log values dealt to the cells at random: its distribution, no cell identity."""
 
-    name: ClassVar[str] = "permuted"
-    summary: ClassVar[str] = "Control: shuffles each gene's values over the cells"
-    citation: ClassVar[str] = "permutation of every column on its own, as in a permutation test"
-    input_scale: ClassVar[Scale] = "lognorm"
-    stochastic: ClassVar[bool] = True
-    is_control: ClassVar[bool] = True
+    name = "permuted"
+    summary = "Control: shuffles each gene's values over the cells"
+    citation = "permutation of every column on its own, as in a permutation test"
+    input_scale = "lognorm"
+    stochastic = True
+    is_control = True
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Shuffle every gene on its own."""
