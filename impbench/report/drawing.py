@@ -1,0 +1,151 @@
+"""Figures on disk (SVG and PNG) and on the page (inline SVG), in one style, on one canvas.
+
+Figures are laid out in inches by hand: automatic layouts draw everything several times over.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from impbench.report.palette import FAINT, INK, SOFT
+
+WIDTH = 10.4
+"""Inches of a full-width figure."""
+
+PNG_DPI = 150
+RASTER_DPI = 120
+"""Of what is drawn as pixels inside an SVG: clouds of points."""
+
+_STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": SOFT,
+    "axes.grid": False,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 8.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlecolor": INK,
+    "figure.facecolor": "white",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "savefig.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "impbench",
+    "text.color": INK,
+    # Names of genes and cell types may hold dollar signs; they are no formulas.
+    "text.parse_math": False,
+    "xtick.color": SOFT,
+    "xtick.labelsize": 7.5,
+    "xtick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.color": SOFT,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 8,
+    "ytick.major.size": 2.5,
+    "ytick.major.width": 0.6,
+}
+
+_FONT = "Inter, 'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that stands on disk, ready for the page.
+
+    Attributes
+    ----------
+    name
+        File name without suffix.
+    alt
+        What it shows, for those who cannot see it.
+    svg
+        For inlining; its ids are its own.
+    min_width
+        Pixels below which its text would be too small to read.
+    """
+
+    name: str
+    alt: str
+    svg: Markup
+    min_width: int
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the report's style, whatever the user's matplotlib settings, and leave those alone."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        yield
+
+
+def blank(width: float, height: float) -> Figure:
+    """Return an empty figure of so many inches, without pyplot's global state."""
+    return Figure(figsize=(width, height))
+
+
+def panel(
+    figure: Figure, left: float, top: float, width: float, height: float
+) -> Axes:
+    """Add axes measured in inches from the figure's upper left corner."""
+    total_width, total_height = figure.get_size_inches()
+    bottom = total_height - top - height
+    return figure.add_axes(
+        (
+            left / total_width,
+            bottom / total_height,
+            width / total_width,
+            height / total_height,
+        )
+    )
+
+
+def save(figure: Figure, folder: Path, name: str, alt: str) -> Drawing:
+    """Write ``name.svg`` and ``name.png`` to `folder` and return the figure for the page."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None})
+    svg = _with_web_fonts(buffer.getvalue())
+    (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+    figure.savefig(
+        folder / f"{name}.png",
+        format="png",
+        dpi=PNG_DPI,
+        pil_kwargs={"compress_level": 4},
+        metadata={"Software": None},
+    )
+    pixels = int(figure.get_size_inches()[0] * 72)
+    return Drawing(name, alt, _inline(svg, name, alt), pixels)
+
+
+def _with_web_fonts(svg: str) -> str:
+    """Name fonts that readers have; text was laid out for DejaVu Sans, which is wider than these."""
+    return svg.replace("'DejaVu Sans'", _FONT)
+
+
+def _inline(svg: str, name: str, alt: str) -> Markup:
+    """Strip what only a file needs, and give every id the figure's name: a page holds many."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<[^<>]*?\sid=")', rf"\1{name}-", svg)
+    svg = re.sub(r'(xlink:href=")#', rf"\1#{name}-", svg)
+    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
+    head = f'<svg role="img" aria-label="{escape(alt)}" '
+    return Markup(svg.replace("<svg ", head, 1))

@@ -1,0 +1,70 @@
+"""Numbers as a reader wants them: three digits, a spread at the same precision, sensible units."""
+
+from __future__ import annotations
+
+import math
+
+MISSING = "—"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return `value` to so many significant digits, plain where that is short."""
+    if not math.isfinite(value):
+        return MISSING if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if not 1e-4 <= size < 1e6:
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    return fixed(value, _decimals(size, digits))
+
+
+def fixed(value: float, decimals: int) -> str:
+    """Return `value` with so many decimals and a true minus sign, or a dash for NaN."""
+    if not math.isfinite(value):
+        return MISSING
+    text = f"{value:.{decimals}f}"
+    # A value that rounds to zero has no sign.
+    return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
+
+
+def spread(mean: float, sd: float, digits: int = 3) -> str:
+    """Return ``0.387 ± 0.004``, the sd at the precision of the mean; no sd where it is NaN."""
+    if math.isnan(sd) or not math.isfinite(mean) or not 1e-4 <= abs(mean) < 1e6:
+        return number(mean, digits)
+    decimals = _decimals(abs(mean), digits)
+    shown = fixed(sd, decimals)
+    if sd > 0 and float(shown) == 0:
+        shown = f"<{fixed(10.0**-decimals, decimals)}"
+    return f"{fixed(mean, decimals)} ± {shown}"
+
+
+def skill_text(value: float) -> str:
+    """Return a skill with its sign and two decimals; far below zero with none."""
+    if not math.isfinite(value):
+        return MISSING
+    text = fixed(value, 2 if abs(value) < 10 else 0)
+    return f"+{text}" if value > 0 and float(text) != 0 else text
+
+
+def rank_text(value: float) -> str:
+    """Return ``3`` or ``2.5``."""
+    return MISSING if math.isnan(value) else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def p_text(value: float) -> str:
+    """Return a p value, never as a false zero."""
+    if math.isnan(value):
+        return MISSING
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
+
+
+def memory_text(n_bytes: float) -> str:
+    """Return bytes as GiB or MiB."""
+    gib = n_bytes / 2**30
+    return f"{gib:.1f} GiB" if gib >= 1 else f"{n_bytes / 2**20:.0f} MiB"
+
+
+def _decimals(size: float, digits: int) -> int:
+    return max(0, digits - 1 - math.floor(math.log10(size)))

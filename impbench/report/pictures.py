@@ -1,0 +1,181 @@
+"""Which figures a run gets: bars for every dataset, maps and genes as far as a page can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from impbench.report.bars import draw_bars
+from impbench.report.clouds import Picture, draw_genes, draw_maps
+from impbench.report.diagram import draw_diagram
+from impbench.report.drawing import Drawing, style
+from impbench.report.heatmap import draw_heatmap
+from impbench.report.numbers import spread
+from impbench.report.palette import looks
+from impbench.report.run import NO_IMPUTATION, ORACLE, Run
+from impbench.report.statistics import Comparison
+from impbench.report.tables import order
+from impbench.report.text import counted, unique_slugs
+from impbench.report.tradeoff import MAX_PANELS, draw_tradeoff
+
+MAX_BARS = 16
+"""Datasets whose scores are drawn as bars; the tables hold all."""
+
+MAX_PICTURED = 6
+"""Datasets whose cells and genes are drawn."""
+
+MAX_MAPS = 30
+MAX_GENE_ROWS = 10
+
+
+@dataclass
+class DatasetFigures:
+    """The figures of one dataset; `bars` by protocol, `left_out` says what is not drawn."""
+
+    bars: dict[str, Drawing] = field(default_factory=dict)
+    maps: Drawing | None = None
+    genes: Drawing | None = None
+    protocol: str = ""
+    left_out: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Figures:
+    """Every figure of the page."""
+
+    skill: Drawing | None = None
+    rank: Drawing | None = None
+    tradeoffs: dict[str, Drawing] = field(default_factory=dict)
+    diagrams: dict[str, Drawing] = field(default_factory=dict)
+    datasets: dict[str, DatasetFigures] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+
+def draw(
+    run: Run,
+    summary: pd.DataFrame,
+    board: pd.DataFrame,
+    comparisons: list[Comparison],
+    picture: Callable[[str], Picture | None],
+    folder: Path,
+) -> Figures:
+    """Draw everything into `folder`; `picture` returns the arrays stored under a record's key."""
+    figures = Figures()
+    if summary.empty or not summary["n_scored"].any():
+        return figures
+    styles = looks(run)
+    protocols, datasets = unique_slugs(run.protocols), unique_slugs(list(run.datasets))
+    with style():
+        figures.skill = draw_heatmap(run, board, "mean_skill", folder)
+        figures.rank = draw_heatmap(run, board, "mean_rank", folder)
+        for protocol, name in protocols.items():
+            drawing = draw_tradeoff(run, summary, styles, protocol, folder, f"tradeoff-{name}")
+            if drawing is not None:
+                figures.tradeoffs[protocol] = drawing
+            if len(run.datasets_of(protocol)) > MAX_PANELS:
+                figures.left_out.append(
+                    f"accuracy against time shows the first {MAX_PANELS} datasets of {protocol}"
+                )
+        for comparison in comparisons:
+            name = f"ranks-{protocols[comparison.protocol]}"
+            drawing = draw_diagram(run, comparison, styles, folder, name)
+            if drawing is not None:
+                figures.diagrams[comparison.protocol] = drawing
+        pictured = 0
+        for i, (dataset, name) in enumerate(datasets.items()):
+            found = figures.datasets[dataset] = DatasetFigures()
+            if i >= MAX_BARS:
+                found.left_out.append(f"bars are drawn for the first {MAX_BARS} datasets")
+            for protocol, protocol_name in protocols.items() if i < MAX_BARS else ():
+                bars = draw_bars(
+                    run,
+                    summary,
+                    styles,
+                    dataset,
+                    protocol,
+                    folder,
+                    f"bars-{name}-{protocol_name}",
+                )
+                if bars is not None:
+                    found.bars[protocol] = bars
+            if pictured >= MAX_PICTURED:
+                found.left_out.append(
+                    f"cells and genes are drawn for the first {MAX_PICTURED} datasets that have "
+                    "pictures"
+                )
+                continue
+            pictured += _draw_clouds(run, summary, dataset, picture, folder, name, found)
+    return figures
+
+
+def _draw_clouds(
+    run: Run,
+    summary: pd.DataFrame,
+    dataset: str,
+    picture: Callable[[str], Picture | None],
+    folder: Path,
+    name: str,
+    found: DatasetFigures,
+) -> bool:
+    """Draw the maps and genes of a dataset, for the protocol that has most pictures."""
+    by_protocol: dict[str, dict[str, Picture]] = {}
+    keys = run.results[(run.results["dataset"] == dataset) & (run.results["status"] == "ok")]
+    for protocol, imputer, key in (
+        keys.drop_duplicates("key").sort_values("seed", kind="stable")
+    )[["protocol", "imputer", "key"]].itertuples(index=False):
+        shown = by_protocol.setdefault(protocol, {})
+        if imputer not in shown:
+            arrays = picture(key)
+            if arrays is not None:
+                shown[imputer] = arrays
+    if not any(by_protocol.values()):
+        return False
+    labelled = {
+        protocol: sum("labels" in arrays for arrays in shown.values()) + len(shown)
+        for protocol, shown in by_protocol.items()
+    }
+    protocol = max(labelled, key=lambda item: labelled[item])
+    shown = by_protocol[protocol]
+    found.protocol = protocol
+    title = run.datasets[dataset].title
+    names = [item for item in (NO_IMPUTATION, ORACLE) if item in shown]
+    ranked = [item for item in order(run, summary, protocol) if item in shown]
+    names += [item for item in ranked if item not in names and item in run.methods]
+    names += [item for item in ranked if item not in names]
+    if len(names) > MAX_MAPS:
+        found.left_out.append(
+            f"maps of {counted(len(names) - MAX_MAPS, 'lower-ranked imputer')} are not drawn"
+        )
+    notes = _notes(run, summary, dataset)
+    found.maps = draw_maps(
+        {_caption(item): (notes.get(item, ""), shown[item]) for item in names[:MAX_MAPS]},
+        title,
+        folder,
+        f"cells-{name}",
+    )
+    rows = [item for item in names if item in run.methods or item == "maskclass-prior"]
+    if len(rows) > MAX_GENE_ROWS:
+        found.left_out.append(
+            f"genes are drawn for the {MAX_GENE_ROWS} best-ranked of {len(rows)} imputers"
+        )
+    if rows:
+        shown_rows = {item: shown[item] for item in rows[:MAX_GENE_ROWS]}
+        found.genes = draw_genes(shown_rows, title, folder, f"genes-{name}")
+    return True
+
+
+def _caption(imputer: str) -> str:
+    return {NO_IMPUTATION: "raw (no imputation)", ORACLE: "truth (oracle)"}.get(imputer, imputer)
+
+
+def _notes(run: Run, summary: pd.DataFrame, dataset: str) -> dict[str, str]:
+    """ARI per imputer, where a protocol measured it on this dataset."""
+    rows = summary[(summary["dataset"] == dataset) & (summary["metric"] == "ari")]
+    rows = rows.dropna(subset=["mean"]).drop_duplicates("imputer")
+    return {
+        imputer: f"ARI {spread(mean, sd, 2)}"
+        for imputer, mean, sd in rows[["imputer", "mean", "sd"]].itertuples(index=False)
+    }

@@ -1,0 +1,293 @@
+"""A finished run as the report sees it: what was asked, the scores, and what each name stands for.
+
+Everything that comes from files passes through `impbench.report.text.plain` here, once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from impbench.metrics.metric import Metric
+from impbench.report.text import plain, plain_lines, plain_tree
+from impbench.runner.record import Record
+from impbench.runner.store import Store, tidy
+
+ORACLE = "oracle"
+NO_IMPUTATION = "no-imputation"
+PRIOR = "maskclass-prior"
+CONTROLS = (NO_IMPUTATION, "gene-mean", "nonzero-mean", PRIOR, "permuted", ORACLE)
+
+COST_EVIDENCE = {"wall_seconds", "cpu_seconds", "peak_memory"}
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What the manifest says of a dataset."""
+
+    title: str
+    n_cells: int | None = None
+    n_genes: int | None = None
+    n_groups: int | None = None
+    zero_fraction: float | None = None
+    simulated: bool = False
+    steps: Sequence[str] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+    labels_confidence: str = ""
+
+
+@dataclass(frozen=True)
+class ImputerFacts:
+    """What the manifest says of an imputer."""
+
+    name: str
+    summary: str = ""
+    citation: str = ""
+    version: str = ""
+    is_control: bool = False
+    stochastic: bool | None = None
+    input_scale: str = ""
+    devices: Sequence[str] = ()
+    keeps_observed: bool | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    needs_truth: bool = False
+
+
+@dataclass(frozen=True)
+class ProblemFacts:
+    """What the manifest says of one question about one dataset."""
+
+    dataset: str
+    protocol: str
+    metrics: Sequence[str] = ()
+    conventions: Sequence[str] = ()
+    has_truth: bool = False
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What the report must know of a metric.
+
+    `direction` is 1 where smaller is better, -1 where larger is, 0 where nobody knows: the metric
+    belongs to a plugin that is not installed here, so it is shown but neither ranked nor judged.
+    """
+
+    name: str
+    title: str
+    direction: int
+    unit: str = ""
+    ideal: float = float("nan")
+    is_cost: bool = False
+    reference: str = ""
+    definition: str = ""
+    range: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, name: str, known: Mapping[str, Metric]) -> MetricFacts:
+        """Look `name` up among the registered metrics."""
+        if name not in known:
+            return cls(name, name, 0)
+        metric = known[name]
+        return cls(
+            name=name,
+            title=plain(metric.title),
+            direction=1 if metric.direction == "min" else -1,
+            unit=plain(metric.unit),
+            ideal=metric.ideal,
+            is_cost=set(metric.needs) <= COST_EVIDENCE,
+            reference=plain(metric.reference),
+            definition=plain_lines(_definition(metric)),
+            range=metric.range,
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything the report is made from.
+
+    Attributes
+    ----------
+    manifest
+        As stored, every string printable.
+    results
+        One row per (job, metric), see `impbench.runner.store.tidy`.
+    records
+        As stored; only `impbench.report.failures` and the pictures look at them.
+    metrics
+        Facts of every metric in `results`, in order of appearance.
+    """
+
+    manifest: Mapping[str, Any]
+    results: pd.DataFrame
+    records: Sequence[Record]
+    metrics: Mapping[str, MetricFacts]
+
+    @cached_property
+    def datasets(self) -> dict[str, DatasetFacts]:
+        """Facts by dataset, in the plan's order."""
+        found = self.manifest.get("datasets", {})
+        return {name: _read(DatasetFacts, found.get(name), name) for name in self._seen("dataset")}
+
+    @cached_property
+    def imputers(self) -> dict[str, ImputerFacts]:
+        """Facts by imputer spec, in the plan's order."""
+        found = self.manifest.get("imputers", {})
+        facts = {name: _read(ImputerFacts, found.get(name), name) for name in self._seen("imputer")}
+        return {
+            name: dataclasses.replace(fact, is_control=fact.is_control or name in CONTROLS)
+            for name, fact in facts.items()
+        }
+
+    @cached_property
+    def problems(self) -> dict[tuple[str, str], ProblemFacts]:
+        """Facts by (dataset, protocol)."""
+        listed = {
+            (str(item.get("dataset")), str(item.get("protocol"))): item
+            for item in self.manifest.get("problems", [])
+        }
+        pairs = self.results[["dataset", "protocol"]].drop_duplicates()
+        return {
+            (dataset, protocol): dataclasses.replace(
+                _read(ProblemFacts, listed.get((dataset, protocol)), dataset),
+                dataset=dataset,
+                protocol=protocol,
+            )
+            for dataset, protocol in pairs.itertuples(index=False)
+        }
+
+    @cached_property
+    def by_seed(self) -> pd.DataFrame:
+        """Values as (dataset, protocol, metric, imputer) × seed."""
+        return self.results.pivot_table(
+            index=["dataset", "protocol", "metric", "imputer"],
+            columns="seed",
+            values="value",
+            sort=False,
+        )
+
+    @property
+    def protocols(self) -> list[str]:
+        """Protocols that have results, in order."""
+        return list(dict.fromkeys(protocol for _, protocol in self.problems))
+
+    @property
+    def methods(self) -> list[str]:
+        """Imputers that are no controls, in the plan's order."""
+        return [name for name, facts in self.imputers.items() if not facts.is_control]
+
+    @property
+    def controls(self) -> list[str]:
+        """Controls that do not see the truth, in the plan's order."""
+        return [name for name, facts in self.imputers.items() if facts.is_control and name != ORACLE]
+
+    @property
+    def n_missing(self) -> int:
+        """Number of planned jobs without a record."""
+        return max(0, len(self.manifest.get("keys", [])) - len(self.records))
+
+    def datasets_of(self, protocol: str) -> list[str]:
+        """Return the datasets that were asked `protocol`."""
+        return [dataset for dataset, asked in self.problems if asked == protocol]
+
+    def metrics_of(self, protocol: str) -> list[str]:
+        """Return the metrics of `protocol`, its own first in its own order, cost metrics last."""
+        named = [
+            metric
+            for problem in self.problems.values()
+            if problem.protocol == protocol
+            for metric in problem.metrics
+        ]
+        scored = self.results.loc[self.results["protocol"] == protocol, "metric"].unique()
+        order = [name for name in dict.fromkeys([*named, *scored]) if name in set(scored)]
+        return sorted(order, key=lambda name: self.metrics[name].is_cost)
+
+    def lead_metric(self, protocol: str) -> str | None:
+        """Return the metric that a protocol names first, by which its tables are ordered."""
+        for name in self.metrics_of(protocol):
+            if not self.metrics[name].is_cost and self.metrics[name].direction:
+                return name
+        return None
+
+    def scope(self, dataset: str) -> str:
+        """Return ``simulated`` or ``real``."""
+        return "simulated" if self.datasets[dataset].simulated else "real"
+
+    def _seen(self, column: str) -> list[str]:
+        """Names in `column` of the results, those of the manifest first and in its order."""
+        seen = list(self.results[column].unique())
+        planned = [name for name in self.manifest.get(f"{column}s", {}) if name in set(seen)]
+        return list(dict.fromkeys([*planned, *seen]))
+
+
+def read_run(store: Store) -> Run:
+    """Read the run in `store`'s folder; metrics are looked up among the installed ones."""
+    from impbench.registry import registry
+
+    return make_run(store.records(), store.manifest(), registry().metrics)
+
+
+def make_run(
+    records: Iterable[Record], manifest: Mapping[str, Any], known: Mapping[str, Metric]
+) -> Run:
+    """Build a `Run` from records in memory."""
+    asked = {
+        (item.get("dataset"), item.get("protocol")): tuple(item.get("metrics", ()))
+        for item in manifest.get("problems", [])
+    }
+    # A failure must stay visible, even where the runner could not yet say what was to be scored.
+    records = [
+        record
+        if record.metrics or record.scores
+        else dataclasses.replace(
+            record, metrics=asked.get((record.job.dataset, record.job.protocol), ())
+        )
+        for record in records
+    ]
+    return run_of_results(tidy(records), manifest, known, records)
+
+
+def run_of_results(
+    results: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    known: Mapping[str, Metric],
+    records: Sequence[Record] = (),
+) -> Run:
+    """Build a `Run` from a tidy table."""
+    results = results.copy()
+    for column in ("dataset", "protocol", "imputer", "metric", "reason"):
+        names = {name: plain(name) for name in results[column].unique()}
+        results[column] = results[column].map(names).astype(object)
+    metrics = {name: MetricFacts.of(name, known) for name in results["metric"].unique()}
+    return Run(plain_tree(dict(manifest)), results, records, metrics)
+
+
+Facts = TypeVar("Facts", DatasetFacts, ImputerFacts, ProblemFacts)
+
+
+def _read(kind: type[Facts], found: Mapping[str, Any] | None, name: str) -> Facts:
+    """Build facts from what the manifest holds, which may be less or more than the fields."""
+    first, *_ = fields = [item.name for item in dataclasses.fields(kind)]
+    values = {key: value for key, value in (found or {}).items() if key in fields}
+    if kind is ProblemFacts:
+        values.setdefault("protocol", "")
+    values = {key: value for key, value in values.items() if value is not None}
+    values.setdefault(first, name)
+    return kind(**values)
+
+
+def _definition(metric: Metric) -> str:
+    """The docstring without its sections: summary and formula, as paragraphs."""
+    import inspect
+
+    text = inspect.getdoc(metric.function) or ""
+    lines = text.splitlines()
+    for i, line in enumerate(lines):
+        if set(line.strip()) == {"-"} and i:
+            return "\n".join(lines[: i - 1]).strip()
+    return text.strip()

@@ -1,0 +1,83 @@
+"""Names and logs as they may be shown: printable, on one line, short enough, safe as a file name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def plain(text: object) -> str:
+    """Return `text` on one line; characters that cannot be seen (or that steer) become visible."""
+    return re.sub(r"\s+", " ", _visible(str(text), keep="\n\t ")).strip()
+
+
+def plain_lines(text: str) -> str:
+    """Return a log with its lines; colours go, other control characters become visible."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _visible(_ANSI.sub("", text), keep="\n\t")
+
+
+def plain_tree(value: Any) -> Any:
+    """Apply `plain` to every string of a JSON value, keys included."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        return {plain(key): plain_tree(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_tree(item) for item in value]
+    return value
+
+
+def shorten(text: str, length: int = 32) -> str:
+    """Return at most `length` characters; what is cut from the middle becomes an ellipsis."""
+    if len(text) <= length:
+        return text
+    tail = length // 3
+    return f"{text[: length - tail - 1]}…{text[len(text) - tail :]}"
+
+
+def slug(*parts: str) -> str:
+    """Return a file name of letters, digits, dots and hyphens that names `parts`, without suffix."""
+    words = [re.sub(r"[^a-z0-9.]+", "-", part.lower()).strip("-.")[:60] for part in parts]
+    return "-".join(word or "unnamed" for word in words)
+
+
+def unique_slugs(names: list[str]) -> dict[str, str]:
+    """Return one slug per name; names that would share one get a number."""
+    slugs: dict[str, str] = {}
+    for name in names:
+        candidate, n = slug(name), 2
+        while candidate in slugs.values():
+            candidate, n = f"{slug(name)}-{n}", n + 1
+        slugs[name] = candidate
+    return slugs
+
+
+def listed(names: list[str], limit: int = 6) -> str:
+    """Return ``a, b and c``; beyond `limit` names, the first of them and how many more."""
+    if len(names) > limit:
+        return f"{', '.join(names[: limit - 1])} and {len(names) - limit + 1} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 dataset``, ``2 datasets``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _visible(text: str, keep: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char if char in keep or unicodedata.category(char) not in _HIDDEN else _picture(char)
+        for char in text
+    )
+
+
+def _picture(char: str) -> str:
+    """Unicode's picture of a control character, such as ␛."""
+    return chr(0x2400 + ord(char)) if ord(char) < 0x20 else "\ufffd"
