@@ -71,5 +71,5 @@ def _mean_correlation(
     if not defined.any():
         return math.nan
     norms = np.sqrt(squares_x) * np.sqrt(squares_true)
-    r = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+    r = np.divide(products, norms, out=np.zeros_like(products), where=norms != 0)
     return float(np.clip(r[defined], -1, 1).mean())
