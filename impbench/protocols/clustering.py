@@ -54,14 +54,16 @@ class Clustering(Protocol):
         missing = pd.isna(labels) | np.isin(labels.astype(str), ["", "nan", "None", "<NA>"])
         if missing.any():
             return (
-                f"{dataset.name} has {missing.sum()} cells without a label (first: cell "
-                f"{dataset.cell_names[int(missing.argmax())]}); drop them or label them"
+                f"{missing.sum()} of {dataset.n_cells} cells of {dataset.name} have no label, first "
+                f"{dataset.cell_names[int(missing.argmax())]}; label them or leave them out"
             )
         if dataset.n_genes < 2:
             return f"{dataset.name} has one gene; principal components need two"
         k = len(np.unique(labels))
         if k < 2:
-            return f"every cell of {dataset.name} is labelled {labels[0]!r}; two types are needed"
+            return (
+                f"every cell of {dataset.name} is labelled {str(labels[0])!r}; two types are needed"
+            )
         if k >= dataset.n_cells:
             return f"{dataset.name} has {k} cell types for {dataset.n_cells} cells; more are needed"
         return None
