@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from impbench.data.counts import Scale
 from impbench.errors import InputError
 
 Evidence = Literal["experimental", "genotype", "sorted", "markers", "computational"]
@@ -19,9 +20,6 @@ Evidence = Literal["experimental", "genotype", "sorted", "markers", "computation
 
 Layout = Literal["h5ad", "sce-rds", "counts-csv", "10x-archive", "scanpy-package"]
 """How the official files are laid out; `impbench.data.official` reads each."""
-
-Scale = Literal["auto", "counts", "lognorm", "log1p"]
-"""What the values are: see `impbench.data.counts.to_counts`."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,14 @@ class CardFile:
 
 
 @dataclass(frozen=True)
+class Marker:
+    """A cell that expresses `gene`, and no other marker, is of type `label`."""
+
+    gene: str
+    label: str
+
+
+@dataclass(frozen=True)
 class Card:
     """Facts about one data set; an empty text or None means that we are not sure of it.
 
@@ -55,8 +61,10 @@ class Card:
         One sentence on how sure they are.
     label_key
         Column of the official file's cell annotation that holds the labels.
-    drop_labels
-        Cells with these labels are left out.
+    drop_values, drop_key
+        Cells with one of these values in that column (empty: `label_key`) are left out.
+    markers
+        Where the files name no cell types: the gene that stands for each type.
     layout, scale
         How the official files are laid out, and what their values are.
     warning
@@ -75,7 +83,9 @@ class Card:
     groups: int | None = None
     labels_note: str = ""
     label_key: str = "cell_type"
-    drop_labels: tuple[str, ...] = ()
+    drop_key: str = ""
+    drop_values: tuple[str, ...] = ()
+    markers: tuple[Marker, ...] = ()
     scale: Scale = "auto"
     citation: str = ""
     doi: str = ""

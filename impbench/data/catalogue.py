@@ -6,12 +6,31 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 from impbench.data.card import Card, read_card
 from impbench.data.dataset import Dataset, Source
+from impbench.data.download import Progress
+from impbench.data.locate import data_folder, fetch_files, how_to_provide, locate, set_data_folder
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
+from impbench.errors import UnavailableError
 from impbench.parameters import parameter
+
+__all__ = [
+    "CardSource",
+    "card_named",
+    "card_source",
+    "card_sources",
+    "cards",
+    "data_folder",
+    "describe",
+    "fetch",
+    "listing",
+    "locate",
+    "path",
+    "set_data_folder",
+]
 
 
 @cache
@@ -28,9 +47,97 @@ def cards() -> dict[str, Card]:
     return {card.name: card for card in found}
 
 
+def card_named(name: str) -> Card:
+    """Return the card of that name.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none; suggests the nearest names.
+    """
+    from impbench.registry import find
+
+    return find("dataset", cards(), name)
+
+
+def fetch(name: str, progress: Progress | None = None) -> Path:
+    """Return where the data set lies, after downloading it if it is not here.
+
+    Parameters
+    ----------
+    name
+        Of a card.
+    progress
+        Called with bytes done and bytes in all (or None), for each file in turn.
+
+    Returns
+    -------
+    ``NAME.h5ad``, or the folder that holds the official files.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such card.
+    UnavailableError
+        If it cannot be downloaded; says which file to put where.
+    InputError
+        If a checksum differs.
+    """
+    return fetch_files(card_named(name), progress)
+
+
+def path(name: str) -> Path:
+    """Return where the data set lies; errors as `fetch`, without downloading."""
+    return locate(card_named(name))
+
+
+def listing() -> list[dict[str, str]]:
+    """Return one row per card for a table: size, labels, and where the data set is."""
+    return [
+        {
+            "name": card.name,
+            "organism": card.organism,
+            "cells": _number(card.cells),
+            "genes": _number(card.genes),
+            "types": _number(card.groups),
+            "labels from": card.labels_from,
+            "at hand": _at_hand(card),
+        }
+        for card in cards().values()
+    ]
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Return what is known of one data set, for people: every fact that is not empty.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such card.
+    """
+    card = card_named(name)
+    facts = {key.replace("_", " "): value for key, value in dataclasses.asdict(card).items()}
+    facts["drop values"] = ", ".join(card.drop_values)
+    facts["markers"] = ", ".join(f"{marker.gene} = {marker.label}" for marker in card.markers)
+    facts["files"] = "; ".join(
+        f"{file.url} (sha256 {file.sha256 or 'recorded at the first download'})"
+        for file in card.files
+    )
+    facts["at hand"] = _at_hand(card)
+    if facts["at hand"] == "no":
+        facts["to provide it"] = how_to_provide(card)
+    return {key: value for key, value in facts.items() if value not in ("", None)}
+
+
 def card_sources() -> list[type[Source]]:
     """Return one dataset source per card."""
     return [card_source(card) for card in cards().values()]
+
+
+def card_source(card: Card) -> type[Source]:
+    """Make the source that loads the data set of `card`; a plugin registers its own card so."""
+    body = {"name": card.name, "summary": card.title, "card": card, "__module__": __name__}
+    return type(card.name, (CardSource,), body)
 
 
 @dataclass(frozen=True)
@@ -54,7 +161,12 @@ class CardSource(Source):
         return dataclasses.replace(prepared, name=self.spec)
 
 
-def card_source(card: Card) -> type[Source]:
-    """Make the source that loads the data set of `card`; a plugin registers its own card so."""
-    body = {"name": card.name, "summary": card.title, "card": card, "__module__": __name__}
-    return type(card.name, (CardSource,), body)
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}".replace(",", " ")
+
+
+def _at_hand(card: Card) -> str:
+    try:
+        return str(locate(card))
+    except UnavailableError:
+        return "no"

@@ -1,17 +1,120 @@
-"""From a card to counts: find the data set's files and read them by their layout."""
+"""From a card to a dataset: find the official files, read them by their layout, pick the cells."""
 
 from __future__ import annotations
 
+import tarfile
+import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
 
 from impbench.data.bundled import read_pbmc68k_reduced
 from impbench.data.card import Card
 from impbench.data.dataset import Dataset
-from impbench.errors import UnavailableError
+from impbench.data.formats import open_any
+from impbench.data.locate import LOCAL_LABEL_KEY, fetch_files
+from impbench.data.rds import read_rds
+from impbench.data.read import from_anndata
+from impbench.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 
 def read_official(card: Card) -> Dataset:
-    """Return all cells and genes of the card's data set, unprepared."""
+    """Return the card's data set, all its genes, unprepared; downloads it if it is not here.
+
+    Raises
+    ------
+    UnavailableError
+        If it cannot be had; says which file to put where, or which package to install.
+    InputError
+        If the files are not what the card says.
+    """
     if card.layout == "scanpy-package":
-        return replace(read_pbmc68k_reduced(), facts={"card": asdict(card)})
-    raise UnavailableError(f"{card.name}: reading {card.layout} is not built yet")
+        dataset = read_pbmc68k_reduced()
+    else:
+        path = fetch_files(card)
+        if path.suffix == ".h5ad":
+            data, key = open_any(path), LOCAL_LABEL_KEY
+        else:
+            data = _READERS[card.layout](path, card)
+            key = _labels(data, card, path)
+        dataset = from_anndata(data, str(path), label_key=key, scale=card.scale, name=card.name)
+    return replace(dataset, facts={**dataset.facts, "card": asdict(card)})
+
+
+def _labels(data: AnnData, card: Card, path: Path) -> str:
+    """Make the column of cell types ready, without the cells the card drops; return its key."""
+    if card.markers:
+        data.obs[card.label_key] = _by_markers(data, card, path)
+    key = card.drop_key or card.label_key
+    if card.drop_values and key in data.obs:
+        dropped = data.obs[key].astype(str).isin(card.drop_values)
+        data.obs[card.label_key] = data.obs[card.label_key].astype(object).mask(dropped)
+    return card.label_key
+
+
+def _by_markers(data: AnnData, card: Card, path: Path) -> pd.Series:
+    """Give a cell the type whose marker it expresses, and none if it expresses several or none."""
+    symbols = data.var.get("gene_symbols", data.var_names.to_series())
+    labels = pd.Series(None, index=data.obs_names, dtype=object)
+    seen = np.zeros(data.n_obs, dtype=int)
+    for marker in card.markers:
+        column = np.flatnonzero(symbols == marker.gene)
+        if not len(column):
+            raise InputError(f"{path} lacks the marker gene {marker.gene}")
+        positive = np.asarray(data.X[:, column].sum(axis=1)).ravel() > 0
+        labels[positive] = marker.label
+        seen += positive
+    labels[seen > 1] = None
+    return labels
+
+
+def _read_sce(folder: Path, card: Card) -> AnnData:
+    return read_rds(folder / card.files[0].filename)
+
+
+def _read_counts_csv(folder: Path, card: Card) -> AnnData:
+    """First file: genes × cells; second: one row per cell, its name first."""
+    counts, about = (folder / file.filename for file in card.files)
+    data = open_any(counts, transpose=True)
+    data.obs = _by_cell(pd.read_csv(about, index_col=0), data, about)
+    return data
+
+
+def _read_10x_archive(folder: Path, card: Card) -> AnnData:
+    """First file: a tar of one 10x folder; second, if any: a table with the column ``barcodes``."""
+    archive, *about = (folder / file.filename for file in card.files)
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            with tarfile.open(archive) as packed:
+                packed.extractall(scratch, filter="data")
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise InputError(f"{archive} cannot be unpacked: {error}; fetch it again") from error
+        matrices = sorted(Path(scratch).rglob("matrix.mtx*"))
+        if len(matrices) != 1:
+            raise InputError(f"{archive} holds {len(matrices)} matrix.mtx files; expected one")
+        data = open_any(matrices[0].parent)
+    for path in about:
+        data.obs = _by_cell(pd.read_csv(path, sep="\t", index_col="barcodes"), data, path)
+    return data
+
+
+def _by_cell(table: pd.DataFrame, data: AnnData, path: Path) -> pd.DataFrame:
+    """Bring a table of cells into the order of the counts' cells."""
+    lacking = data.obs_names.difference(table.index)
+    if len(lacking):
+        raise InputError(f"{path} says nothing about {len(lacking)} cells, such as {lacking[0]!r}")
+    return pd.DataFrame(table.loc[data.obs_names])
+
+
+_READERS: dict[str, Callable[[Path, Card], Any]] = {
+    "sce-rds": _read_sce,
+    "counts-csv": _read_counts_csv,
+    "10x-archive": _read_10x_archive,
+}

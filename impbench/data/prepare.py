@@ -59,7 +59,10 @@ def prepare(
     seen = expressed_in(dataset.counts[cells])
     kept = np.flatnonzero(seen >= max(min_cells, 1))
     rare = dataset.n_genes - len(kept)
-    steps.append(f"dropped {rare} of {dataset.n_genes} genes with counts in < {min_cells} cells")
+    steps.append(
+        f"dropped {rare} of {dataset.n_genes} genes with counts in < {min_cells} cells "
+        f"({int((seen == 0).sum())} of them in none)"
+    )
     if not len(kept):
         raise InputError(
             f"{dataset.name}: no gene has counts in {min_cells} cells; lower min_cells"

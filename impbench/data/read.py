@@ -1,0 +1,263 @@
+"""A user's own file as a dataset: which matrix holds the counts, and whether all of it is sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from impbench.data.annotation import read_batch, read_labels
+from impbench.data.counts import Scale, Values, are_integers, to_counts
+from impbench.data.dataset import Dataset, Source
+from impbench.data.formats import open_any
+from impbench.data.names import check_names, check_orientation
+from impbench.data.prepare import HVG, MIN_CELLS, prepare
+from impbench.errors import InputError
+from impbench.imputer import Observed
+from impbench.parameters import parameter
+from impbench.scale import Matrix, library_sizes
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+@dataclass(frozen=True)
+class FileSource(Source):
+    """A file of counts in any common format, prepared as in the MaskClass paper."""
+
+    name: ClassVar[str] = "file"
+    summary: ClassVar[str] = "Your own counts: h5ad, csv, tsv, mtx, loom or 10x h5."
+
+    path: str = parameter("", "The file.")
+    label_key: str | None = parameter(None, "Column of obs with cell types.")
+    batch_key: str | None = parameter(None, "Column of obs with batches.")
+    layer: str | None = parameter(
+        None, "A layer, X or raw.X; none: the first of layers['counts'], raw.X, X with raw counts."
+    )
+    scale: Literal["auto", "counts", "lognorm", "log1p"] = parameter(
+        "auto",
+        "What the values are: auto demands raw counts, counts takes any values >= 0 as counts, "
+        "lognorm is log2(1 + x), log1p is ln(1 + x).",
+    )
+    transpose: bool = parameter(False, "The file holds genes × cells.")
+    genes: int = parameter(HVG, "Highly variable genes kept; 0 keeps all.", min=0)
+    hvg: Literal["scran", "seurat_v3", "dispersion", "none"] = parameter(
+        "scran", "How the highly variable genes are chosen."
+    )
+    min_cells: int = parameter(MIN_CELLS, "Genes with counts in fewer cells are dropped.", min=1)
+
+    def load(self) -> Dataset:
+        """Return the prepared dataset; errors as `read_counts_file`."""
+        if not self.path:
+            raise InputError("file needs a path, such as file[path=my.h5ad]")
+        dataset = read_counts_file(
+            self.path, self.label_key, self.batch_key, self.layer, self.scale, self.transpose
+        )
+        prepared = prepare(dataset, genes=self.genes, method=self.hvg, min_cells=self.min_cells)
+        return replace(prepared, name=self.spec)
+
+
+def read_counts_file(
+    path: str | Path,
+    label_key: str | None = None,
+    batch_key: str | None = None,
+    layer: str | None = None,
+    scale: Scale = "auto",
+    transpose: bool = False,
+) -> Dataset:
+    """Read a file of counts, unprepared.
+
+    Parameters
+    ----------
+    path
+        ``.h5ad``, ``.csv``, ``.tsv``, ``.txt``, ``.mtx``, ``.loom``, 10x ``.h5`` or a 10x folder.
+    label_key, batch_key
+        Columns of `obs` with cell types and batches.
+    layer
+        A layer, ``X`` or ``raw.X``. None: the first of ``layers["counts"]``, ``raw.X`` and ``X``
+        that holds raw counts; with another `scale` than ``auto``, ``X``.
+    scale
+        What the values are, see `impbench.data.counts.Scale`.
+    transpose
+        The file holds genes × cells.
+
+    Returns
+    -------
+    Dataset named after the file; cells without a label are left out, which is in its `steps`.
+
+    Raises
+    ------
+    InputError
+        If anything in the file is not as it should be; says what, where and what to do.
+    UnavailableError
+        If reading the format needs a package that is not installed.
+    """
+    path = Path(path).expanduser()
+    data = open_any(path, transpose)
+    return from_anndata(data, str(path), label_key, batch_key, layer, scale, name=path.stem)
+
+
+def from_anndata(
+    data: AnnData,
+    where: str,
+    label_key: str | None = None,
+    batch_key: str | None = None,
+    layer: str | None = None,
+    scale: Scale = "auto",
+    name: str = "",
+) -> Dataset:
+    """Make a dataset of AnnData; parameters and errors as `read_counts_file`."""
+    values, step = _choose(data, where, layer, scale)
+    counts, raw = _checked(values, where, scale, _advice(data))
+    if scale in ("lognorm", "log1p"):
+        log = "log2(1 + x)" if scale == "lognorm" else "ln(1 + x)"
+        step += f", turned back from {log}"
+    elif not raw:
+        step += ", taken as counts although not all are integers"
+    dataset = Dataset(
+        name=name or where,
+        counts=counts,
+        gene_names=tuple(values.genes),
+        cell_names=tuple(values.cells),
+        library_size=library_sizes(counts),
+        batch=None if batch_key is None else read_batch(data.obs, batch_key, where),
+        labels=None if label_key is None else read_labels(data.obs, label_key, where),
+        steps=(step, "library sizes are totals over all genes of the file"),
+        facts={"source": where},
+        counts_are_raw=raw,
+    )
+    return _labelled(dataset, f"{where}: obs[{label_key!r}]")
+
+
+def read_anndata(path: Path) -> AnnData:
+    """Open an h5ad file (or any other format) whole; errors as `impbench.data.formats.open_any`."""
+    return open_any(path)
+
+
+def observed_from_anndata(
+    adata: AnnData,
+    layer: str | None = None,
+    batch_key: str | None = None,
+    n_groups: int | None = None,
+) -> Observed:
+    """Make what an imputer sees of AnnData, all its cells and genes.
+
+    Parameters
+    ----------
+    adata
+        Cells × genes.
+    layer
+        Where the raw counts are; None: ``layers["counts"]`` if there is one, else ``X``.
+    batch_key
+        Column of `obs` with batches.
+    n_groups
+        Number of cell groups, for methods that need it.
+
+    Raises
+    ------
+    InputError
+        If the counts are not raw counts, or names or batches are missing; says what to do.
+    """
+    where = "the AnnData"
+    key = layer or ("counts" if "counts" in adata.layers else "X")
+    values, _ = _choose(adata, where, key, "auto")
+    counts, _ = _checked(values, where, "auto", _advice(adata))
+    return Observed.from_counts(
+        counts,
+        gene_names=values.genes,
+        cell_names=values.cells,
+        batch=None if batch_key is None else read_batch(adata.obs, batch_key, where).tolist(),
+        n_groups=n_groups,
+    )
+
+
+def without_cells(dataset: Dataset, drop: NDArray[np.bool_], step: str) -> Dataset:
+    """Leave out the cells where `drop` is True and record `step`; unchanged if there are none."""
+    if not drop.any():
+        return dataset
+    keep = np.flatnonzero(~drop)
+    return replace(
+        dataset,
+        counts=dataset.counts[keep],
+        cell_names=tuple(dataset.cell_names[i] for i in keep),
+        library_size=dataset.library_size[keep],
+        labels=None if dataset.labels is None else dataset.labels[keep],
+        batch=None if dataset.batch is None else dataset.batch[keep],
+        steps=(*dataset.steps, step),
+    )
+
+
+def _checked(values: Values, where: str, scale: Scale, advice: str) -> tuple[Matrix, bool]:
+    """Counts and whether they are raw, once names and sides are found sound."""
+    check_names(values.cells, f"{where}: cell name", "adata.obs_names_make_unique()")
+    check_names(values.genes, f"{where}: gene name", "adata.var_names_make_unique()")
+    cells, genes = len(values.cells), len(values.genes)
+    if cells < 2 or genes < 2:
+        raise InputError(f"{values.where} holds {cells} cells × {genes} genes; 2 × 2 are the least")
+    check_orientation(values.cells, values.genes, where)
+    return to_counts(values, scale, advice)
+
+
+def _labelled(dataset: Dataset, where: str) -> Dataset:
+    if dataset.labels is None:
+        return dataset
+    missing = dataset.labels == ""
+    return without_cells(dataset, missing, f"left out {missing.sum()} cells without {where}")
+
+
+def _choose(data: AnnData, where: str, layer: str | None, scale: Scale) -> tuple[Values, str]:
+    held = _matrices(data)
+    if not held:
+        raise InputError(f"{where} holds no matrix: X, raw.X and layers are all empty")
+    if layer is not None:
+        key = layer if layer in held else f"layers[{layer!r}]"
+        if key not in held:
+            raise InputError(f"{where} has no layer {layer!r}; it holds {', '.join(held)}")
+        return _values(held, key, where, data), f"counts read from {key}"
+    if scale != "auto":
+        key = "X" if "X" in held else next(iter(held))
+        return _values(held, key, where, data), f"values read from {key}"
+    if "layers['counts']" in held:
+        # A layer of that name is meant to be used: if it is unsound, to_counts says so.
+        return _values(held, "layers['counts']", where, data), "counts read from layers['counts']"
+    for key in ("raw.X", "X"):
+        if key in held and _integers(held[key][0]):
+            return _values(held, key, where, data), f"counts read from {key}"
+    key = "X" if "X" in held else next(iter(held))
+    return _values(held, key, where, data), f"counts read from {key}"
+
+
+def _matrices(data: AnnData) -> dict[str, tuple[Any, pd.Index]]:
+    """Every matrix of the file with its gene names, in the order in which counts are looked for."""
+    held = {f"layers[{key!r}]": (data.layers[key], data.var_names) for key in data.layers}
+    if data.raw is not None:
+        held["raw.X"] = (data.raw.X, data.raw.var_names)
+    if data.X is not None:
+        held["X"] = (data.X, data.var_names)
+    return held
+
+
+def _values(held: dict[str, tuple[Any, pd.Index]], key: str, where: str, data: AnnData) -> Values:
+    matrix, genes = held[key]
+    cells = list(map(str, data.obs_names))
+    return Values(matrix, f"{key} of {where}", cells, list(map(str, genes)))
+
+
+def _integers(matrix: Any) -> bool:
+    sparse = sp.issparse(matrix)
+    data = np.asarray(sp.csr_matrix(matrix).data if sparse else matrix)
+    return data.dtype.kind in "iuf" and are_integers(data)
+
+
+def _advice(data: AnnData) -> str:
+    layers = ", ".join(map(repr, data.layers)) or "none here"
+    return (
+        f"Name the layer that holds counts with --layer (layers: {layers}), or turn the values "
+        "back with --scale lognorm if they are log2(1 + x) and --scale log1p if they are "
+        "ln(1 + x), or take them as counts with --scale counts"
+    )
