@@ -94,7 +94,7 @@ def plan(
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
 ) -> Plan:
-    """Resolve every name as `run` does, without running anything; parameters and errors as there."""
+    """Resolve every name as `run` does, but run nothing; parameters and errors as there."""
     chosen = range(1, seeds + 1) if isinstance(seeds, int) else seeds
     return make_plan(
         suite if isinstance(suite, Suite) else find_suite(suite),

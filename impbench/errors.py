@@ -2,7 +2,7 @@
 
 
 class ImpbenchError(Exception):
-    """Base of every error impbench raises on purpose; the command line prints it without traceback."""
+    """Base of every error impbench raises on purpose; the command line shows no traceback."""
 
 
 class InputError(ImpbenchError, ValueError):
@@ -14,7 +14,7 @@ class NotFoundError(ImpbenchError, LookupError):
 
 
 class UnavailableError(ImpbenchError, RuntimeError):
-    """Something optional (a package, R, a GPU, the network) is missing; the message says how to get it."""
+    """Something optional (a package, R, a GPU, the network) is missing; says how to get it."""
 
 
 class Cancelled(ImpbenchError):

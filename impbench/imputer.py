@@ -8,6 +8,7 @@ also runs in environments that hold nothing else.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -146,7 +147,7 @@ class Context:
     on_progress: Callable[[int, int], None] | None = field(default=None, compare=False)
 
     def progress(self, done: int, total: int) -> None:
-        """Report that `done` of `total` steps are finished; long loops call it about every second."""
+        """Report that `done` of `total` steps are finished; call it about every second."""
         if self.on_progress is not None:
             self.on_progress(done, total)
 
@@ -269,7 +270,7 @@ def _names(names: Sequence[str] | None, n: int, what: str) -> tuple[str, ...]:
     if len(result) != n:
         raise InputError(f"{len(result)} {what} names for {n} {what}s")
     if len(set(result)) != n:
-        twice = next(name for name in result if result.count(name) > 1)
+        twice = Counter(result).most_common(1)[0][0]
         raise InputError(f"{what} name {twice!r} stands more than once; names must be unique")
     return result
 

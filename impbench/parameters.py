@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tomllib
 import types
 import typing
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -55,7 +57,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Parametrised:
+class Parametrised(ABC):
     """Base of everything that has a name and parameters.
 
     Raises
@@ -102,7 +104,8 @@ class Parametrised:
             if key not in known:
                 offer = ", ".join(known) if known else "none"
                 raise InputError(f"{cls.name} has no parameter {key!r}; its parameters: {offer}")
-        return cls(**{key: _parse(text) for key, text in values.items()})
+        hints = typing.get_type_hints(cls)
+        return cls(**{key: _read(text, hints[key]) for key, text in values.items()})
 
     def parameters(self) -> dict[str, Any]:
         """Return every parameter and its value."""
@@ -110,7 +113,7 @@ class Parametrised:
 
     @property
     def spec(self) -> str:
-        """The shortest text that names this object: only parameters that differ from the default."""
+        """The shortest text that names this object: parameters at their default are left out."""
         changed = [
             f"{field.name}={_text(getattr(self, field.name))}"
             for field in dataclasses.fields(self)
@@ -137,24 +140,36 @@ def split_spec(spec: str) -> tuple[str, dict[str, str]]:
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
             raise InputError(f"{item!r} in {spec!r} is not key=value")
+        if key.strip() in values:
+            raise InputError(f"{spec!r} gives {key.strip()!r} twice")
         values[key.strip()] = value.strip()
     return name.strip(), values
 
 
 def split_specs(text: str) -> list[str]:
-    """Split ``"magic[t=5,knn=10],no-imputation"`` at the commas outside brackets."""
+    """Split ``"magic[t=5,knn=10],no-imputation"`` at the commas outside brackets and quotes."""
     return _split_commas(text)
 
 
 def _split_commas(text: str) -> list[str]:
-    items, depth, start = [], 0, 0
+    items, depth, start, quoted = [], 0, 0, False
     for i, char in enumerate(text):
+        quoted ^= char == '"' and text[i - 1 : i] != "\\"
+        if quoted:
+            continue
         depth += (char in "[(") - (char in "])")
         if char == "," and depth == 0:
             items.append(text[start:i])
             start = i + 1
     items.append(text[start:])
     return [item.strip() for item in items if item.strip()]
+
+
+def _read(text: str, hint: Any) -> Any:
+    """Parse `text`; where only the bare text fits (the word true for ``true | own``), keep it."""
+    value = _parse(text)
+    fits = [any(_fit(option, v) is not _MISFIT for option in _options(hint)) for v in (value, text)]
+    return text if fits == [False, True] else value
 
 
 def _parse(text: str) -> Any:
@@ -165,11 +180,23 @@ def _parse(text: str) -> Any:
 
 
 def _text(value: Any) -> str:
+    """Write `value` so that `_parse` reads it back; a plain word stays without quotes."""
     if value is None:
         return "none"
     if isinstance(value, str):
-        return value
-    return json.dumps(value)
+        plain = _PLAIN.fullmatch(value) is not None and _parse(value) == value
+        return value if plain else _quoted(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(_quoted(v) if isinstance(v, str) else _text(v) for v in value)}]"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+_PLAIN = re.compile(r"[^\s,\[\]()=\"'\\]+")
+
+
+def _quoted(text: str) -> str:
+    """Write a TOML string; DEL is the one character that JSON leaves bare and TOML does not."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _checked(owner: str, field: dataclasses.Field[Any], hint: Any, value: Any) -> Any:

@@ -66,7 +66,7 @@ def counts_from_lognorm(
     values: NDArray[np.float32], factors: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Invert `lognorm`: (2^x − 1) · size factor, clipped at 0, float32, (cells, genes)."""
-    counts = np.expm1(np.asarray(values, dtype=np.float32) * np.float32(np.log(2)))
+    counts: NDArray[np.float32] = np.expm1(np.asarray(values, dtype=np.float32) * np.float32(np.log(2)))
     np.maximum(counts, 0, out=counts)
     counts *= np.asarray(factors, dtype=np.float32)[:, None]
     return counts

@@ -71,10 +71,7 @@ def execute(
     folder.mkdir(parents=True)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        if task.imputer is None:
-            run = _Run(folder, None, "", {})
-        else:
-            run = _impute(task, folder, stop)
+        run = _Run(folder, None, "", {}) if task.imputer is None else _impute(task, folder, stop)
         records = list(_records(task, run, workplace, scorer, stop))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pandas as pd
 import psutil
 
+from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.registry import Registry, plugin_files
 from impbench.runner.execute import Workplace, execute, thread_environment
@@ -142,14 +143,31 @@ def run_plan(
     Raises
     ------
     InputError
-        If `out` cannot be written to.
+        If `out` cannot be written to, another run is writing there, or no protocol applies to
+        any of the datasets.
     """
     tell: Listener = listener or Silent()
     store = Store.create(out)
-    work = out / ".work"
+    with store.locked():
+        scores = _run_locked(plan, store, registry, settings, tell, command)
+    page = None
+    if report:
+        from impbench.report import write_report
+
+        tell.reporting()
+        page = write_report(store)
+    return Results(out, scores, page)
+
+
+def _run_locked(
+    plan: Plan, store: Store, registry: Registry, settings: Settings, tell: Listener, command: str
+) -> pd.DataFrame:
+    work = store.folder / ".work"
     shutil.rmtree(work, ignore_errors=True)
     try:
         problems = pose_all(plan, work, registry.metrics, tell.preparing)
+        if not problems.posed:
+            raise InputError(_nothing_to_ask(problems))
         tasks = make_tasks(plan, problems, settings)
         keys = [key for task in in_plan_order(tasks) for key in task_keys(task)]
         about = {
@@ -174,16 +192,21 @@ def run_plan(
             raise
         manifest["finished"] = _now()
         store.write_manifest(manifest)
-        scores = store.write_results()
+        return store.write_results()
+    except OSError as error:
+        raise InputError(
+            f"writing to {store.folder} failed: {error.strerror or error}; what was stored before "
+            "is safe: mend that and run the same command again"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    page = None
-    if report:
-        from impbench.report import write_report
 
-        tell.reporting()
-        page = write_report(store)
-    return Results(out, scores, page)
+
+def _nothing_to_ask(problems: Problems) -> str:
+    reasons = [
+        f"{skip['protocol']} on {skip['dataset']}: {skip['reason']}" for skip in problems.skipped
+    ]
+    return "no question can be asked of these data:\n  " + "\n  ".join(reasons)
 
 
 def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]:

@@ -20,6 +20,7 @@ from impbench.imputer import Imputed, Observed
 from impbench.metrics.metric import Metric
 from impbench.protocols.protocol import Hidden, Problem, Protocol
 from impbench.runner.exchange import load_imputed, load_matrix, load_observed, save_matrix
+from impbench.runner.store import write_picture
 
 COST_METRICS = ("wall-seconds", "cpu-seconds", "peak-memory")
 PICTURE_CELLS = 1000
@@ -108,7 +109,7 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
         metric = metrics[name]
         scores[name] = metric(**{need: evidence[need]() for need in metric.needs})
     if request.picture is not None:
-        np.savez_compressed(Path(request.picture), **_picture(problem, evidence))  # type: ignore[arg-type]
+        write_picture(Path(request.picture), _picture(problem, evidence))
     return ScoreReply(scores, imputed.info)
 
 
@@ -187,7 +188,7 @@ def _map(
 
 
 def _telling_genes(observed: Observed) -> NDArray[np.intp]:
-    """Genes with both zeros and signal, most variable first; chosen from the observed data alone."""
+    """Genes with zeros and signal, most variable first; chosen from the observed data alone."""
     zeros = (observed.lognorm == 0).mean(axis=0)
     spread = observed.lognorm.std(axis=0)
     order = np.lexsort((-spread, ~((zeros > 0.2) & (zeros < 0.8))))

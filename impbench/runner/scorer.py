@@ -15,7 +15,7 @@ import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from impbench.errors import ImpbenchError
 from impbench.runner.score import ScoreReply, ScoreRequest, as_json, score
@@ -113,7 +113,7 @@ def main(plugin_files: Sequence[str]) -> None:
             scores = {
                 name: None if value != value else value for name, value in reply.scores.items()
             }
-            answer = {"scores": scores, "info": reply.info}
+            answer: dict[str, Any] = {"scores": scores, "info": reply.info}
         except Exception as error:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}

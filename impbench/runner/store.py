@@ -13,11 +13,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,25 @@ class Store:
                 "choose another with --out"
             ) from error
         return store
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder; the system lifts the lock when we die.
+
+        Raises
+        ------
+        InputError
+            If another run holds it.
+        """
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(
+                    f"another impbench run is writing to {self.folder}; wait for it to end, "
+                    "or choose another folder with --out"
+                ) from error
+            yield
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -127,12 +148,6 @@ class Store:
         found = (self.record(key) for key in keys)
         return [record for record in found if record is not None]
 
-    def write_picture(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Store what the figures need of one imputation; see `impbench.runner.score.picture`."""
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-        write_atomically(self.folder / "pictures" / f"{key}.npz", buffer.getvalue())
-
     def picture(self, key: str) -> dict[str, NDArray[Any]] | None:
         """Return the picture stored under `key`, or None."""
         path = self.folder / "pictures" / f"{key}.npz"
@@ -156,7 +171,7 @@ class Store:
 
 
 def tidy(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per (job, metric), columns `COLUMNS`; a failed job has NaN for each of its metrics."""
+    """One row per (job, metric), columns `COLUMNS`; a failed job has NaN for each metric."""
     rows = []
     for record in records:
         job = record.job
@@ -179,6 +194,13 @@ def tidy(records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).astype({"value": float})
 
 
+def write_picture(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Store what the figures need of one imputation."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue())
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write to a temporary name in the same folder, flush to disk, then rename."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -188,6 +210,12 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; what was stored before is safe: "
+            "make room and run the same command again"
+        ) from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -121,7 +121,7 @@ class _Reader:
         good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
         if not good or (default is None and not value):
             raise self.error(key, 'a list of names such as ["magic[t=5]"]')
-        return tuple(value)  # type: ignore[arg-type]
+        return tuple(value)
 
     def text_value(self, data: Mapping[str, Any], key: str, default: str) -> str:
         value = data.get(key, default)

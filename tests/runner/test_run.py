@@ -1,0 +1,351 @@
+"""Whole runs with real workers, real crashes and real kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+import impbench
+from impbench.errors import InputError
+from impbench.registry import load_file
+from impbench.runner.run import Results, Settings
+from impbench.runner.sandbox import MARK
+from impbench.runner.store import Store
+from impbench.runner.suite import Question, Suite
+
+HOSTILE = Path(__file__).with_name("hostile.py")
+SUITE = Suite(
+    name="tiny",
+    title="tiny",
+    description="",
+    questions=(Question(("sim_equal[n_cells=40,n_genes=60]",), ("simulated-truth", "clustering")),),
+    imputers=(),
+    seeds=2,
+    controls=False,
+)
+
+
+def settings(**changes: object) -> Settings:
+    return Settings.sensible(**{"jobs": 2, "threads": 1, "timeout": 60.0, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hostile() -> None:
+    load_file(HOSTILE)
+
+
+def run(out: Path, *imputers: str, **options: object) -> Results:
+    options.setdefault("settings", settings())
+    return impbench.run(SUITE, out, imputers=imputers, report=False, **options)  # type: ignore[arg-type]
+
+
+def scores(results: Results, imputer: str) -> pd.DataFrame:
+    return results.scores[results.scores.imputer == imputer]
+
+
+def test_tidy_table_has_every_promised_column_and_metric(tmp_path: Path) -> None:
+    results = run(tmp_path, "fine")
+    table = results.scores
+    wanted = ["dataset", "protocol", "imputer", "params", "seed", "metric", "value", "status"]
+    assert list(table.columns[:8]) == wanted
+    assert set(table.imputer) == {"fine", "oracle"}
+    assert set(table.seed) == {1, 2}
+    fine = scores(results, "fine")
+    assert {"mse", "ari", "wall-seconds", "peak-memory"} <= set(fine.metric)
+    assert (fine.status == "ok").all()
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "results.parquet"), table)
+
+
+def test_oracle_scores_perfectly_and_is_only_where_truth_is(tmp_path: Path) -> None:
+    results = run(tmp_path, "fine")
+    oracle = scores(results, "oracle")
+    assert oracle[oracle.metric == "mse"].value.tolist() == [0.0, 0.0]
+
+
+def test_two_protocols_on_the_same_view_share_one_imputation(tmp_path: Path) -> None:
+    results = run(tmp_path, "fine", seeds=1)
+    wall = scores(results, "fine").query("metric == 'wall-seconds'")
+    assert len(wall) == 2
+    assert wall.value.nunique() == 1
+
+
+def test_results_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    one = run(tmp_path / "a", "fine", "permuted", settings=settings(jobs=1)).scores
+    two = run(tmp_path / "b", "fine", "permuted", settings=settings(jobs=2)).scores
+    cost = {"wall-seconds", "cpu-seconds", "peak-memory"}
+    pd.testing.assert_frame_equal(one[~one.metric.isin(cost)], two[~two.metric.isin(cost)])
+
+
+@pytest.mark.parametrize(
+    ("imputer", "status", "reason"),
+    [
+        ("raises", "failed", "ValueError: the matrix displeases me"),
+        ("exits", "failed", "SystemExit"),
+        ("crashes", "failed", "SIGSEGV"),
+        ("hangs", "timeout", "limit of 6 s"),
+        ("hoards", "memory", "limit of 600 MiB"),
+        ("nan", "failed", "1 values that are NaN or infinite, first at cell 3"),
+        ("wrong-shape", "failed", "expected (40, "),
+        ("returns-list", "failed", "must return impbench.Imputed"),
+    ],
+)
+def test_failure_is_a_record_with_its_reason(
+    tmp_path: Path, imputer: str, status: str, reason: str
+) -> None:
+    limits = settings(timeout=6.0, memory=600 * 2**20)
+    results = run(tmp_path, imputer, "fine", seeds=1, settings=limits)
+    failed = scores(results, imputer)
+    assert set(failed.status) == {status}
+    assert reason in failed.reason.iloc[0]
+    assert failed.value.isna().all()
+    assert (scores(results, "fine").status == "ok").all()
+    assert not strays()
+
+
+def strays() -> list[str]:
+    """Processes of this test process's tasks that are still alive."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environ = process.environ()
+            ours = environ.get("PYTEST_XDIST_WORKER") == os.environ.get("PYTEST_XDIST_WORKER")
+            if MARK in environ and ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def test_one_method_cannot_change_what_another_sees(tmp_path: Path) -> None:
+    alone = run(tmp_path / "a", "fine", seeds=1).scores.query("metric == 'mse'")
+    beside = run(tmp_path / "b", "scribbles", "fine", "deletes", seeds=1)
+    mse = beside.scores.query("metric == 'mse'")
+    assert scores(beside, "fine").status.eq("ok").all()
+    fine = mse[mse.imputer == "fine"].value.tolist()
+    assert fine == alone[alone.imputer == "fine"].value.tolist()
+
+
+def test_megabytes_of_output_go_to_the_log_and_only_their_end_to_the_record(
+    tmp_path: Path,
+) -> None:
+    run(tmp_path, "chatters", seeds=1)
+    record = next(r for r in Store(tmp_path).records() if r.job.imputer == "chatters")
+    assert record.status == "ok"
+    assert len(record.log) <= 4000
+    assert (tmp_path / "logs" / f"{record.key}.log").stat().st_size > 2_000_000
+
+
+def test_second_run_redoes_nothing_that_is_done(tmp_path: Path) -> None:
+    first = run(tmp_path, "fine").scores
+    stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "records").iterdir()}
+    second = run(tmp_path, "fine").scores
+    assert stamps == {p.name: p.stat().st_mtime_ns for p in (tmp_path / "records").iterdir()}
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_fresh_redoes_everything(tmp_path: Path) -> None:
+    run(tmp_path, "fine", seeds=1)
+    stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "records").iterdir()}
+    run(tmp_path, "fine", seeds=1, settings=settings(fresh=True))
+    after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "records").iterdir()}
+    assert stamps.keys() == after.keys()
+    assert all(after[name] > stamp for name, stamp in stamps.items())
+
+
+def test_more_seeds_add_jobs_and_keep_the_old_ones(tmp_path: Path) -> None:
+    first = run(tmp_path, "fine", seeds=1).scores
+    both = run(tmp_path, "fine", seeds=2).scores
+    kept = both[both.seed == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, first)
+
+
+def test_failed_job_is_never_taken_as_done(tmp_path: Path) -> None:
+    run(tmp_path, "hangs", seeds=1, settings=settings(timeout=1.0))
+    before = Store(tmp_path).records()[0]
+    run(tmp_path, "hangs", seeds=1, settings=settings(timeout=1.5))
+    after = Store(tmp_path).records()[0]
+    assert before.key == after.key
+    assert "1 s" in before.reason
+    assert "1.5 s" in after.reason
+
+
+def test_changed_parameter_is_another_job(tmp_path: Path) -> None:
+    run(tmp_path, "fine", seeds=1)
+    results = run(tmp_path, "fine", "fine[offset=2]", seeds=1).scores
+    mse = results.query("metric == 'mse'").set_index("imputer").value
+    assert abs(mse["fine[offset=2.0]"] - mse["fine"]) > 1
+
+
+def test_record_that_cannot_be_read_is_redone(tmp_path: Path) -> None:
+    first = run(tmp_path, "fine", seeds=1).scores
+    path = next((tmp_path / "records").iterdir())
+    path.write_text(path.read_text()[:100])
+    second = run(tmp_path, "fine", seeds=1).scores
+    scored = first.metric.isin(["mse", "ari", "nmi"])
+    pd.testing.assert_frame_equal(first[scored], second[scored])
+
+
+def test_worker_is_told_nothing_of_truth_or_labels(tmp_path: Path) -> None:
+    spy = tmp_path / "spy.py"
+    spy.write_text(
+        "import json, os, sys\n"
+        "from dataclasses import dataclass\n"
+        "from pathlib import Path\n"
+        "from impbench import Imputed, Imputer, hookimpl\n"
+        "@dataclass(frozen=True)\n"
+        "class Spy(Imputer):\n"
+        "    name = 'spy'\n"
+        "    summary = 'Writes down what it was told.'\n"
+        "    def impute(self, observed, context):\n"
+        "        request = json.loads(Path(sys.argv[1]).read_text())\n"
+        "        view = sorted(os.listdir(request['view']))\n"
+        "        told = {'argv': sys.argv, 'request': request, 'view': view,\n"
+        "                'cells': list(observed.cell_names[:2]), 'modules': sorted(sys.modules),\n"
+        "                'fields': sorted(vars(observed))}\n"
+        "        return Imputed(observed.lognorm, 'lognorm', info=told)\n"
+        "@hookimpl\n"
+        "def impbench_imputers():\n"
+        "    return [Spy]\n"
+    )
+    run(tmp_path / "out", "spy", seeds=1, plugins=[spy])
+    record = next(r for r in Store(tmp_path / "out").records() if r.job.imputer == "spy")
+    told = record.info
+    assert told["cells"] == ["cell_1", "cell_2"]
+    assert "hidden" not in json.dumps([told["request"], told["argv"]])
+    assert told["view"] == ["counts.npy", "names.json", "size_factors.npy"]
+    assert not {"pandas", "anndata", "torch", "sklearn"} & set(told["modules"])
+
+
+def start_run(out: Path, *imputers: str) -> subprocess.Popen[bytes]:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import test_run\n"
+        "from pathlib import Path\n"
+        "test_run.load_file(test_run.HOSTILE)\n"
+        "test_run.run(Path(sys.argv[2]), *sys.argv[3:], settings=test_run.settings(jobs=1))\n"
+    )
+    here = str(Path(__file__).parent)
+    return subprocess.Popen(
+        [sys.executable, "-c", script, here, str(out), *imputers], stderr=subprocess.DEVNULL
+    )
+
+
+def wait_for_records(out: Path, n: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(list((out / "records").glob("*.json"))) < n:
+        assert time.monotonic() < deadline, "no record came"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_kill_during_run_loses_no_finished_job(tmp_path: Path, sign: signal.Signals) -> None:
+    out = tmp_path / "out"
+    process = start_run(out, "fine", "slow")
+    wait_for_records(out, 2)
+    process.send_signal(sign)
+    process.wait(20)
+    deadline = time.monotonic() + 10
+    while strays() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not strays()
+    kept = {p.name: p.read_bytes() for p in (out / "records").glob("*.json")}
+    assert len(kept) >= 2
+    resumed = run(out, "fine", "slow").scores
+    assert all((out / "records" / name).read_bytes() == data for name, data in kept.items())
+    undisturbed = run(tmp_path / "other", "fine", "slow").scores
+    scored = resumed.metric.isin(["mse", "ari", "nmi", "purity"])
+    pd.testing.assert_frame_equal(resumed[scored], undisturbed[scored])
+    assert not list(out.rglob("*.tmp"))
+    assert not (out / ".work").exists()
+
+
+def test_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    process = start_run(tmp_path, "slow")
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "manifest.json").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with pytest.raises(InputError, match="another impbench run is writing"):
+            run(tmp_path, "fine")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(InputError, match="cannot write to the output folder"):
+        run(blocked / "out", "fine")
+
+
+def test_full_disk_is_a_clear_error_and_keeps_what_was_stored(tmp_path: Path) -> None:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], capture_output=True
+        ).returncode
+    ):
+        pytest.skip("needs the right to mount a small tmpfs")
+    try:
+        with pytest.raises(InputError, match="No space left on device"):
+            run(tmp_path, "fine")
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_nothing_to_ask_says_why(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"simulated-truth on pbmc68k-reduced: .* no true counts"):
+        run(tmp_path, "fine", datasets=["pbmc68k-reduced"], protocols=["simulated-truth"])
+
+
+def test_several_seeds_share_one_worker_where_the_method_gains_by_it(tmp_path: Path) -> None:
+    from impbench.runner.plan import make_plan
+    from impbench.runner.problems import pose_all
+    from impbench.runner.run import make_tasks
+
+    plugin = tmp_path / "together.py"
+    plugin.write_text(
+        "from dataclasses import dataclass\n"
+        "from impbench import Imputed, Imputer, hookimpl\n"
+        "@dataclass(frozen=True)\n"
+        "class Together(Imputer):\n"
+        "    name = 'together'\n"
+        "    summary = 'Trains seeds side by side.'\n"
+        "    devices = ('cpu', 'cuda')\n"
+        "    def impute(self, observed, context):\n"
+        "        return Imputed(observed.lognorm + context.seed, 'lognorm')\n"
+        "    def impute_many(self, observed, contexts):\n"
+        "        return [self.impute(observed, context) for context in contexts]\n"
+        "@hookimpl\n"
+        "def impbench_imputers():\n"
+        "    return [Together]\n"
+    )
+    load_file(plugin)
+    from impbench.registry import registry
+
+    plan = make_plan(SUITE, registry(), imputers=["together"])
+    problems = pose_all(plan, tmp_path / "work", registry().metrics)
+    on_gpu = make_tasks(plan, problems, settings(device="cuda"))
+    on_cpu = make_tasks(plan, problems, settings(device="cpu"))
+    assert [t.seeds for t in on_gpu if t.imputer] == [(1, 2)]
+    assert [t.seeds for t in on_cpu if t.imputer] == [(1,), (2,)]
+
+
+def test_peak_memory_is_the_worker_s_own(tmp_path: Path) -> None:
+    ballast = np.ones(60_000_000)
+    results = run(tmp_path, "fine", seeds=1)
+    peak = scores(results, "fine").query("metric == 'peak-memory'").value.iloc[0]
+    assert ballast.nbytes / 2**20 > 400
+    assert 20 < peak < 250
