@@ -12,7 +12,6 @@ import re
 import tomllib
 import types
 import typing
-from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -57,7 +56,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Parametrised(ABC):
+class Parametrised:
     """Base of everything that has a name and parameters.
 
     Raises
@@ -114,8 +113,9 @@ class Parametrised(ABC):
     @property
     def spec(self) -> str:
         """The shortest text that names this object: parameters at their default are left out."""
+        hints = typing.get_type_hints(type(self))
         changed = [
-            f"{field.name}={_text(getattr(self, field.name))}"
+            f"{field.name}={_text(getattr(self, field.name), hints[field.name])}"
             for field in dataclasses.fields(self)
             if getattr(self, field.name) != field.default
         ]
@@ -152,17 +152,17 @@ def split_specs(text: str) -> list[str]:
 
 
 def _split_commas(text: str) -> list[str]:
-    items, depth, start, quoted = [], 0, 0, False
-    for i, char in enumerate(text):
-        quoted ^= char == '"' and text[i - 1 : i] != "\\"
-        if quoted:
-            continue
+    items, depth, start = [], 0, 0
+    for i, char in enumerate(_QUOTED.sub(lambda found: "_" * len(found[0]), text)):
         depth += (char in "[(") - (char in "])")
         if char == "," and depth == 0:
             items.append(text[start:i])
             start = i + 1
     items.append(text[start:])
     return [item.strip() for item in items if item.strip()]
+
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def _read(text: str, hint: Any) -> Any:
@@ -179,15 +179,16 @@ def _parse(text: str) -> Any:
         return {"none": None, "None": None, "True": True, "False": False}.get(text, text)
 
 
-def _text(value: Any) -> str:
-    """Write `value` so that `_parse` reads it back; a plain word stays without quotes."""
+def _text(value: Any, hint: Any) -> str:
+    """Write `value` so that `_read` reads it back; a plain word stays without quotes."""
     if value is None:
         return "none"
     if isinstance(value, str):
-        plain = _PLAIN.fullmatch(value) is not None and _parse(value) == value
+        plain = _PLAIN.fullmatch(value) is not None and _read(value, hint) == value
         return value if plain else _quoted(value)
     if isinstance(value, tuple):
-        return f"[{', '.join(_quoted(v) if isinstance(v, str) else _text(v) for v in value)}]"
+        items = (_quoted(v) if isinstance(v, str) else _text(v, None) for v in value)
+        return f"[{', '.join(items)}]"
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
