@@ -8,13 +8,14 @@ on import is remembered with its reason and harms nothing else.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib.metadata
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -123,13 +124,11 @@ def registry() -> Registry:
     manager = pluggy.PluginManager("impbench")
     manager.add_hookspecs(hookspecs)
     broken: list[BrokenPlugin] = []
-    for entry in sorted(_entry_points(), key=lambda point: point.name):
+    for name, load in _plugins():
         try:
-            manager.register(entry.load(), entry.name)
+            _register(manager, load(), name)
         except (Exception, SystemExit) as error:
-            broken.append(_broken(entry.name, error))
-    for path in _files:
-        manager.register(_import_file(path), str(path))
+            broken.append(_broken(name, error))
     return _collect(manager, broken)
 
 
@@ -156,13 +155,29 @@ def plugin_files() -> tuple[Path, ...]:
 _files: list[Path] = []
 
 
-def _entry_points() -> list[importlib.metadata.EntryPoint]:
-    unique = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
-    return list(unique.values())
+def _plugins() -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Name every plugin, with what imports it: the installed ones in order, then the files."""
+    # One distribution can stand on the path twice, and two can choose the same name.
+    unique = {point.value: point for point in importlib.metadata.entry_points(group=GROUP)}
+    for point in sorted(unique.values(), key=lambda point: (point.name, point.value)):
+        yield f"{point.name} ({point.value})", point.load
+    for path in _files:
+        yield str(path), partial(_import_file, path)
+
+
+def _register(manager: pluggy.PluginManager, module: Any, name: str) -> None:
+    """Add one plugin, or raise if it implements a hook that does not exist."""
+    manager.register(module, name)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError:
+        manager.unregister(module)
+        raise
 
 
 def _import_file(path: Path) -> Any:
-    name = f"{FILE_MODULE}{path.stem}"
+    # Two files may have the same name in different folders.
+    name = f"{FILE_MODULE}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
         return loaded
@@ -190,7 +205,7 @@ def _collect(manager: pluggy.PluginManager, broken: list[BrokenPlugin]) -> Regis
         "impbench_datasets": cast(dict[str, Any], result.datasets),
         "impbench_protocols": cast(dict[str, Any], result.protocols),
         "impbench_suites": cast(dict[str, Any], result.suites),
-        "impbench_commands": cast(dict[str, Any], result.commands),
+        "impbench_commands": result.commands,
     }
     for hook, table in tables.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
@@ -211,9 +226,16 @@ def _name_of(hook: str, item: Any) -> str:
 
 
 def _add(table: dict[str, Any], name: str, item: Any, hook: str) -> None:
+    kind = hook.removeprefix("impbench_").removesuffix("s")
+    lacking = [
+        method
+        for method in dir(item)
+        if getattr(getattr(item, method, None), "__isabstractmethod__", False)
+    ]
+    if lacking:
+        raise InputError(f"the {kind} {name!r} does not define {' and '.join(lacking)}")
     if name in table:
-        kind = hook.removeprefix("impbench_").removesuffix("s")
-        raise InputError(f"a {kind} called {name!r} is registered already; choose another name")
+        raise InputError(f"the name {name!r} is taken by another {kind}; choose another name")
     table[name] = item
 
 
