@@ -211,10 +211,14 @@ class Imputed:
                     f"{what} holds {bad} values that are NaN or infinite, first at cell {cell} "
                     f"({observed.cell_names[cell]}), gene {gene} ({observed.gene_names[gene]})"
                 )
+        if self.std is not None and (self.std < 0).any():
+            raise InputError("std holds negative values; a standard deviation is at least 0")
         if self.embedding is not None:
-            good = isinstance(self.embedding, np.ndarray) and self.embedding.ndim == 2
-            if not good or len(self.embedding) != observed.n_cells:
-                raise InputError(f"embedding must be ({observed.n_cells}, dimensions)")
+            numeric = isinstance(self.embedding, np.ndarray) and self.embedding.dtype.kind in "fiu"
+            if not numeric or self.embedding.ndim != 2 or len(self.embedding) != observed.n_cells:
+                raise InputError(
+                    f"embedding must be a numeric array, ({observed.n_cells}, dimensions)"
+                )
             if not np.isfinite(self.embedding).all():
                 raise InputError("embedding holds values that are NaN or infinite")
 

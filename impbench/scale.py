@@ -45,7 +45,11 @@ def size_factors(library_size: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def normalise(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]:
     """Divide counts by the size factors, without the log; dense float32, (cells, genes)."""
-    values = np.array(_dense(counts), dtype=np.float32)
+    if sp.issparse(counts):
+        # Cast before the zeros are filled in: one dense array at a time.
+        values = counts.astype(np.float32).toarray()
+    else:
+        values = np.array(counts, dtype=np.float32)
     values /= np.asarray(factors, dtype=np.float32)[:, None]
     return values
 
@@ -66,11 +70,8 @@ def counts_from_lognorm(
     values: NDArray[np.float32], factors: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Invert `lognorm`: (2^x − 1) · size factor, clipped at 0, float32, (cells, genes)."""
-    counts: NDArray[np.float32] = np.expm1(np.asarray(values, dtype=np.float32) * np.float32(np.log(2)))
+    doublings = np.asarray(values, dtype=np.float32)
+    counts: NDArray[np.float32] = np.expm1(doublings * np.float32(np.log(2)))
     np.maximum(counts, 0, out=counts)
     counts *= np.asarray(factors, dtype=np.float32)[:, None]
     return counts
-
-
-def _dense(matrix: Matrix) -> NDArray[Any]:
-    return matrix.toarray() if sp.issparse(matrix) else np.asarray(matrix)
