@@ -54,8 +54,8 @@ class Clustering(Protocol):
         missing = pd.isna(labels) | np.isin(labels.astype(str), ["", "nan", "None", "<NA>"])
         if missing.any():
             return (
-                f"{missing.sum()} of {dataset.n_cells} cells of {dataset.name} have no label, first "
-                f"{dataset.cell_names[int(missing.argmax())]}; label them or leave them out"
+                f"{missing.sum()} of {dataset.n_cells} cells of {dataset.name} have no label, "
+                f"first {dataset.cell_names[int(missing.argmax())]}; label them or leave them out"
             )
         if dataset.n_genes < 2:
             return f"{dataset.name} has one gene; principal components need two"
