@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.palette import INK, ORACLE_COLOUR, SOFT, Look
@@ -54,7 +57,7 @@ def draw_bars(
     body = ROW * (max(places.values()) + 1)
     width = (WIDTH - LABELS - 0.15) / COLUMNS
     step = 0.32 + body + 0.42
-    figure = blank(LABELS + 0.15 + width * n_columns, n_rows * step + 0.02)
+    figure = blank(LABELS + 0.15 + width * n_columns, n_rows * step + 0.24)
     for i, metric in enumerate(metrics):
         row, column = divmod(i, n_columns)
         axes = panel(figure, LABELS + column * width, row * step + 0.32, width - 0.2, body)
@@ -67,6 +70,7 @@ def draw_bars(
                 label.set_color(SOFT if run.imputers[imputer].is_control else INK)
         else:
             axes.set_yticks([])
+    _legend(figure)
     title = run.datasets[dataset].title
     alt = f"Bars of {len(metrics)} scores of {len(names)} imputers on {title}, protocol {protocol}"
     return save(figure, folder, name, alt)
@@ -82,7 +86,7 @@ def _panel(
     imputers = [name for name in places if math.isfinite(cells.at[name, "mean"])]
     heights = np.array([cells.at[name, "mean"] for name in imputers])
     y = np.array([places[name] for name in imputers])
-    logarithmic = fact.is_cost and len(heights) > 0 and heights.min() > 0
+    logarithmic = fact.unit == "s" and len(heights) > 0 and heights.min() > 0
     if logarithmic:
         # A bar needs a zero to stand on, and a logarithmic axis has none.
         for name, x, place in zip(imputers, heights, y, strict=True):
@@ -148,7 +152,23 @@ def _bounds(axes: Axes, cells: pd.DataFrame, fact: MetricFacts) -> None:
         axes.axvline(cells.at[ORACLE, "mean"], color=ORACLE_COLOUR, linewidth=1.2)
 
 
+def _legend(figure: Figure) -> None:
+    figure.legend(
+        [
+            Line2D([], [], color=CONTROL_LINE, linewidth=1, linestyle="--"),
+            Line2D([], [], color=ORACLE_COLOUR, linewidth=1.2),
+            Patch(facecolor="#dcdfe4", edgecolor=SOFT, linewidth=0.5),
+            Line2D([], [], color=INK, marker="|", linewidth=0.8, markersize=5),
+        ],
+        ["best control", "oracle: the truth itself", "control", "± 1 sd over seeds"],
+        loc="lower left",
+        bbox_to_anchor=(0, 0),
+        ncols=4,
+        fontsize=7.5,
+        borderaxespad=0.1,
+        handlelength=1.6,
+    )
+
+
 def _why(cell: pd.Series) -> str:
     return "undefined" if cell["status"] == "ok" else str(cell["status"])
-
-

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
@@ -19,8 +21,13 @@ from impbench.report.text import plain, shorten
 Picture = Mapping[str, NDArray[Any]]
 
 MAP_COLUMNS = 6
+PITCH = 1.4
+"""From gene to gene, where one gene's values span 0 to 1 and its zeros a band left of that."""
+
 MAX_GROUPS = 24
 """Cell types named in the legend."""
+
+LEGEND_COLUMNS = 5
 
 MAX_POINTS = 500
 """Cells per gene panel; a sample tells as much and keeps the page small."""
@@ -45,68 +52,90 @@ def draw_maps(
     title
         Of the dataset, for the description.
     """
-    shown = list(pictures)
     groups = _groups([picture for _, picture in pictures.values()])
     colours = {group: GROUP_COLOURS[i % len(GROUP_COLOURS)] for i, group in enumerate(groups)}
-    n_columns = min(MAP_COLUMNS, len(shown))
-    n_rows = math.ceil(len(shown) / n_columns)
+    n_columns = min(MAP_COLUMNS, len(pictures))
+    n_rows = math.ceil(len(pictures) / n_columns)
     size = (WIDTH - 0.1) / MAP_COLUMNS
-    legend_rows = math.ceil(min(len(groups), MAX_GROUPS + 1) / 5)
+    side, step = size - 0.12, size + 0.3
+    legend_rows = math.ceil(min(len(groups), MAX_GROUPS + 1) / LEGEND_COLUMNS)
     legend = 0.12 + 0.2 * legend_rows if groups else 0.0
-    step = size + 0.3
-    width = max(n_columns * size, 5 * size if groups else 0) + 0.1
-    figure = blank(width, n_rows * step + legend + 0.05)
-    for i, imputer in enumerate(shown):
+    width = max(n_columns * size, LEGEND_COLUMNS * size if groups else 0) + 0.1
+    height = n_rows * step + legend + 0.05
+    figure = blank(width, height)
+    # One pair of axes in inches holds every map: one cloud of points is drawn in place of thirty.
+    axes = panel(figure, 0, 0, width, height)
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    points, tints = [], []
+    for i, (imputer, (note, picture)) in enumerate(pictures.items()):
         row, column = divmod(i, n_columns)
-        axes = panel(
-            figure, 0.05 + column * size, row * step + 0.36, size - 0.12, size - 0.12
-        )
-        note, picture = pictures[imputer]
-        _map(axes, picture, colours)
-        axes.set_title(shorten(imputer, 24), fontsize=8, pad=12)
-        axes.text(0, 1.015, note, transform=axes.transAxes, fontsize=7, color=SOFT, va="bottom")
+        left, top = 0.05 + column * size, row * step + 0.36
+        frame = Rectangle((left, top), side, side, fill=False, edgecolor=FAINT, linewidth=0.8)
+        axes.add_patch(frame)
+        axes.text(left, top - 0.19, shorten(imputer, 24), fontweight="bold", fontsize=8)
+        axes.text(left, top - 0.05, note, fontsize=7, color=SOFT)
+        points.append(np.array([left, top]) + side * _unit_square(picture["map"]))
+        tints += _tints(picture, colours)
+    cloud = np.concatenate(points)
+    axes.scatter(cloud[:, 0], cloud[:, 1], s=4, c=tints, linewidths=0, alpha=0.75, rasterized=True)
     if groups:
         _legend(figure, colours)
-    alt = f"First two principal components of {title} after each of {len(shown)} imputations"
+    alt = f"First two principal components of {title} after each of {len(pictures)} imputations"
     return save(figure, folder, name, alt)
 
 
 def draw_genes(pictures: Mapping[str, Picture], title: str, folder: Path, name: str) -> Drawing:
     """Draw imputed against observed values of four genes, one row of panels per imputer."""
-    shown = list(pictures)
     first = next(iter(pictures.values()))
     genes = [plain(gene) for gene in first["gene_names"]]
     has_truth = all("truth" in picture for picture in pictures.values())
-    size, left = 1.5, 1.95
-    figure = blank(left + len(genes) * (size + 0.2) + 0.1, 0.62 + len(shown) * (size * 0.72 + 0.16))
-    for row, imputer in enumerate(shown):
-        picture = pictures[imputer]
-        for column, gene in enumerate(genes):
-            axes = panel(
-                figure,
-                left + column * (size + 0.2),
-                0.3 + row * (size * 0.72 + 0.16),
-                size,
-                size * 0.72,
-            )
-            _gene(axes, picture, column, has_truth)
-            if row == 0:
-                axes.set_title(shorten(gene, 20), fontsize=8)
-            if row < len(shown) - 1:
-                axes.set_xticklabels([])
-            if column == 0:
-                axes.text(
-                    -0.24,
-                    0.5,
-                    shorten(imputer, 26),
-                    transform=axes.transAxes,
-                    ha="right",
-                    va="center",
-                    fontweight="bold",
-                )
+    # log2 values of all genes share one scale, so a row of panels can share one pair of axes.
+    x_top, y_top = (
+        max(1.0, *(float(picture[what].max()) for picture in pictures.values()))
+        for what in ("observed", "imputed")
+    )
+    left, width, height = 1.95, 1.75, 1.1
+    figure = blank(left + len(genes) * width + 0.1, 0.75 + len(pictures) * (height + 0.14))
+    for row, (imputer, picture) in enumerate(pictures.items()):
+        axes = panel(figure, left, 0.28 + row * (height + 0.14), len(genes) * width - 0.15, height)
+        for column in range(len(genes)):
+            _gene(axes, picture, column, x_top, has_truth)
+        axes.set_xlim(-0.3, len(genes) * PITCH - 0.38)
+        axes.set_ylim(-0.06 * y_top, 1.06 * y_top)
+        axes.locator_params(axis="y", nbins=4)
+        axes.tick_params(labelsize=7, pad=1.5)
+        axes.spines["bottom"].set_visible(False)
+        _gene_ticks(axes, len(genes), x_top, labelled=row == len(pictures) - 1)
+        axes.text(
+            -0.35 / (len(genes) * width - 0.15),
+            0.5,
+            shorten(imputer, 26),
+            transform=axes.transAxes,
+            ha="right",
+            va="center",
+            fontweight="bold",
+        )
+        if row == 0:
+            for column, gene in enumerate(genes):
+                axes.text(column * PITCH, 1.1 * y_top, shorten(gene, 20), fontweight="bold")
     _kinds_legend(figure, has_truth)
     alt = f"Imputed against observed log2 expression of {len(genes)} genes of {title}"
     return save(figure, folder, name, alt)
+
+
+def _unit_square(points: NDArray[Any]) -> NDArray[np.float64]:
+    """Scale both coordinates to 0.05 to 0.95, upwards as on a plot."""
+    points = np.asarray(points, dtype=float)
+    low, high = points.min(axis=0), points.max(axis=0)
+    unit = (points - low) / np.where(high > low, high - low, 1.0)
+    return 0.05 + 0.9 * np.column_stack([unit[:, 0], 1 - unit[:, 1]])
+
+
+def _tints(picture: Picture, colours: dict[str, str]) -> list[str]:
+    if "labels" not in picture:
+        return [SOFT] * len(picture["map"])
+    return [colours[str(label)] for label in picture["labels"]]
 
 
 def _groups(pictures: list[Picture]) -> list[str]:
@@ -114,19 +143,8 @@ def _groups(pictures: list[Picture]) -> list[str]:
     return [str(group) for group in np.unique(np.concatenate(labels))] if labels else []
 
 
-def _map(axes: Axes, picture: Picture, colours: dict[str, str]) -> None:
-    points = np.asarray(picture["map"], dtype=float)
-    labels = picture.get("labels")
-    tint = [colours[str(label)] for label in labels] if labels is not None else SOFT
-    axes.scatter(points[:, 0], points[:, 1], s=4, c=tint, linewidths=0, alpha=0.75, rasterized=True)
-    axes.set(xticks=[], yticks=[])
-    axes.margins(0.06)
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=FAINT, linewidth=0.8)
-
-
 def _legend(figure: Any, colours: dict[str, str]) -> None:
-    named = list(colours)[:MAX_GROUPS]
+    named = _row_major(list(colours)[:MAX_GROUPS], LEGEND_COLUMNS)
     handles = [
         Line2D([], [], linestyle="", marker="o", color=colours[group], markersize=5)
         for group in named
@@ -140,31 +158,42 @@ def _legend(figure: Any, colours: dict[str, str]) -> None:
         texts,
         loc="lower left",
         bbox_to_anchor=(0, 0),
-        ncols=5,
+        ncols=LEGEND_COLUMNS,
         columnspacing=1.2,
         handletextpad=0.1,
         borderaxespad=0.2,
     )
 
 
-def _gene(axes: Axes, picture: Picture, gene: int, has_truth: bool) -> None:
+def _row_major(items: list[str], n_columns: int) -> list[str]:
+    """Reorder so that a legend, which matplotlib fills by column, reads along its rows."""
+    n_columns = min(n_columns, len(items))
+    return [item for column in range(n_columns) for item in items[column::n_columns]]
+
+
+def _gene(axes: Axes, picture: Picture, gene: int, top: float, has_truth: bool) -> None:
+    """Draw one gene at its place in the row; observed values 0 to `top` become 0 to 1."""
     rows = np.random.default_rng(0).permutation(len(picture["observed"]))[:MAX_POINTS]
     observed = np.asarray(picture["observed"], dtype=float)[rows, gene]
     imputed = np.asarray(picture["imputed"], dtype=float)[rows, gene]
-    kinds, x = _kinds(observed, picture, rows, gene, has_truth)
-    top = max(1.0, float(observed.max()))
-    axes.plot([0, top], [0, top], color=SOFT, linewidth=0.7, zorder=1)
-    for kind in dict.fromkeys(kinds):
-        mine = kinds == kind
-        axes.scatter(
-            x[mine], imputed[mine], s=4, color=KINDS[kind], linewidths=0, alpha=0.5, rasterized=True
-        )
-    axes.set_xlim(-0.3 * top, 1.06 * top)
-    axes.axvline(-0.02 * top, color=FAINT, linewidth=0.8)
-    axes.locator_params(nbins=4)
-    ticks = [tick for tick in axes.get_xticks() if 0 < tick <= top]
-    axes.set_xticks([-0.15 * top, *ticks], ["0", *(f"{tick:g}" for tick in ticks)])
-    axes.tick_params(labelsize=6.5, pad=1.5)
+    kinds, x = _kinds(observed / top, picture, rows, gene, has_truth)
+    start = gene * PITCH
+    axes.plot([start, start + 1], [0, top], color=SOFT, linewidth=0.7, zorder=1)
+    axes.plot([start - 0.02] * 2, [0, top], color=FAINT, linewidth=0.8, zorder=1)
+    axes.plot([start - 0.3, start + 1.02], [0, 0], color=SOFT, linewidth=0.6, zorder=1)
+    colours = [KINDS[kind] for kind in kinds]
+    axes.scatter(
+        start + x, imputed, s=4, c=colours, linewidths=0, alpha=0.5, rasterized=True, zorder=2
+    )
+
+
+def _gene_ticks(axes: Axes, n_genes: int, top: float, labelled: bool) -> None:
+    values = [value for value in MaxNLocator(4).tick_values(0, top) if 0 < value <= top]
+    at = [
+        start * PITCH + x for start in range(n_genes) for x in (-0.15, *(v / top for v in values))
+    ]
+    texts = ["0", *(f"{value:g}" for value in values)] * n_genes if labelled else []
+    axes.set_xticks(at, texts or [""] * len(at))
 
 
 def _kinds(
@@ -178,7 +207,7 @@ def _kinds(
         lost = np.asarray(picture["truth"], dtype=float)[rows, gene] > 0
         kinds[zero & lost], kinds[zero & ~lost] = "dropout (true value above zero)", "true zero"
         low[lost], high[~lost] = -0.15, -0.17
-    spread = np.random.default_rng(1).uniform(low, high) * max(1.0, float(observed.max()))
+    spread = np.random.default_rng(1).uniform(low, high)
     return kinds, np.where(zero, spread, observed)
 
 
@@ -189,7 +218,5 @@ def _kinds_legend(figure: Any, has_truth: bool) -> None:
     handles = [
         Line2D([], [], linestyle="", marker="o", color=KINDS[kind], markersize=5) for kind in kinds
     ]
-    figure.legend(
-        handles, kinds, loc="lower center", ncols=3, handletextpad=0.1, borderaxespad=0.1
-    )
+    figure.legend(handles, kinds, loc="lower center", ncols=3, handletextpad=0.1, borderaxespad=0.1)
     figure.text(0.02, 0.005, "x: observed, y: imputed (log2)", color=INK, fontsize=7.5, va="bottom")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import scikit_posthocs
+from matplotlib.axes import Axes
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.numbers import fixed
@@ -14,6 +15,8 @@ from impbench.report.statistics import ALPHA, Comparison
 from impbench.report.text import shorten
 
 CONTROL_INK = "#5b616b"
+LABELS = 2.7
+ROW = 0.17
 
 
 def draw_diagram(
@@ -32,9 +35,8 @@ def draw_diagram(
         labels[imputer]: CONTROL_INK if looks[imputer].is_control else looks[imputer].colour
         for imputer in comparison.imputers
     }
-    height = 1.0 + 0.16 * len(ranks)
-    figure = blank(WIDTH, height)
-    axes = panel(figure, 2.7, 0.55, WIDTH - 5.4, height - 0.65)
+    figure = blank(WIDTH, 1)
+    axes = panel(figure, LABELS, 0, WIDTH - 2 * LABELS, 1)
     scikit_posthocs.critical_difference_diagram(
         ranks,
         p_values,
@@ -47,29 +49,28 @@ def draw_diagram(
         elbow_props={"linewidth": 0.9},
         crossbar_props={"color": INK, "linewidth": 2.2},
         color_palette=colours,
-        text_h_margin=0.15,
+        text_h_margin=0.015 * len(ranks),
     )
+    _scale_bar(axes, comparison.critical_difference)
     axes.set_xlim(1, len(ranks))
-    difference = comparison.critical_difference
-    figure_left = 0.96
-    axes.annotate(
-        f"critical difference {fixed(difference, 2)}",
-        (1, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 32),
-        textcoords="offset points",
-        fontsize=8,
-    )
-    axes.plot(
-        [1, 1 + difference],
-        [figure_left, figure_left],
-        transform=axes.get_xaxis_transform(),
-        color=INK,
-        linewidth=0,
-    )
+    # Elbows and crossbars stand one unit apart; how many there are is known only now.
+    low, high = axes.get_ylim()[0] - 0.5, 4.2
+    axes.set_ylim(low, high)
+    figure.set_size_inches(WIDTH, ROW * (high - low))
+    axes.set_position((LABELS / WIDTH, 0, 1 - 2 * LABELS / WIDTH, 1))
     metric = run.metrics[comparison.metric].title
     alt = (
         f"Critical-difference diagram of mean ranks by {metric} over {comparison.n_datasets} "
         f"datasets; best is {ranks.index[0]}"
     )
     return save(figure, folder, name, alt)
+
+
+def _scale_bar(axes: Axes, difference: float) -> None:
+    """Draw the critical difference above the ranks, to scale."""
+    bar = {"color": INK, "linewidth": 1.2, "clip_on": False}
+    axes.plot([1, 1 + difference], [2.3, 2.3], **bar)
+    for end in (1, 1 + difference):
+        axes.plot([end, end], [2.1, 2.5], **bar)
+    text = f"critical difference {fixed(difference, 2)}"
+    axes.text(1, 2.9, text, fontsize=8, va="bottom")

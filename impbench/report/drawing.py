@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ WIDTH = 10.4
 PNG_DPI = 150
 RASTER_DPI = 120
 """Of what is drawn as pixels inside an SVG: clouds of points."""
+
+_PNG = {"compress_level": 4}
 
 _STYLE = {
     "axes.axisbelow": True,
@@ -90,7 +93,7 @@ class Drawing:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the report's style, whatever the user's matplotlib settings, and leave those alone."""
+    """Draw in the report's style, whatever the user has set up, and leave that as it was."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
@@ -102,9 +105,7 @@ def blank(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height))
 
 
-def panel(
-    figure: Figure, left: float, top: float, width: float, height: float
-) -> Axes:
+def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Add axes measured in inches from the figure's upper left corner."""
     total_width, total_height = figure.get_size_inches()
     bottom = total_height - top - height
@@ -121,22 +122,19 @@ def panel(
 def save(figure: Figure, folder: Path, name: str, alt: str) -> Drawing:
     """Write ``name.svg`` and ``name.png`` to `folder` and return the figure for the page."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None})
+    with warnings.catch_warnings():
+        # Names may be in a script this font lacks; a browser draws the SVG with one that has it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None})
+        figure.savefig(folder / f"{name}.png", format="png", dpi=PNG_DPI, pil_kwargs=_PNG)
     svg = _with_web_fonts(buffer.getvalue())
     (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
-    figure.savefig(
-        folder / f"{name}.png",
-        format="png",
-        dpi=PNG_DPI,
-        pil_kwargs={"compress_level": 4},
-        metadata={"Software": None},
-    )
     pixels = int(figure.get_size_inches()[0] * 72)
     return Drawing(name, alt, _inline(svg, name, alt), pixels)
 
 
 def _with_web_fonts(svg: str) -> str:
-    """Name fonts that readers have; text was laid out for DejaVu Sans, which is wider than these."""
+    """Name fonts that readers have; text was laid out for DejaVu Sans, which is wider."""
     return svg.replace("'DejaVu Sans'", _FONT)
 
 
@@ -144,6 +142,8 @@ def _inline(svg: str, name: str, alt: str) -> Markup:
     """Strip what only a file needs, and give every id the figure's name: a page holds many."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
+    svg = svg.replace(f"font-family: {_FONT}; ", "")
     svg = re.sub(r'(<[^<>]*?\sid=")', rf"\1{name}-", svg)
     svg = re.sub(r'(xlink:href=")#', rf"\1#{name}-", svg)
     svg = re.sub(r"url\(#", f"url(#{name}-", svg)

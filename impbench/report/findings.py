@@ -21,10 +21,11 @@ from impbench.report.text import counted, listed
 
 @dataclass(frozen=True)
 class Finding:
-    """One statement: `lead` says it in a few words, `details` give the numbers."""
+    """One statement: `lead` says it in a few words, `details` give the numbers, `topic` on what."""
 
     lead: str
     details: tuple[str, ...] = ()
+    topic: str = ""
     kind: str = "result"
 
 
@@ -40,9 +41,9 @@ class _Question:
     datasets: list[str]
 
     @property
-    def place(self) -> str:
-        """Such as ``on 2 simulated datasets``."""
-        return f"on {counted(len(self.datasets), f'{self.scope} dataset')}"
+    def topic(self) -> str:
+        """Such as ``clustering, 2 simulated datasets``."""
+        return f"{self.protocol}, {counted(len(self.datasets), f'{self.scope} dataset')}"
 
     @property
     def title(self) -> str:
@@ -73,7 +74,7 @@ class _Question:
     def wins(self, a: str, b: str) -> tuple[int, int]:
         """On how many datasets `a` beats `b` beyond seed noise, and on how many that is known."""
         verdicts = [
-            gain(self.run, self.rows, dataset, self.protocol, self.metric, a, b)[1]
+            gain(self.run, dataset, self.protocol, self.metric, a, b)[1]
             for dataset in self.datasets
         ]
         known = [verdict for verdict in verdicts if verdict is not None]
@@ -84,10 +85,24 @@ class _Question:
         rows = self.rows.drop_duplicates("dataset").dropna(subset=["control"])
         return dict(zip(rows["dataset"], rows["control"], strict=True))
 
+    @property
+    def best_control_names(self) -> list[str]:
+        """The controls that are best somewhere."""
+        return list(dict.fromkeys(self.best_controls().values()))
+
+    @property
+    def best_control(self) -> str:
+        """The best control in words."""
+        names = self.best_control_names
+        if names == [NO_IMPUTATION]:
+            return "no imputation at all"
+        each = "" if len(names) == 1 else "of each dataset: "
+        return f"the best control ({each}{listed(names)})"
+
     def wins_over_controls(self, method: str) -> tuple[int, int]:
         """As `wins`, against each dataset's own best control."""
         verdicts = [
-            gain(self.run, self.rows, dataset, self.protocol, self.metric, method, control)[1]
+            gain(self.run, dataset, self.protocol, self.metric, method, control)[1]
             for dataset, control in self.best_controls().items()
         ]
         known = [verdict for verdict in verdicts if verdict is not None]
@@ -95,13 +110,13 @@ class _Question:
 
 
 def find(run: Run, summary: pd.DataFrame) -> list[Finding]:
-    """Return the findings: one or two per protocol and scope, then cost, failures and caveats."""
+    """Return the findings: one per protocol and kind of data, then cost, failures and caveats."""
     if summary.empty or not summary["n_scored"].any():
-        return [Finding("No job gave a score.", ("The section on failures says why.",), "caution")]
+        lead = "No job gave a score."
+        return [Finding(lead, ("The section on failures says why.",), kind="caution")]
     findings: list[Finding] = []
     for question in _questions(run, summary):
-        findings += _winner(question)
-        findings += _over_controls(question)
+        findings += _answer(question)
     return [*findings, *_cost(run, summary), *_cautions(run, summary)]
 
 
@@ -117,25 +132,44 @@ def _questions(run: Run, summary: pd.DataFrame) -> Iterator[_Question]:
             yield _Question(run, rows, protocol, metric, scope, datasets)
 
 
-def _winner(question: _Question) -> list[Finding]:
+def _answer(question: _Question) -> Iterator[Finding]:
+    """Who was best, and whether that is more than a trivial rule reaches."""
     contenders = question.contenders()
     if not contenders:
-        asked = set(question.rows["imputer"]) & set(question.run.methods)
-        if not asked:
-            return []
-        lead = f"{question.place.capitalize()}, no method has a {question.title} everywhere."
-        return [Finding(lead, (), "caution")]
-    best_rank = question.mean_rank(contenders[0])
-    first = [name for name in contenders if question.mean_rank(name) == best_rank]
-    place = question.place.capitalize()
+        if set(question.rows["imputer"]) & set(question.run.methods):
+            lead = f"No method has a {question.title} on every dataset."
+            yield Finding(lead, topic=question.topic, kind="caution")
+        return
+    won = {name: question.wins_over_controls(name) for name in contenders}
+    known = max(total for _, total in won.values())
+    better = [f"{name} on {n} of {known}" for name, (n, _) in won.items() if n]
+    best = _best(question, contenders)
+    if not known:
+        yield Finding(best[0], best[1], question.topic)
+    elif better:
+        over = f"Better than {question.best_control} beyond seed noise: {listed(better)}."
+        details = (*best[1], over, *_skills(question, [name for name in won if won[name][0]][:3]))
+        yield Finding(best[0], (*details, *_over_prior(question, contenders)), question.topic)
+    else:
+        lead = (
+            f"No method improved {question.title} over {question.best_control} beyond seed noise."
+        )
+        details = (_scores_of_controls(question), *best, *_over_prior(question, contenders))
+        yield Finding(lead, _flat(details), question.topic, "caution")
+
+
+def _best(question: _Question, contenders: list[str]) -> tuple[str, tuple[str, ...]]:
+    """The best method or methods as a sentence, and their scores."""
+    first = [
+        name for name in contenders if question.mean_rank(name) == question.mean_rank(contenders[0])
+    ]
     if len(contenders) == 1:
-        return [Finding(f"{place}, {first[0]} reached {question.score(first[0])}.")]
+        return f"{first[0]} reached {question.score(first[0])}.", ()
     if len(first) > 1:
-        lead = f"{place}, {listed(first)} shared the {question.extreme} {question.title}."
-        return [Finding(lead, (f"{question.score(first[0])} ({first[0]}).",))]
+        shared = f"{listed(first)} shared the {question.extreme} {question.title} of all methods."
+        return shared, (f"{first[0]}: {question.score(first[0])}.",)
     best, second = contenders[:2]
-    lead = f"{place}, {best} had the {question.extreme} {question.title} of all methods"
-    details = [f"{question.score(best)}; next {second}: {question.score(second)}."]
+    lead = f"{best} had the {question.extreme} {question.title} of all methods"
     won, known = question.wins(best, second)
     if not known:
         lead += "; with one seed it cannot be said whether that is more than seed noise."
@@ -144,33 +178,21 @@ def _winner(question: _Question) -> list[Finding]:
     elif won == 0:
         lead += f", but not ahead of {second} beyond seed noise."
     else:
-        lead += f", ahead of {second} beyond seed noise on {won} of {len(question.datasets)}."
-    return [Finding(lead, tuple(details))]
+        lead += (
+            f", ahead of {second} beyond seed noise on {won} of {len(question.datasets)} datasets."
+        )
+    return lead, (f"{best}: {question.score(best)}; next {second}: {question.score(second)}.",)
 
 
-def _over_controls(question: _Question) -> list[Finding]:
-    contenders, controls = question.contenders(), question.best_controls()
-    if not contenders or not controls:
-        return []
-    findings = []
-    names = list(dict.fromkeys(controls.values()))
-    control = f"the best control ({listed(names)})"
-    if names == [NO_IMPUTATION]:
-        control = "no imputation at all"
-    verdicts = {method: question.wins_over_controls(method) for method in contenders}
-    known = max(total for _, total in verdicts.values())
-    anywhere = [method for method, (won, _) in verdicts.items() if won]
-    place = question.place
-    if known:
-        if anywhere:
-            shown = [f"{name} on {verdicts[name][0]} of {known}" for name in anywhere]
-            lead = f"Better than {control} beyond seed noise, {place}: {listed(shown)}."
-            findings.append(Finding(lead, _skills(question, anywhere[:3])))
-        else:
-            lead = f"No method improved {question.title} over {control} beyond seed noise, {place}."
-            details = [f"{names[0]}: {question.score(names[0])}."] if len(names) == 1 else []
-            findings.append(Finding(lead, tuple(details), "caution"))
-    return findings + _over_prior(question, contenders, names)
+def _flat(parts: Iterable[str | tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(
+        text for part in parts for text in ((part,) if isinstance(part, str) else part) if text
+    )
+
+
+def _scores_of_controls(question: _Question) -> str:
+    names = question.best_control_names
+    return f"{names[0]}: {question.score(names[0])}." if len(names) == 1 else ""
 
 
 def _skills(question: _Question, methods: Iterable[str]) -> tuple[str, ...]:
@@ -181,23 +203,17 @@ def _skills(question: _Question, methods: Iterable[str]) -> tuple[str, ...]:
     return (f"Skill (0 = best control, 1 = best possible): {', '.join(shown)}.",)
 
 
-def _over_prior(question: _Question, contenders: list[str], best_controls: list[str]) -> list[Finding]:
-    """Say what a network adds over the prior, where the sentence on controls did not say it."""
+def _over_prior(question: _Question, contenders: list[str]) -> tuple[str, ...]:
+    """Say what a network adds over the prior, where the best control is another."""
     has_prior = PRIOR in set(question.rows.loc[question.rows["mean"].notna(), "imputer"])
-    if not has_prior or best_controls == [PRIOR]:
-        return []
-    verdicts = {method: question.wins(method, PRIOR) for method in contenders}
-    if not any(known for _, known in verdicts.values()):
-        return []
-    better = [f"{name} on {won} of {known}" for name, (won, known) in verdicts.items() if won]
-    if better:
-        lead = f"Better than {PRIOR}, a formula without a network, {question.place}: {listed(better)}."
-        return [Finding(lead)]
-    lead = (
-        f"No method had a better {question.title} than {PRIOR}, a formula without a network, "
-        f"beyond seed noise, {question.place}."
-    )
-    return [Finding(lead, (f"{PRIOR}: {question.score(PRIOR)}.",), "caution")]
+    if not has_prior or question.best_control_names == [PRIOR]:
+        return ()
+    won = {name: question.wins(name, PRIOR) for name in contenders}
+    if not any(known for _, known in won.values()):
+        return ()
+    better = [f"{name} on {n} of {known}" for name, (n, known) in won.items() if n]
+    who = listed(better) if better else "no method"
+    return (f"Better than {PRIOR}, a formula without a network, beyond seed noise: {who}.",)
 
 
 def _cost(run: Run, summary: pd.DataFrame) -> list[Finding]:
@@ -228,8 +244,10 @@ def _cautions(run: Run, summary: pd.DataFrame) -> Iterator[Finding]:
         planned = counted(run.n_missing, "planned job")
         yield Finding(f"The run is not complete: {planned} without a record.", kind="caution")
     if summary["n_scored"].max() == 1:
-        lead = "Every score rests on one seed, so differences may be seed noise; use --seeds 2 or more."
+        lead = "Every score rests on one seed, so seed noise is unknown; use --seeds 2 or more."
         yield Finding(lead, kind="caution")
     if not any(facts.is_control for facts in run.imputers.values()):
-        lead = "No control imputer ran, so no score can be placed between doing nothing and the truth."
+        lead = (
+            "No control imputer ran, so no score can be placed between doing nothing and the truth."
+        )
         yield Finding(lead, kind="caution")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.patches import Rectangle
 
 from impbench.report.drawing import Drawing, blank, panel, save
@@ -18,14 +18,20 @@ from impbench.report.run import ORACLE, Run
 from impbench.report.text import counted, shorten
 
 ROW = 0.235
-COLUMN = 0.62
+COLUMN = 0.53
 LABELS = 2.0
 BLOCK_GAP = 0.16
-WORSE, BETTER = "#b35806", "#2166ac"
+HEAD = 1.3
+"""Inches above the cells for slanted metric names and two lines of title."""
+
+WORST = -3.0
+"""Skill at which the colour is saturated; anything below looks the same."""
 
 # Brown to blue through white: told apart with every common colour vision.
-_SKILL = LinearSegmentedColormap.from_list("skill", [WORSE, "#f1a85b", "#ffffff", "#8fbfe0", BETTER])
-_RANK = LinearSegmentedColormap.from_list("rank", ["#2166ac", "#8fbfe0", "#f7f8fa"])
+_SKILL = LinearSegmentedColormap.from_list(
+    "skill", ["#c9731f", "#f3d3ae", "#ffffff", "#8fbfe0", "#2f79b9"]
+)
+_RANK = LinearSegmentedColormap.from_list("rank", ["#2f79b9", "#a9cfe8", "#f7f8fa"])
 
 
 def draw_heatmap(run: Run, board: pd.DataFrame, value: str, folder: Path) -> Drawing | None:
@@ -48,18 +54,28 @@ def draw_heatmap(run: Run, board: pd.DataFrame, value: str, folder: Path) -> Dra
     columns = [_metrics(run, block, str(protocol)) for (protocol, _), block in blocks]
     width = LABELS + sum(map(len, columns)) * COLUMN + BLOCK_GAP * len(blocks)
     height = len(names) * ROW
-    figure = blank(width + 0.1, height + 1.3)
+    figure = blank(width + 0.45, height + HEAD + 0.05)
     left = LABELS
     for i, (((protocol, scope), block), metrics) in enumerate(zip(blocks, columns, strict=True)):
-        axes = panel(figure, left, 1.25, len(metrics) * COLUMN, height)
+        axes = panel(figure, left, HEAD, len(metrics) * COLUMN, height)
         wide = block.pivot(index="imputer", columns="metric", values=value)
         wide = wide.reindex(index=names, columns=metrics)
         _block(axes, wide, value)
         if 0 < n_methods < len(names):
             axes.axhline(n_methods, color=INK, linewidth=1.2)
         n_datasets = int(block["n_datasets"].max())
-        title = f"{shorten(str(protocol), 12 + 9 * len(metrics))}\n{counted(n_datasets, f'{scope} dataset')}"
-        axes.set_title(title, pad=44, fontsize=8, linespacing=1.4)
+        name = shorten(str(protocol), 12 + 9 * len(metrics))
+        title = f"{name}\n{counted(n_datasets, f'{scope} dataset')}"
+        axes.annotate(
+            title,
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(0, 56),
+            textcoords="offset points",
+            fontsize=8,
+            fontweight="bold",
+            linespacing=1.4,
+        )
         titles = [shorten(run.metrics[name].title, 16) for name in metrics]
         axes.set_xticks(np.arange(len(metrics)) + 0.5, titles)
         axes.tick_params(axis="both", length=0, labeltop=True, labelbottom=False)
@@ -89,8 +105,9 @@ def _block(axes: Axes, wide: pd.DataFrame, value: str) -> None:
         wide,
         ax=axes,
         cmap=_SKILL if skill else _RANK,
-        vmin=-1 if skill else 1,
-        vmax=1 if skill else last,
+        norm=TwoSlopeNorm(0, WORST, 1) if skill else None,
+        vmin=None if skill else 1,
+        vmax=None if skill else last,
         cbar=False,
         annot=annotations,
         fmt="",

@@ -34,7 +34,7 @@ def spread(mean: float, sd: float, digits: int = 3) -> str:
     if math.isnan(sd) or not math.isfinite(mean) or not 1e-4 <= abs(mean) < 1e6:
         return number(mean, digits)
     decimals = _decimals(abs(mean), digits)
-    shown = fixed(sd, decimals)
+    shown = fixed(sd, decimals) if sd else "0"
     if sd > 0 and float(shown) == 0:
         shown = f"<{fixed(10.0**-decimals, decimals)}"
     return f"{fixed(mean, decimals)} ± {shown}"

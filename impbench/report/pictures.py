@@ -13,7 +13,7 @@ from impbench.report.clouds import Picture, draw_genes, draw_maps
 from impbench.report.diagram import draw_diagram
 from impbench.report.drawing import Drawing, style
 from impbench.report.heatmap import draw_heatmap
-from impbench.report.numbers import spread
+from impbench.report.numbers import fixed
 from impbench.report.palette import looks
 from impbench.report.run import NO_IMPUTATION, ORACLE, Run
 from impbench.report.statistics import Comparison
@@ -123,9 +123,9 @@ def _draw_clouds(
     """Draw the maps and genes of a dataset, for the protocol that has most pictures."""
     by_protocol: dict[str, dict[str, Picture]] = {}
     keys = run.results[(run.results["dataset"] == dataset) & (run.results["status"] == "ok")]
-    for protocol, imputer, key in (
-        keys.drop_duplicates("key").sort_values("seed", kind="stable")
-    )[["protocol", "imputer", "key"]].itertuples(index=False):
+    for protocol, imputer, key in (keys.drop_duplicates("key").sort_values("seed", kind="stable"))[
+        ["protocol", "imputer", "key"]
+    ].itertuples(index=False):
         shown = by_protocol.setdefault(protocol, {})
         if imputer not in shown:
             arrays = picture(key)
@@ -176,6 +176,6 @@ def _notes(run: Run, summary: pd.DataFrame, dataset: str) -> dict[str, str]:
     rows = summary[(summary["dataset"] == dataset) & (summary["metric"] == "ari")]
     rows = rows.dropna(subset=["mean"]).drop_duplicates("imputer")
     return {
-        imputer: f"ARI {spread(mean, sd, 2)}"
-        for imputer, mean, sd in rows[["imputer", "mean", "sd"]].itertuples(index=False)
+        imputer: f"ARI {fixed(mean, 2)}"
+        for imputer, mean in rows[["imputer", "mean"]].itertuples(index=False)
     }

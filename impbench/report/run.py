@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from impbench.metrics.metric import Metric
 from impbench.report.text import plain, plain_lines, plain_tree
@@ -162,14 +164,15 @@ class Run:
         }
 
     @cached_property
-    def by_seed(self) -> pd.DataFrame:
-        """Values as (dataset, protocol, metric, imputer) × seed."""
-        return self.results.pivot_table(
+    def by_seed(self) -> dict[tuple[str, str, str, str], NDArray[np.float64]]:
+        """Values by dataset, protocol, metric and imputer, one per seed, NaN if absent."""
+        wide = self.results.pivot_table(
             index=["dataset", "protocol", "metric", "imputer"],
             columns="seed",
             values="value",
             sort=False,
         )
+        return dict(zip(wide.index, wide.to_numpy(np.float64), strict=True))
 
     @property
     def protocols(self) -> list[str]:
@@ -184,7 +187,9 @@ class Run:
     @property
     def controls(self) -> list[str]:
         """Controls that do not see the truth, in the plan's order."""
-        return [name for name, facts in self.imputers.items() if facts.is_control and name != ORACLE]
+        return [
+            name for name, facts in self.imputers.items() if facts.is_control and name != ORACLE
+        ]
 
     @property
     def n_missing(self) -> int:

@@ -97,8 +97,9 @@ def leaderboard_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
     where = list(zip(board["protocol"], board["scope"], board["imputer"], strict=True))
     board["place"] = [places[key] for key in where]
     board["at"] = board["protocol"].map(run.protocols.index)
+    # Descending, "simulated" comes before "real".
     return (
-        board.sort_values(["at", "scope", "place"], kind="stable")
+        board.sort_values(["at", "scope", "place"], ascending=[True, False, True], kind="stable")
         .drop(columns=["at", "place"])
         .reset_index(drop=True)
     )
@@ -127,7 +128,7 @@ def order(run: Run, summary: pd.DataFrame, protocol: str, scope: str | None = No
 
 
 def gain(
-    run: Run, summary: pd.DataFrame, dataset: str, protocol: str, metric: str, a: str, b: str
+    run: Run, dataset: str, protocol: str, metric: str, a: str, b: str
 ) -> tuple[float, bool | None]:
     """Return how much better `a` is than `b`, and whether that is beyond seed noise.
 
@@ -135,22 +136,22 @@ def gain(
     better. It counts as beyond noise when it exceeds twice the standard deviation, over the seeds
     that both have, of the difference with the same seed; None when they share fewer than two.
     """
-    question = {"dataset": dataset, "protocol": protocol, "metric": metric}
-    try:
-        values_a, values_b = (run.by_seed.loc[(*question.values(), name)] for name in (a, b))
-    except KeyError:
+    values_a = run.by_seed.get((dataset, protocol, metric, a))
+    values_b = run.by_seed.get((dataset, protocol, metric, b))
+    if values_a is None or values_b is None:
         return float("nan"), None
-    difference = (values_b - values_a).dropna() * run.metrics[metric].direction
+    difference = (values_b - values_a) * run.metrics[metric].direction
+    difference = difference[np.isfinite(difference)]
     if not len(difference):
         return float("nan"), None
     mean = float(difference.mean())
     if len(difference) < 2:
         return mean, None
-    return mean, bool(mean > max(2 * float(difference.std()), 1e-9))
+    return mean, bool(mean > max(2 * float(difference.std(ddof=1)), 1e-9))
 
 
 def _jobs(results: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell: how many jobs it had, and the status and reason of the first that failed."""
+    """One row per cell: number of jobs, and status and reason of the first that failed."""
     jobs = results.drop_duplicates("key")
     counts = jobs.groupby(CELL, sort=False).size().rename("n_jobs").reset_index()
     failed = jobs[jobs["status"] != "ok"].drop_duplicates(CELL)[[*CELL, "status", "reason"]]

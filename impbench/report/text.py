@@ -1,4 +1,4 @@
-"""Names and logs as they may be shown: printable, on one line, short enough, safe as a file name."""
+"""Names and logs as they may be shown: printable, on one line, short, safe as a file name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def shorten(text: str, length: int = 32) -> str:
 
 
 def slug(*parts: str) -> str:
-    """Return a file name of letters, digits, dots and hyphens that names `parts`, without suffix."""
+    """Return a file name, without suffix, of letters, digits, dots and hyphens."""
     words = [re.sub(r"[^a-z0-9.]+", "-", part.lower()).strip("-.")[:60] for part in parts]
     return "-".join(word or "unnamed" for word in words)
 
@@ -73,11 +73,11 @@ def _visible(text: str, keep: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        char if char in keep or unicodedata.category(char) not in _HIDDEN else _picture(char)
+        char if char in keep or unicodedata.category(char) not in _HIDDEN else _escape(char)
         for char in text
     )
 
 
-def _picture(char: str) -> str:
-    """Unicode's picture of a control character, such as ␛."""
-    return chr(0x2400 + ord(char)) if ord(char) < 0x20 else "\ufffd"
+def _escape(char: str) -> str:
+    r"""Write a character by its number, such as ``\x1b``."""
+    return f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}"

@@ -45,6 +45,7 @@ def draw_tradeoff(
     if not datasets:
         return None
     names = [item for item in order(run, summary, protocol) if item in set(points["imputer"])]
+    names.sort(key=lambda item: run.imputers[item].is_control)
     n_columns = min(COLUMNS, len(datasets))
     n_rows = math.ceil(len(datasets) / n_columns)
     legend = 2.3
@@ -71,7 +72,9 @@ def draw_tradeoff(
         axes.set_ylabel(run.metrics[metric].title if column == 0 else "")
         axes.set_xlabel("seconds per imputation")
     handles = [
-        Line2D([], [], linestyle="", marker=looks[item].marker, color=looks[item].colour, markersize=6)
+        Line2D(
+            [], [], linestyle="", marker=looks[item].marker, color=looks[item].colour, markersize=6
+        )
         for item in names
     ]
     figure.legend(
@@ -86,9 +89,7 @@ def draw_tradeoff(
     return save(figure, folder, name, alt)
 
 
-def _panel(
-    axes: Axes, points: pd.DataFrame, run: Run, looks: dict[str, Look], metric: str
-) -> None:
+def _panel(axes: Axes, points: pd.DataFrame, run: Run, looks: dict[str, Look], metric: str) -> None:
     names = list(points["imputer"])
     sns.scatterplot(
         data=points,
@@ -121,8 +122,8 @@ def _front(points: pd.DataFrame, direction: int) -> list[int]:
         i
         for i in range(len(points))
         if not np.any(
-            (times <= times[i]) & (losses <= losses[i]) & ((times < times[i]) | (losses < losses[i]))
+            (times <= times[i])
+            & (losses <= losses[i])
+            & ((times < times[i]) | (losses < losses[i]))
         )
     ]
-
-

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from impbench.runner.record import Cost, Job, Record
-from impbench.runner.store import Store
+from impbench.runner.store import Store, write_picture
 
 CONTROLS = ["no-imputation", "gene-mean", "nonzero-mean", "permuted", "maskclass-prior"]
 METHODS = ["maskclass-best", "maskclass-balanced", "magic"]
@@ -47,10 +47,11 @@ def picture(
 ) -> dict[str, np.ndarray]:
     """A picture in the shape that the runner stores."""
     n = 400
-    group = rng.integers(len(labels), size=n)
+    data = np.random.default_rng(3)
+    group = data.integers(len(labels), size=n)
     centres = np.random.default_rng(1).normal(size=(len(labels), 2)) * 4
-    true = rng.gamma(2.0, 1.0, size=(n, 4)) * (rng.random((n, 4)) > 0.2)
-    observed = true * (rng.random((n, 4)) > 0.35)
+    true = data.gamma(2.0, 1.0, size=(n, 4)) * (data.random((n, 4)) > 0.2)
+    observed = true * (data.random((n, 4)) > 0.35)
     guess = quality * true + (1 - quality) * rng.gamma(1.0, 0.5, size=(n, 4))
     arrays = {
         "map": (centres[group] * (0.3 + quality) + rng.normal(size=(n, 2))).astype(np.float32),
@@ -83,7 +84,9 @@ def build_run(
     """
     methods = METHODS if methods is None else methods
     controls = CONTROLS if controls is None else controls
-    simulated = ["sim_equal[n_cells=500]", "sim_rare[n_cells=500]"] if simulated is None else simulated
+    simulated = (
+        ["sim_equal[n_cells=500]", "sim_rare[n_cells=500]"] if simulated is None else simulated
+    )
     real = ["pbmc68k-reduced"] if real is None else real
     labels = labels or ["CD4+ T", "CD8+ T", "B", "NK", "Monocyte", "Dendritic"]
     failing = failing or {}
@@ -152,7 +155,10 @@ def build_run(
                         )
                     )
                     if seed == 1 and pictures:
-                        store.write_picture(key, picture(rng, max(0.0, q), truth, labels))
+                        write_picture(
+                            store.folder / "pictures" / f"{key}.npz",
+                            picture(rng, max(0.0, q), truth, labels),
+                        )
     names = [*controls, *methods, *(["oracle"] if simulated and controls else [])]
     store.write_manifest(_manifest(keys, seeds, simulated, real, problems, names, labels))
     return store

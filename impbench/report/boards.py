@@ -1,0 +1,90 @@
+"""The leaderboard outside the page: as a data frame, and for the terminal at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from impbench.report.numbers import MISSING, number, rank_text, skill_text
+from impbench.report.run import ORACLE, Run, read_run, run_of_results
+from impbench.report.tables import leaderboard_of, summarise
+from impbench.report.text import counted, shorten
+from impbench.runner.store import Store
+
+MAX_METRICS = 3
+TIME = "wall-seconds"
+
+
+def leaderboard(
+    source: Store | pd.DataFrame, manifest: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return mean rank and mean skill per protocol, kind of data, imputer and metric.
+
+    Parameters
+    ----------
+    source
+        A finished run, or its tidy results (see `impbench.runner.store.tidy`).
+    manifest
+        What was run; needed with results alone, a store has its own.
+
+    Returns
+    -------
+    Columns as in `impbench.report.tables.leaderboard_of`.
+    """
+    if isinstance(source, Store):
+        run = read_run(source)
+    else:
+        from impbench.registry import registry
+
+        run = run_of_results(source, manifest or {}, registry().metrics)
+    return leaderboard_of(run, summarise(run))
+
+
+def terminal_leaderboard(store: Store) -> list[Table]:
+    """Return one table per protocol and kind of data: mean rank and skill per metric, and time.
+
+    The first three metrics of a protocol are shown; the report has all. Names come from data, so
+    nothing in them is read as markup.
+    """
+    run = read_run(store)
+    board = leaderboard_of(run, summarise(run))
+    if board.empty:
+        return []
+    groups = board.groupby(["protocol", "scope"], sort=False)
+    return [_table(run, str(key[0]), str(key[1]), rows) for key, rows in groups]
+
+
+def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:
+    present = set(rows["metric"])
+    metrics = [
+        name
+        for name in run.metrics_of(protocol)
+        if name in present and not run.metrics[name].is_cost and run.metrics[name].direction
+    ][:MAX_METRICS]
+    n_datasets = counted(int(rows["n_datasets"].max()), f"{scope} dataset")
+    table = Table(title=Text(f"{protocol}, {n_datasets}"), title_justify="left")
+    table.add_column("imputer")
+    for name in metrics:
+        table.add_column(Text(f"{run.metrics[name].title}\nrank  skill"), justify="right")
+    table.add_column("time", justify="right")
+    found = {(row.imputer, row.metric): row for row in rows.itertuples()}
+    best = {
+        name: min((row.mean_rank for key, row in found.items() if key[1] == name), default=0.0)
+        for name in metrics
+    }
+    for imputer in dict.fromkeys(rows["imputer"]):
+        control = run.imputers[imputer].is_control
+        cells = [Text(shorten(imputer, 36), style="dim" if control else "")]
+        for name in metrics:
+            row = found[(imputer, name)]
+            text = f"{rank_text(row.mean_rank)}  {skill_text(row.mean_skill):>6}"
+            style = "bold" if row.mean_rank == best[name] else "dim" if control else ""
+            cells.append(Text(MISSING if imputer == ORACLE else text, style=style))
+        time = found.get((imputer, TIME))
+        cells.append(Text(MISSING if time is None else f"{number(time.median, 2)} s"))
+        table.add_row(*cells)
+    return table
