@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -59,11 +59,25 @@ class MaskClassBest(Imputer):
     clip_negative: bool = parameter(
         False, "Clip reconstructed values at 0, which the published method does not."
     )
+    engine: Literal["auto", "fast", "reference"] = parameter(
+        "auto", "fast: compiled, CPU; reference: plain PyTorch; auto: fast on CPU."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.quantiles[0] < self.quantiles[1]:
+            raise InputError(
+                f"{self.name}: quantiles={list(self.quantiles)} must be a lower and an upper "
+                "percentile, such as [2, 99.5]"
+            )
 
     def prepare(self, context: Context) -> None:
-        """Import PyTorch."""
-        choose_device(context.device)
-        self._settings()
+        """Import PyTorch and compile the engine."""
+        device = choose_device(context.device)
+        if self._engine(device) == "fast":
+            from .fast import compile_kernels
+
+            compile_kernels()
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Train on `observed` and reconstruct it.
@@ -82,15 +96,20 @@ class MaskClassBest(Imputer):
         """
         _check(observed)
         device = choose_device(context.device)
-        engine = "reference"
+        engine = self._engine(device)
         from .training import TrainingSet
 
         data = TrainingSet.prepare(observed.counts, observed.lognorm, self.alpha, self.quantiles)
-        from . import reference
+        if engine == "fast":
+            from .fast import train
 
-        network, losses = reference.train(
-            data, self._settings(), context.seed, context.progress, device
-        )
+            network, losses = train(data, self._settings(), context.seed, context.progress)
+        else:
+            from . import reference
+
+            network, losses = reference.train(
+                data, self._settings(), context.seed, context.progress, device
+            )
         expression, embedding = network.reconstruct(data)
         if self.keep_observed:
             np.copyto(expression, observed.lognorm, where=observed.lognorm > 0)
@@ -109,6 +128,16 @@ class MaskClassBest(Imputer):
                 "MaskClass authors do; p_bio was estimated from them"
             )
         return Imputed(expression, "lognorm", embedding=embedding, info=info)
+
+    def _engine(self, device: str) -> str:
+        if self.engine == "auto":
+            return "fast" if device == "cpu" else "reference"
+        if self.engine == "fast" and device != "cpu":
+            raise InputError(
+                f"{self.name}: engine 'fast' runs on the CPU, but device {device!r} was asked for; "
+                "use engine=auto or device cpu"
+            )
+        return self.engine
 
     def _settings(self) -> Any:
         from .training import Settings
@@ -135,16 +164,20 @@ def choose_device(requested: str) -> str:
     ------
     UnavailableError
         If `requested` is a CUDA device that PyTorch cannot see.
+    InputError
+        If `requested` is no device MaskClass knows.
     """
     if requested == "cpu":
         return "cpu"
+    kind, _, number = requested.partition(":")
+    if requested != "auto" and (kind != "cuda" or not (number or "0").isdecimal()):
+        raise InputError(f"device {requested!r} is none of auto, cpu, cuda, cuda:N")
     import torch
 
     if requested == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    index = torch.device(requested).index or 0
-    if index >= n_devices:
+    if int(number or 0) >= n_devices:
         raise UnavailableError(
             f"device {requested!r} was asked for, but PyTorch {torch.__version__} sees {n_devices} "
             "CUDA device(s); use device auto or cpu, or install a CUDA build of PyTorch"

@@ -1,0 +1,147 @@
+"""MaskClass's engine for a CPU: the same training as `reference`, compiled, on one thread."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+from . import fast_corruption, fast_network, rows
+from .fast_corruption import Batch, Rates, Scaled, corrupt, hashed, shuffle
+from .fast_network import (
+    Activations,
+    Float32,
+    Weights,
+    adam,
+    backward,
+    forward,
+    full_output,
+    masked_output,
+    masked_output_gradient,
+)
+from .network import Network
+from .scaler import GeneScaler
+from .training import Settings, TrainingSet
+
+
+def train(
+    data: TrainingSet, settings: Settings, seed: int, progress: Callable[[int, int], None]
+) -> tuple[Network, list[float]]:
+    """Train on every cell of `data`; see `training.Engine`."""
+    network = Network.initial(data.n_genes, settings, seed)
+    training = Training.start(data, settings, network, seed)
+    losses = []
+    for epoch in range(settings.epochs):
+        losses.append(training.run(epoch))
+        progress(epoch + 1, settings.epochs)
+    training.weights.copy_to(network)
+    return network, losses
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything one training run holds; the arrays change in place.
+
+    Attributes
+    ----------
+    weights, gradient, m, v
+        The network, the last mini-batch's gradient, and Adam's two moments.
+    batch, activations
+        The last mini-batch.
+    """
+
+    scaled: Scaled
+    settings: Settings
+    seed: int
+    weights: Weights
+    gradient: Weights
+    m: Float32
+    v: Float32
+    batch: Batch
+    activations: Activations
+
+    @classmethod
+    def start(cls, data: TrainingSet, settings: Settings, network: Network, seed: int) -> Training:
+        """Start from the weights of `network`."""
+        weights = Weights.of(network)
+        m, v = np.zeros((2, weights.flat.size), dtype=np.float32)
+        batch_size = min(settings.batch_size, data.n_cells)
+        hidden, bottleneck = settings.hidden, settings.bottleneck
+        return cls(
+            scaled=Scaled.of(data),
+            settings=settings,
+            seed=seed,
+            weights=weights,
+            gradient=Weights.zeros(data.n_genes, hidden, bottleneck),
+            m=m,
+            v=v,
+            batch=Batch.empty(batch_size, data.n_genes),
+            activations=Activations.zeros(weights, hidden, bottleneck, batch_size),
+        )
+
+    def run(self, epoch: int) -> float:
+        """Pass over all cells once, in an order of this epoch's own; return the mean loss."""
+        p = self.settings
+        rates = Rates(p.p_zero, p.p_nonzero, p.nu, p.w_bio, p.w_nz)
+        return float(
+            _epoch_kernel()(
+                self.scaled, np.uint64(self.seed % 2**64), epoch, rates, p.gamma, p.learning_rate,
+                self.weights, self.gradient, self.m, self.v, self.batch, self.activations,
+            )
+        )  # fmt: skip
+
+
+def compile_kernels() -> None:
+    """Compile the engine, or load it from numba's cache, by training on next to nothing."""
+    lognorm = np.eye(3, dtype=np.float32)
+    data = TrainingSet(
+        lognorm, 1 - lognorm, np.ones(3, np.float32), GeneScaler.fit(lognorm), curve=None
+    )
+    train(data, Settings(epochs=1), 0, lambda done, total: None)
+
+
+@cache
+def _epoch_kernel() -> Any:
+    """Compile `run_epoch`, keeping the result on disk where there is a place to write to.
+
+    numba's cache notices a change in the file of the function it holds, not in those it calls; the
+    digest, which the function closes over, makes it notice them all.
+    """
+    digest = hashlib.sha256()
+    for module in (rows, fast_corruption, fast_network):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    sources = digest.hexdigest()
+
+    def run_epoch(
+        scaled, seed, epoch, rates, gamma, learning_rate, weights, grads, m, v, batch, act
+    ):  # type: ignore[no-untyped-def]
+        sources  # noqa: B018
+        key = hashed(hashed(seed, 0), epoch)
+        order = np.arange(scaled.p_bio.shape[0])
+        shuffle(order, hashed(key, -1))
+        batch_size, total, step = batch.n.size, 0.0, epoch * -(-order.size // batch.n.size)
+        for start in range(0, order.size, batch_size):
+            cells = order[start : start + batch_size]
+            total_weight = corrupt(scaled, cells, key, rates, batch)
+            forward(weights, batch, act, cells.size)
+            if gamma > 0:
+                loss = full_output(weights, grads, scaled, cells, batch, act, total_weight, gamma)
+            else:
+                loss = masked_output(weights, batch, act, cells.size, total_weight)
+                masked_output_gradient(grads, batch, act)
+            backward(weights, grads, batch, act, cells.size)
+            step += 1
+            adam(weights, grads, m, v, step, learning_rate)
+            total += loss * cells.size
+        return total / order.size
+
+    try:
+        return numba.njit(nogil=True, cache=True)(run_epoch)
+    except RuntimeError:  # No folder for numba's cache is writable: compile in every process.
+        return numba.njit(nogil=True)(run_epoch)

@@ -1,0 +1,218 @@
+"""Masking and noise of section 2.5 for the fast engine, on a sparse form of the scaled data.
+
+An observed zero scales to exactly −1, so a cell is −1 plus its few other entries: d = s + 1. Random
+numbers are hashes of seed, epoch, cell and position, so that they depend on nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from .rows import inlined, jit
+from .training import TrainingSet
+
+Float32 = NDArray[np.float32]
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Scaled(NamedTuple):
+    """The scaled data set, by cell.
+
+    Entries start[i] to start[i + 1] of `genes` and `d` are what was observed in cell i. `p_bio` is
+    (cells, genes), `p_bio_sum` its sum over each cell; the rest are per gene.
+    """
+
+    start: NDArray[np.int64]
+    genes: NDArray[np.int32]
+    d: Float32
+    p_bio: Float32
+    p_bio_sum: NDArray[np.float64]
+    max_count: Float32
+    q_low: Float32
+    q_high: Float32
+    slope: Float32
+    s0: Float32
+
+    @classmethod
+    def of(cls, data: TrainingSet) -> Scaled:
+        """Bring a training set into this form."""
+        scaler = data.scaler
+        per_gene = (scaler.q_low, scaler.q_high, scaler.slope, scaler.s0)
+        q_low, q_high, slope, s0 = (values.astype(np.float32) for values in per_gene)
+        n_observed = [np.count_nonzero(cell) for cell in data.lognorm]
+        start = np.concatenate([[0], np.cumsum(n_observed, dtype=np.int64)])
+        genes, d = np.empty(start[-1], np.int32), np.empty(start[-1], np.float32)
+        _fill(data.lognorm, q_low, q_high, slope, genes, d)
+        p_bio_sum = data.p_bio.sum(axis=1, dtype=np.float64)
+        return cls(start, genes, d, data.p_bio, p_bio_sum, data.max_count, q_low, q_high, slope, s0)
+
+
+class Batch(NamedTuple):
+    """A corrupted mini-batch, both by cell, (batch, genes), and by gene, (genes, batch).
+
+    Row i of `genes` and `d` holds n[i] entries of s̃ + 1; row i of `masked_genes`, `target` (s) and
+    `weight` (w) holds the n_masked[i] masked ones. The arrays by gene hold the same entries again:
+    `cells` and `d_by_gene`, and for masked ones `masked_cells` and `gradient`, whose values the
+    output layer fills in: row i of `place` says at which position of its gene's row an entry is.
+    """
+
+    n: NDArray[np.int64]
+    genes: NDArray[np.int32]
+    d: Float32
+    n_masked: NDArray[np.int64]
+    masked_genes: NDArray[np.int32]
+    target: Float32
+    weight: Float32
+    place: NDArray[np.int32]
+    n_by_gene: NDArray[np.int64]
+    cells: NDArray[np.int32]
+    d_by_gene: Float32
+    n_masked_by_gene: NDArray[np.int64]
+    masked_cells: NDArray[np.int32]
+    gradient: Float32
+
+    @classmethod
+    def empty(cls, batch_size: int, n_genes: int) -> Batch:
+        """Allocate room for `batch_size` cells."""
+        by_cell, by_gene = (batch_size, n_genes), (n_genes, batch_size)
+        return cls(
+            n=np.zeros(batch_size, np.int64),
+            genes=np.zeros(by_cell, np.int32),
+            d=np.zeros(by_cell, np.float32),
+            n_masked=np.zeros(batch_size, np.int64),
+            masked_genes=np.zeros(by_cell, np.int32),
+            target=np.zeros(by_cell, np.float32),
+            weight=np.zeros(by_cell, np.float32),
+            place=np.zeros(by_cell, np.int32),
+            n_by_gene=np.zeros(n_genes, np.int64),
+            cells=np.zeros(by_gene, np.int32),
+            d_by_gene=np.zeros(by_gene, np.float32),
+            n_masked_by_gene=np.zeros(n_genes, np.int64),
+            masked_cells=np.zeros(by_gene, np.int32),
+            gradient=np.zeros(by_gene, np.float32),
+        )
+
+
+class Rates(NamedTuple):
+    """p_zero, p_nonzero, ν and the two weights of section 2.5."""
+
+    p_zero: float
+    p_nonzero: float
+    nu: float
+    w_bio: float
+    w_nz: float
+
+
+@inlined
+def hashed(key: Any, position: Any) -> Any:
+    """Return 64 random bits, the splitmix64 generator's output number `position` from `key`."""
+    z = np.uint64(key) + np.uint64(position + 1) * _GOLDEN
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@jit
+def shuffle(order: Any, key: Any) -> None:
+    """Put `order` into a random order, in place (Fisher and Yates)."""
+    for i in range(order.size - 1, 0, -1):
+        # The high half of the product of 32 random bits and i + 1 lies evenly in 0 .. i.
+        j = np.int64(((hashed(key, i) >> np.uint64(32)) * np.uint64(i + 1)) >> np.uint64(32))
+        order[i], order[j] = order[j], order[i]
+
+
+@numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+def corrupt(scaled: Any, cells: Any, key: Any, rates: Any, batch: Any) -> float:
+    """Fill `batch` with the corrupted `cells`; return the sum of the weights of masked entries."""
+    batch.n_by_gene[:] = 0
+    batch.n_masked_by_gene[:] = 0
+    total_weight = 0.0
+    for i in range(cells.size):
+        cell_key = hashed(key, cells[i])
+        _mask_nonzeros(scaled, cells[i], cell_key, rates, batch, i)
+        _mask_zeros(scaled, cells[i], cell_key, rates, batch, i)
+        for e in range(batch.n[i]):
+            gene = batch.genes[i, e]
+            place = batch.n_by_gene[gene]
+            batch.cells[gene, place] = i
+            batch.d_by_gene[gene, place] = batch.d[i, e]
+            batch.n_by_gene[gene] = place + 1
+        for e in range(batch.n_masked[i]):
+            gene = batch.masked_genes[i, e]
+            place = batch.n_masked_by_gene[gene]
+            batch.masked_cells[gene, place] = i
+            batch.place[i, e] = place
+            batch.n_masked_by_gene[gene] = place + 1
+            total_weight += batch.weight[i, e]
+    return total_weight
+
+
+@jit
+def _mask_nonzeros(scaled: Any, cell: Any, key: Any, rates: Any, batch: Any, i: Any) -> None:
+    """Copy the cell's observed entries, those that are masked with s̃ = 0, that is d = 1."""
+    start, n = scaled.start[cell], scaled.start[cell + 1] - scaled.start[cell]
+    threshold = np.uint64(rates.p_nonzero * 2.0**32)
+    n_masked = 0
+    for e in range(n):
+        batch.d[i, e] = np.float32((hashed(key, e) >> np.uint64(32)) < threshold)
+    for e in range(n):
+        gene, d, masked = scaled.genes[start + e], scaled.d[start + e], batch.d[i, e]
+        batch.genes[i, e] = gene
+        batch.d[i, e] = max(masked, d * (np.float32(1) - masked))
+        # Written for every entry and kept for masked ones: a branch here is mispredicted too often.
+        batch.masked_genes[i, n_masked] = gene
+        batch.target[i, n_masked] = d - np.float32(1)
+        batch.weight[i, n_masked] = rates.w_nz
+        n_masked += np.int64(masked)
+    batch.n[i], batch.n_masked[i] = n, n_masked
+
+
+@jit
+def _mask_zeros(scaled: Any, cell: Any, key: Any, rates: Any, batch: Any, i: Any) -> None:
+    """Add the cell's masked zeros, each with its noise.
+
+    A zero is masked with probability p_zero · p_bio: genes are picked at rate p_zero, by jumping
+    from one to the next (the gaps are geometric), and each picked one is kept with probability
+    p_bio, which is 0 for genes that were observed.
+    """
+    if rates.p_zero <= 0:
+        return
+    n_genes = scaled.p_bio.shape[1]
+    n, n_masked = batch.n[i], batch.n_masked[i]
+    scale = 1 / np.log1p(-rates.p_zero)
+    draw, gene = n_genes, -1
+    while True:
+        u = (np.float64(hashed(key, draw) >> np.uint64(11)) + 0.5) * 2.0**-53
+        gene += 1 + np.int64(min(np.log(u) * scale, 1e9))
+        if gene >= n_genes:
+            break
+        bits = hashed(key, draw + 1)
+        draw += 2
+        if np.float32(bits >> np.uint64(40)) * np.float32(2.0**-24) < scaled.p_bio[cell, gene]:
+            eta = np.float64(bits & np.uint64(0xFFFFFFFF)) * 2.0**-32 * rates.nu
+            noise = np.float32(np.log2(1 + eta * scaled.max_count[gene]))
+            noise = min(max(noise, scaled.q_low[gene]), scaled.q_high[gene])
+            batch.genes[i, n] = gene
+            batch.d[i, n] = (noise - scaled.q_low[gene]) * scaled.slope[gene]
+            batch.masked_genes[i, n_masked] = gene
+            batch.target[i, n_masked] = -1
+            batch.weight[i, n_masked] = rates.w_bio
+            n += 1
+            n_masked += 1
+    batch.n[i], batch.n_masked[i] = n, n_masked
+
+
+@numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+def _fill(lognorm: Any, q_low: Any, q_high: Any, slope: Any, genes: Any, d: Any) -> None:
+    e = 0
+    for cell in range(lognorm.shape[0]):
+        for gene in range(lognorm.shape[1]):
+            x = lognorm[cell, gene]
+            if x != 0:
+                genes[e] = gene
+                d[e] = (min(max(x, q_low[gene]), q_high[gene]) - q_low[gene]) * slope[gene]
+                e += 1

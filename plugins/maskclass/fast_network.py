@@ -1,0 +1,393 @@
+"""The network of section 2.3 for the fast engine: forward, gradient and Adam, written by hand.
+
+Weights lie in one buffer, so that Adam is one loop. They stand the way sums of rows need them: one
+row per input for the first three layers (PyTorch's transposed), one row per output for the last.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numba.core import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from .network import Network
+from .rows import LANES, add_matmul, add_weighted_rows, inlined, jit
+
+Float32 = NDArray[np.float32]
+_LAYER_NORM_EPSILON = np.float32(1e-5)
+
+
+class Weights(NamedTuple):
+    """Weights w, biases b, LayerNorm gains g and shifts c; or the gradients of them all.
+
+    Shapes are (genes, hidden) for `w1` and `w4`, (hidden, bottleneck) for `w2`, (bottleneck,
+    hidden) for `w3`; hidden and bottleneck are padded to a multiple of `LANES` by zeros. `flat`
+    holds all.
+    """
+
+    flat: Float32
+    w1: Float32
+    w2: Float32
+    w3: Float32
+    w4: Float32
+    b1: Float32
+    b2: Float32
+    b3: Float32
+    b4: Float32
+    g1: Float32
+    g2: Float32
+    g3: Float32
+    c1: Float32
+    c2: Float32
+    c3: Float32
+
+    @classmethod
+    def zeros(cls, n_genes: int, hidden: int, bottleneck: int) -> Weights:
+        """Allocate; hidden and bottleneck before padding."""
+        h, d = (-(-width // LANES) * LANES for width in (hidden, bottleneck))
+        shapes: list[tuple[int, ...]] = [(n_genes, h), (h, d), (d, h), (n_genes, h)]
+        shapes += [(h,), (d,), (h,), (n_genes,), *[(h,), (d,), (h,)] * 2]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+        flat = np.zeros(ends[-1], dtype=np.float32)
+        parts = np.split(flat, ends[:-1])
+        return cls(flat, *(part.reshape(s) for part, s in zip(parts, shapes, strict=True)))
+
+    @classmethod
+    def of(cls, network: Network) -> Weights:
+        """Copy a network's weights."""
+        first = network.encoder[0]
+        weights = cls.zeros(first.in_features, first.out_features, network.encoder[3].out_features)
+        for ours, theirs in weights.pairs(network):
+            ours[tuple(slice(n) for n in theirs.shape)] = theirs.detach().numpy()
+        return weights
+
+    def copy_to(self, network: Network) -> None:
+        """Write the weights into a network of the same shape."""
+        with torch.no_grad():
+            for ours, theirs in self.pairs(network):
+                theirs.copy_(torch.from_numpy(ours[tuple(slice(n) for n in theirs.shape)]))
+
+    def pairs(self, network: Network) -> list[tuple[Float32, torch.Tensor]]:
+        """Pair each array with the network's tensor that means the same, the same way round."""
+        e, d = network.encoder, network.decoder
+        return [
+            (self.w1, e[0].weight.T), (self.w2, e[3].weight.T), (self.w3, d[0].weight.T),
+            (self.w4, d[3].weight),
+            (self.b1, e[0].bias), (self.b2, e[3].bias), (self.b3, d[0].bias), (self.b4, d[3].bias),
+            (self.g1, e[1].weight), (self.g2, e[4].weight), (self.g3, d[1].weight),
+            (self.c1, e[1].bias), (self.c2, e[4].bias), (self.c3, d[1].bias),
+        ]  # fmt: skip
+
+
+class Layer(NamedTuple):
+    """One block's values for a mini-batch, (batch, width): z of Linear, normalised; output a.
+
+    `da` and `dz` are the loss's derivatives by them; `rsd` is 1 / sd(z), (batch,).
+    """
+
+    width: int
+    z: Float32
+    rsd: Float32
+    a: Float32
+    da: Float32
+    dz: Float32
+
+    @classmethod
+    def zeros(cls, batch_size: int, width: int, padded: int) -> Layer:
+        """Allocate."""
+        z, a, da, dz = np.zeros((4, batch_size, padded), dtype=np.float32)
+        return cls(width, z, np.zeros(batch_size, dtype=np.float32), a, da, dz)
+
+
+class Activations(NamedTuple):
+    """The three blocks, and what is at hand in passing.
+
+    `base` is the first layer's output for s̃ = −1, (hidden,). `w2t` and `w3t` are `w2` and `w3`
+    transposed, `a3t` and `da3t` the last block's `a` and `da`, (hidden, batch). For γ > 0, `s_hat`
+    is (genes, batch), first ŝ and then the loss's derivative by it. Batch is padded to `LANES` in
+    the last three.
+    """
+
+    one: Layer
+    two: Layer
+    three: Layer
+    base: Float32
+    w2t: Float32
+    w3t: Float32
+    a3t: Float32
+    da3t: Float32
+    s_hat: Float32
+
+    @classmethod
+    def zeros(cls, weights: Weights, hidden: int, bottleneck: int, batch_size: int) -> Activations:
+        """Allocate."""
+        n_genes, h = weights.w1.shape
+        d = weights.w2.shape[1]
+        columns = -(-batch_size // LANES) * LANES
+        return cls(
+            one=Layer.zeros(batch_size, hidden, h),
+            two=Layer.zeros(batch_size, bottleneck, d),
+            three=Layer.zeros(batch_size, hidden, h),
+            base=np.zeros(h, np.float32),
+            w2t=np.zeros((d, h), np.float32),
+            w3t=np.zeros((h, d), np.float32),
+            a3t=np.zeros((h, columns), np.float32),
+            da3t=np.zeros((h, columns), np.float32),
+            s_hat=np.zeros((n_genes, columns), np.float32),
+        )
+
+
+@jit
+def forward(weights: Any, batch: Any, act: Any, n: int) -> None:
+    """Run the first `n` cells of `batch` through the blocks, up to the last block's output."""
+    one, two, three = act.one, act.two, act.three
+    # s̃ = d − 1: the −1 of every gene is one vector for all cells.
+    base = act.base
+    _copy_row(weights.b1, base)
+    for gene in range(weights.w1.shape[0]):
+        for k in range(base.size):
+            base[k] -= weights.w1[gene, k]
+    for i in range(n):
+        _copy_row(base, one.z[i])
+        add_weighted_rows(batch.d, batch.genes, i, batch.n[i], weights.w1, one.z, i)
+        _copy_row(weights.b2, two.z[i])
+        _copy_row(weights.b3, three.z[i])
+    _activate(one, weights.g1, weights.c1, n)
+    add_matmul(n, one.a.shape[1], one.a, weights.w2, two.z)
+    _activate(two, weights.g2, weights.c2, n)
+    add_matmul(n, two.a.shape[1], two.a, weights.w3, three.z)
+    _activate(three, weights.g3, weights.c3, n)
+
+
+@jit
+def masked_output(weights: Any, batch: Any, act: Any, n: int, total_weight: float) -> float:
+    """Return L_mask; leave its derivatives in `batch.gradient` and the last block's `da`.
+
+    Only masked outputs count, about a tenth of all, so no other is computed.
+    """
+    three, loss, scale = act.three, 0.0, 1 / max(total_weight, 1.0)
+    factor = np.float32(2 * scale)
+    for i in range(n):
+        a = three.a[i]
+        for e in range(batch.n_masked[i]):
+            gene = batch.masked_genes[i, e]
+            row = weights.w4[gene]
+            s_hat = weights.b4[gene]
+            for k in range(a.size):
+                s_hat += a[k] * row[k]
+            r = s_hat - batch.target[i, e]
+            loss += batch.weight[i, e] * r * r
+            gradient = factor * batch.weight[i, e] * r
+            batch.weight[i, e] = gradient
+            batch.gradient[gene, batch.place[i, e]] = gradient
+        _clear(three.da, i)
+        add_weighted_rows(
+            batch.weight, batch.masked_genes, i, batch.n_masked[i], weights.w4, three.da, i
+        )
+    return loss * scale
+
+
+@jit
+def full_output(
+    weights: Any, grads: Any, scaled: Any, cells: Any, batch: Any, act: Any, total_weight: float,
+    gamma: float,
+) -> float:  # fmt: skip
+    """Return L_mask + γ L_bio; leave the last layer's gradients and the last block's `da`."""
+    three, n, n_genes = act.three, cells.size, weights.w4.shape[0]
+    hidden, columns = act.a3t.shape
+    total_p_bio, mask_loss, bio_loss = 0.0, 0.0, 0.0
+    _transpose(three.a, act.a3t, n)
+    for gene in range(n_genes):
+        for i in range(columns):
+            act.s_hat[gene, i] = weights.b4[gene]
+    add_matmul(n_genes, hidden, weights.w4, act.a3t, act.s_hat)
+    for i in range(n):
+        total_p_bio += scaled.p_bio_sum[cells[i]]
+    scale = 1 / max(total_weight, 1.0)
+    bio_scale = gamma / max(total_p_bio, 1.0)
+    factor, bio_factor = np.float32(2 * scale), np.float32(2 * bio_scale)
+    for i in range(n):
+        for e in range(batch.n_masked[i]):
+            r = act.s_hat[batch.masked_genes[i, e], i] - batch.target[i, e]
+            mask_loss += batch.weight[i, e] * r * r
+            batch.weight[i, e] *= factor * r
+    for gene in range(n_genes):
+        gene_loss = np.float32(0)
+        for i in range(n):
+            r = act.s_hat[gene, i] - scaled.s0[gene]
+            p_r = scaled.p_bio[cells[i], gene] * r
+            gene_loss += p_r * r
+            act.s_hat[gene, i] = bio_factor * p_r
+        for i in range(n, columns):
+            act.s_hat[gene, i] = 0
+        bio_loss += gene_loss
+    for i in range(n):
+        for e in range(batch.n_masked[i]):
+            act.s_hat[batch.masked_genes[i, e], i] += batch.weight[i, e]
+    _clear_all(act.da3t)
+    add_matmul(hidden, n_genes, weights.w4.T, act.s_hat, act.da3t)
+    for i in range(n):
+        for k in range(hidden):
+            three.da[i, k] = act.da3t[k, i]
+    _clear_all(grads.w4)
+    add_matmul(n_genes, n, act.s_hat, three.a, grads.w4)
+    for gene in range(n_genes):
+        total = np.float32(0)
+        for i in range(n):
+            total += act.s_hat[gene, i]
+        grads.b4[gene] = total
+    return mask_loss * scale + bio_loss * bio_scale
+
+
+@jit
+def masked_output_gradient(grads: Any, batch: Any, act: Any) -> None:
+    """Sum the last layer's gradients over masked entries, gene by gene."""
+    for gene in range(grads.w4.shape[0]):
+        n = batch.n_masked_by_gene[gene]
+        total = np.float32(0)
+        for e in range(n):
+            total += batch.gradient[gene, e]
+        grads.b4[gene] = total
+        _clear(grads.w4, gene)
+        add_weighted_rows(batch.gradient, batch.masked_cells, gene, n, act.three.a, grads.w4, gene)
+
+
+@jit
+def backward(weights: Any, grads: Any, batch: Any, act: Any, n: int) -> None:
+    """Take the derivatives from the last block's `da` back to every weight but the last layer's."""
+    one, two, three = act.one, act.two, act.three
+    hidden, bottleneck = weights.w2.shape
+    _activate_gradient(three, weights.g3, weights.c3, grads.g3, grads.c3, grads.b3, n)
+    _clear_all(grads.w3)
+    add_matmul(bottleneck, n, two.a.T, three.dz, grads.w3)
+    _clear_all(two.da)
+    _transpose(weights.w3, act.w3t, bottleneck)
+    add_matmul(n, hidden, three.dz, act.w3t, two.da)
+    _activate_gradient(two, weights.g2, weights.c2, grads.g2, grads.c2, grads.b2, n)
+    _clear_all(grads.w2)
+    add_matmul(hidden, n, one.a.T, two.dz, grads.w2)
+    _clear_all(one.da)
+    _transpose(weights.w2, act.w2t, hidden)
+    add_matmul(n, bottleneck, two.dz, act.w2t, one.da)
+    _activate_gradient(one, weights.g1, weights.c1, grads.g1, grads.c1, grads.b1, n)
+    for gene in range(weights.w1.shape[0]):
+        for k in range(grads.b1.size):
+            grads.w1[gene, k] = -grads.b1[k]
+        add_weighted_rows(
+            batch.d_by_gene, batch.cells, gene, batch.n_by_gene[gene], one.dz, grads.w1, gene
+        )
+
+
+@jit
+def adam(weights: Any, grads: Any, m: Any, v: Any, step: int, learning_rate: float) -> None:
+    """Take Adam's step number `step`, from 1 (β₁ 0.9, β₂ 0.999, ε 1e-8)."""
+    w, g = weights.flat, grads.flat
+    beta1, beta2 = np.float32(0.9), np.float32(0.999)
+    rest1, rest2 = np.float32(0.1), np.float32(0.001)
+    rate = np.float32(learning_rate / (1 - 0.9**step))
+    root = np.float32(1 / np.sqrt(1 - 0.999**step))
+    for k in range(w.size):
+        m[k] = beta1 * m[k] + rest1 * g[k]
+        v[k] = beta2 * v[k] + rest2 * g[k] * g[k]
+        w[k] -= rate * m[k] / (np.sqrt(v[k]) * root + np.float32(1e-8))
+
+
+@inlined
+def _copy_row(source: Any, target: Any) -> None:
+    for k in range(target.size):
+        target[k] = source[k]
+
+
+@inlined
+def _clear(matrix: Any, i: int) -> None:
+    for k in range(matrix.shape[1]):
+        matrix[i, k] = 0
+
+
+@jit
+def _clear_all(matrix: Any) -> None:
+    for i in range(matrix.shape[0]):
+        _clear(matrix, i)
+
+
+@jit
+def _transpose(source: Any, target: Any, n: int) -> None:
+    """target[:, :n] = source[:n].T."""
+    for k in range(target.shape[0]):
+        for i in range(n):
+            target[k, i] = source[i, k]
+
+
+@jit
+def _activate(layer: Any, gain: Any, shift: Any, n: int) -> None:
+    """A = SiLU(LayerNorm(z)); z becomes its normalised self."""
+    width = np.float32(layer.width)
+    for i in range(n):
+        z, a = layer.z[i], layer.a[i]
+        total = np.float32(0)
+        for k in range(layer.width):
+            total += z[k]
+        mean, squares = total / width, np.float32(0)
+        for k in range(layer.width):
+            squares += (z[k] - mean) * (z[k] - mean)
+        rsd = 1 / np.sqrt(squares / width + _LAYER_NORM_EPSILON)
+        layer.rsd[i] = rsd
+        for k in range(layer.width):
+            z[k] = (z[k] - mean) * rsd
+            y = gain[k] * z[k] + shift[k]
+            a[k] = y * _sigmoid(y)
+
+
+@jit
+def _activate_gradient(
+    layer: Any, gain: Any, shift: Any, d_gain: Any, d_shift: Any, d_bias: Any, n: int
+) -> None:
+    """Derivatives by z, and by gain, shift and the linear layer's bias, from those by a."""
+    width = np.float32(layer.width)
+    for k in range(d_gain.size):
+        d_gain[k] = d_shift[k] = d_bias[k] = 0
+    for i in range(n):
+        z, da, dz = layer.z[i], layer.da[i], layer.dz[i]
+        total, product = np.float32(0), np.float32(0)
+        for k in range(layer.width):
+            y = gain[k] * z[k] + shift[k]
+            sigmoid = _sigmoid(y)
+            dy = da[k] * sigmoid * (1 + y * (1 - sigmoid))
+            d_gain[k] += dy * z[k]
+            d_shift[k] += dy
+            dz[k] = dy * gain[k]
+            total += dz[k]
+            product += dz[k] * z[k]
+        total, product = total / width, product / width
+        for k in range(layer.width):
+            dz[k] = layer.rsd[i] * (dz[k] - total - z[k] * product)
+            d_bias[k] += dz[k]
+
+
+@inlined
+def _sigmoid(y: Any) -> Any:
+    """1 / (1 + exp(−y)) to float32 precision, in arithmetic that runs in vectors."""
+    t = min(max(-y, np.float32(-80)), np.float32(80)) * np.float32(1.4426950408889634)
+    whole = np.rint(t)
+    u = (t - whole) * np.float32(0.6931471805599453)
+    # exp(u) by its Taylor series; |u| ≤ ln(2) / 2, where the seventh term is below 2e-7 / 2.
+    p = np.float32(1 / 720)
+    for c in (1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0):
+        p = p * u + np.float32(c)
+    return 1 / (1 + p * _power_of_two(np.int32(whole)))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _power_of_two(typing: Any, exponent: Any) -> Any:
+    """2 ** exponent as float32, by its bits; exponent is int32 from −126 to 127."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        biased = builder.add(arguments[0], arguments[0].type(127))
+        bits = builder.shl(biased, arguments[0].type(23))
+        return builder.bitcast(bits, context.get_value_type(types.float32))
+
+    return types.float32(types.int32), codegen
