@@ -21,7 +21,7 @@ ATTEMPTS = 3
 TIMEOUT = 30.0
 """Seconds without a byte after which an attempt counts as broken off."""
 
-CHUNK = 1 << 16
+CHUNK = 1 << 14
 
 SUMS = "SHA256SUMS"
 """Checksums recorded at a first download, one file per folder, in the format of ``sha256sum``."""

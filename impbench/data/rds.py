@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +43,7 @@ def read_rds(path: Path) -> AnnData:
         raise UnavailableError(
             f"reading {path} needs rds2py, which is not installed: pip install rds2py"
         ) from error
+    _need_whole_gzip(path)
     try:
         robject = parse_rds(str(path))
     except Exception as error:  # the parser raises whatever the damage leads to
@@ -65,6 +68,21 @@ def read_rds(path: Path) -> AnnData:
     return anndata.AnnData(
         X=assays[name].T, obs=cells, var=pd.DataFrame(index=genes), uns={"assay": name}
     )
+
+
+def _need_whole_gzip(path: Path) -> None:
+    """Read a compressed file through once, since the parser never returns from a truncated one."""
+    with path.open("rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            return
+    try:
+        with gzip.open(path) as unpacked:
+            while unpacked.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path} cannot be read as rds: {error}; it is truncated or damaged: fetch it again"
+        ) from error
 
 
 def _slot(robject: dict[str, Any], *names: str) -> Any:
