@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -23,12 +22,15 @@ from impbench.data.scenarios import (
 from impbench.errors import InputError
 from impbench.registry import find
 
+if TYPE_CHECKING:
+    from anndata import AnnData
+
 SCENARIOS: dict[str, type[Scenario]] = {
     scenario.name: scenario for scenario in (SimEqual, SimUnequal, SimRare, SimBatch)
 }
 
 
-def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) -> ad.AnnData:
+def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) -> AnnData:
     """Simulate one of the MaskClass paper's scenarios with the Splat model.
 
     Parameters
@@ -79,7 +81,7 @@ def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) 
         key: np.asarray(value) if isinstance(value, list) else value
         for key, value in source.facts(simulation).items()
     }
-    return ad.AnnData(
+    return AnnData(
         X=simulation.counts,
         obs=cells,
         var=gene_table(simulation),

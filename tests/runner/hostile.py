@@ -144,4 +144,4 @@ class Slow(_Hostile):
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    return [kind for kind in _Hostile.__subclasses__()]
+    return list(_Hostile.__subclasses__())

@@ -1,0 +1,174 @@
+"""The command line as a user meets it: a real process, its output and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+
+import impbench
+
+IMPBENCH = str(Path(sys.executable).with_name("impbench"))
+TINY = ["--datasets", "sim_equal[n_cells=60,n_genes=80]", "--imputers", "no-imputation"]
+
+
+def call(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [IMPBENCH, *args], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_run_writes_report_results_and_leaderboard(tmp_path: Path) -> None:
+    done = call("run", *TINY, "--seeds", "1", "--out", "x", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "x" / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "x" / "results.parquet").exists()
+    assert "oracle" in done.stdout
+    assert str(tmp_path / "x" / "report.html") in done.stdout
+    assert "ok in" in done.stderr
+
+
+def test_quiet_says_nothing_and_json_is_json(tmp_path: Path) -> None:
+    quiet = call("run", *TINY, "--seeds", "1", "--out", "x", "--quiet", cwd=tmp_path)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    result = json.loads(
+        call("run", *TINY, "--seeds", "1", "--out", "x", "--json", cwd=tmp_path).stdout
+    )
+    assert Path(result["report"]) == tmp_path / "x" / "report.html"
+    mse = [row for row in result["scores"] if row["metric"] == "mse"]
+    assert {row["imputer"] for row in mse} >= {"no-imputation", "oracle"}
+
+
+def test_dry_run_prints_the_jobs_and_runs_none(tmp_path: Path) -> None:
+    done = call("run", *TINY, "--seeds", "3", "--dry-run", "--json", cwd=tmp_path)
+    jobs = json.loads(done.stdout)
+    assert {job["seed"] for job in jobs} == {1, 2, 3}
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["run", "--imputers", "magik"], "did you mean magic?"),
+        (["run", "--imputers", "magic[tt=5]"], "no parameter 'tt'"),
+        (["run", "--imputers", "magic[t=5"], "closing bracket"),
+        (["run", "--suite", "defualt"], "did you mean default?"),
+        (["run", "--datasets", "sim_rar"], "did you mean sim_rare"),
+        (["run", "--timeout", "soon"], "--timeout 'soon' is not"),
+        (["run", "--memory", "4QB"], "--memory '4QB' is not"),
+        (["run", "--data", "absent.h5ad"], "absent.h5ad"),
+        (["run", "--label-key", "x"], "need --data"),
+        (["run", "--plugin", "absent.py"], "absent.py does not exist"),
+        (["info", "maskclas-best"], "did you mean maskclass-best"),
+        (["list", "imputator"], "did you mean"),
+        (["report", "nowhere"], "holds no impbench run"),
+    ],
+)
+def test_mistake_is_one_clear_sentence_and_status_2(
+    tmp_path: Path, args: list[str], message: str
+) -> None:
+    done = call(*args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["imputers", "metrics", "datasets", "protocols", "suites"])
+def test_list_and_info_know_everything(kind: str) -> None:
+    listing = json.loads(call("list", kind, "--json").stdout)[kind]
+    assert listing
+    assert all(listing.values()), "every entry has a summary"
+    name = next(iter(listing))
+    assert name in call("info", name).stdout
+
+
+def test_info_shows_parameters_scale_citation_devices_and_requirements() -> None:
+    shown = call("info", "maskclass-best").stdout
+    for fact in ("gamma", "γ", "0.3", "lognorm", "citation", "cuda", "requires", "stochastic"):
+        assert fact in shown, fact
+
+
+def test_listing_imports_no_torch_and_no_scanpy() -> None:
+    script = (
+        "import sys; sys.argv = ['impbench', 'list']\n"
+        "from impbench.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'scanpy', 'anndata', 'sklearn', 'matplotlib', 'numba'} & set(sys.modules)\n"
+        "sys.exit(f'{heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_impute_adds_a_layer_and_leaves_the_rest_alone(tmp_path: Path) -> None:
+    adata = impbench.simulate("sim_equal", n_cells=50, seed=1)
+    adata.obsm["X_old"] = np.ones((50, 2))
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    done = call("impute", "in.h5ad", "-m", "gene-mean", "-o", "out.h5ad", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert set(after.layers) == {"true_counts", "imputed"}
+    assert after.layers["imputed"].dtype == np.float32
+    assert np.array_equal(after.X, adata.X)
+    assert after.obs.equals(anndata.read_h5ad(tmp_path / "in.h5ad").obs)
+    assert (after.obsm["X_old"] == 1).all()
+    assert after.uns["imputed"]["imputer"] == "gene-mean"
+
+
+def test_impute_writes_all_or_nothing(tmp_path: Path) -> None:
+    impbench.simulate("sim_equal", n_cells=50, seed=1).write_h5ad(tmp_path / "in.h5ad")
+    done = call("impute", "in.h5ad", "-m", "gene-mean", "-o", "no/where/out.h5ad", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot write" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.h5ad"]
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path) -> None:
+    args = ["run", "--datasets", "sim_equal[n_cells=300]", "--imputers", "magic", "--seeds", "20"]
+    args += ["--out", str(tmp_path / "x")]
+    process = subprocess.Popen([IMPBENCH, *args], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "x" / "records").glob("*.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    stderr = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert "To go on:" in stderr
+    assert "impbench run" in stderr
+    resumed = call(*args[:-4], "--seeds", "1", *args[-2:])
+    assert resumed.returncode == 0
+    assert "of them done already" in resumed.stderr
+
+
+def test_progress_bar_shows_in_a_terminal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [IMPBENCH, "run", *TINY, "--seeds", "1", "--out", str(tmp_path / "x")],
+        stderr=theirs,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(ours, 4096)
+        except OSError:
+            break
+        if not chunk:
+            break
+        shown += chunk
+    assert process.wait(60) == 0
+    assert b"left" in shown
+    assert b"writing the report" in shown
