@@ -21,6 +21,10 @@ Evidence = Literal["experimental", "genotype", "sorted", "markers", "computation
 Layout = Literal["h5ad", "sce-rds", "counts-csv", "10x-archive", "scanpy-package"]
 """How the official files are laid out; `impbench.data.official` reads each."""
 
+FILES = {"h5ad": (0, 1), "sce-rds": (1,), "counts-csv": (2,), "10x-archive": (1, 2)}
+FILES |= {"scanpy-package": (0,)}
+"""How many files each layout has."""
+
 
 @dataclass(frozen=True)
 class CardFile:
@@ -112,10 +116,17 @@ def read_card(path: Path) -> Card:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"card {path} is not valid TOML: {error}") from error
-    card = _build(Card, table, _Place(path, text))
+    place = _Place(path, text)
+    card = _build(Card, table, place)
     if card.name != path.stem:
-        where = _Place(path, text).of("name")
-        raise InputError(f"{where}: name is {card.name!r} but the file is called {path.name!r}")
+        raise InputError(
+            f"{place.of('name')}: name is {card.name!r} but the file is called {path.name!r}"
+        )
+    if len(card.files) not in FILES[card.layout]:
+        expected = " or ".join(map(str, FILES[card.layout]))
+        raise InputError(
+            f"{place.of('files')}: {len(card.files)} files; layout {card.layout!r} has {expected}"
+        )
     return card
 
 

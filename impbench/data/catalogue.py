@@ -12,7 +12,14 @@ from typing import Any, ClassVar, Literal
 from impbench.data.card import Card, read_card
 from impbench.data.dataset import Dataset, Source
 from impbench.data.download import Progress
-from impbench.data.locate import data_folder, fetch_files, how_to_provide, locate, set_data_folder
+from impbench.data.locate import (
+    cache_folder,
+    data_folder,
+    fetch_files,
+    how_to_provide,
+    locate,
+    set_data_folder,
+)
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
 from impbench.errors import UnavailableError
 from impbench.parameters import parameter
@@ -43,8 +50,8 @@ def cards() -> dict[str, Card]:
         If a card is malformed; names the file, the line and the key.
     """
     with as_file(files("impbench_datasets")) as folder:
-        found = [read_card(path) for path in sorted(folder.glob("*.toml"))]
-    return {card.name: card for card in found}
+        found = [read_card(path) for path in folder.glob("*.toml")]
+    return {card.name: card for card in sorted(found, key=lambda card: card.name)}
 
 
 def card_named(name: str) -> Card:
@@ -166,7 +173,11 @@ def _number(value: int | None) -> str:
 
 
 def _at_hand(card: Card) -> str:
+    """In a word, where the data set is."""
     try:
-        return str(locate(card))
+        found = locate(card)
     except UnavailableError:
         return "no"
+    if card.layout == "scanpy-package":
+        return "with scanpy"
+    return "downloaded" if found == cache_folder() / card.name else "data folder"

@@ -75,6 +75,10 @@ def _by_markers(data: AnnData, card: Card, path: Path) -> pd.Series:
     return labels
 
 
+def _read_h5ad(folder: Path, card: Card) -> AnnData:
+    return open_any(folder / card.files[0].filename)
+
+
 def _read_sce(folder: Path, card: Card) -> AnnData:
     return read_rds(folder / card.files[0].filename)
 
@@ -114,6 +118,7 @@ def _by_cell(table: pd.DataFrame, data: AnnData, path: Path) -> pd.DataFrame:
 
 
 _READERS: dict[str, Callable[[Path, Card], Any]] = {
+    "h5ad": _read_h5ad,
     "sce-rds": _read_sce,
     "counts-csv": _read_counts_csv,
     "10x-archive": _read_10x_archive,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from impbench.data.dataset import Dataset
 from impbench.data.genes import HvgMethod, expressed_in, highly_variable
 from impbench.errors import InputError
+from impbench.scale import library_sizes
 
 MIN_CELLS = 3
 """Genes seen in fewer cells are dropped (MaskClass section 2.1)."""
@@ -73,6 +74,9 @@ def prepare(
         counts = dataset.counts[cells][:, kept]
         chosen = highly_variable(counts, dataset.library_size[cells], genes, method)
     steps.append(_choice(len(chosen), len(kept), genes, method))
+    silent = int((library_sizes(dataset.counts[cells][:, kept[chosen]]) == 0).sum())
+    if silent:
+        steps.append(f"{_cells(silent)} without counts in the kept genes left in place")
     return _subset(dataset, cells, kept[chosen], tuple(steps))
 
 

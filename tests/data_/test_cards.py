@@ -74,6 +74,7 @@ def test_good_card_is_read(tmp_path):
         ('layout = "h5ad"', 'layout = "zip"', r"line 4, key 'layout' is 'zip'; expected one of"),
         ('title = "Toy"\n', "", r"key 'title' is missing"),
         ("[[files]]", "[files]", r"line 8, key 'files' is .* expected a list"),
+        ('layout = "h5ad"', 'layout = "counts-csv"', r"line 8, key 'files': 1 files; .* has 2"),
         ("url =", "uri =", r"line 9, key 'uri' is unknown; did you mean 'url'"),
         ('"toy"', '"other"', r"line 1, key 'name': name is 'other' but the file is called"),
     ],
@@ -88,7 +89,7 @@ def test_broken_card_names_file_line_and_key(tmp_path, old, new, message):
 def test_listing_has_a_row_per_card_and_says_what_is_at_hand():
     rows = {row["name"]: row for row in listing()}
     assert set(rows) == set(cards())
-    assert rows["pbmc68k-reduced"]["at hand"].endswith(".h5ad")
+    assert rows["pbmc68k-reduced"]["at hand"] == "with scanpy"
     assert rows["li"]["at hand"] == "no"
 
 
@@ -121,6 +122,7 @@ def test_local_file_is_usable_by_the_name_of_its_card(tmp_path, monkeypatch):
     var = pd.DataFrame(index=[f"g{i}" for i in range(5)])
     anndata.AnnData(counts, obs, var).write_h5ad(tmp_path / "pollen.h5ad")
     monkeypatch.setenv("IMPBENCH_DATA", str(tmp_path))
+    assert {row["name"]: row["at hand"] for row in listing()}["pollen"] == "data folder"
     dataset = registry().dataset("pollen[genes=0]").load()
     assert dataset.name == "pollen[genes=0]"
     assert dataset.n_groups == 2

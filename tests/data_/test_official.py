@@ -6,7 +6,9 @@ import sys
 import tarfile
 from pathlib import Path
 
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
 
 from impbench.data.card import Card, CardFile, Marker
@@ -54,6 +56,14 @@ def test_single_cell_experiment_without_counts_is_marked_as_normalised(folder):
     dataset = read_official(toy)
     np.testing.assert_allclose(dataset.counts, 1.5 * np.array(COUNTS))
     assert not dataset.counts_are_raw
+
+
+def test_official_h5ad_is_read_with_the_label_column_of_its_card(folder):
+    obs = pd.DataFrame({"type": list("abcb")}, index=[f"c{i}" for i in range(4)])
+    var = pd.DataFrame(index=[f"g{i}" for i in range(5)])
+    anndata.AnnData(np.array(COUNTS, dtype=np.float32), obs, var).write_h5ad(folder / "o.h5ad")
+    dataset = read_official(card("h5ad", "o.h5ad", label_key="type", drop_values=("b",)))
+    assert dataset.cell_names == ("c0", "c2")
 
 
 def test_rds_of_something_else_or_damaged_is_refused(tmp_path):

@@ -104,6 +104,15 @@ def test_all_genes_are_kept_on_demand(options):
     assert prepare(dataset(), **options).n_genes == 299
 
 
+def test_cells_silent_in_the_kept_genes_stay_and_are_on_record():
+    data = dataset(np.asarray)
+    data.counts[5, VARIABLE] = 0
+    ready = prepare(data, genes=3)
+    assert set(ready.gene_names) <= {f"g{i}" for i in VARIABLE}
+    assert ready.n_cells == N_CELLS
+    assert ready.steps[-1] == "1 cell without counts in the kept genes left in place"
+
+
 def test_cells_are_counted_by_their_counts_not_by_stored_zeros():
     stored = sp.csr_matrix((np.array([0.0, 1.0, 2.0]), ([0, 0, 1], [0, 1, 1])), shape=(2, 2))
     np.testing.assert_array_equal(expressed_in(stored), [0, 2])
