@@ -21,8 +21,13 @@ Evidence = Literal["experimental", "genotype", "sorted", "markers", "computation
 Layout = Literal["h5ad", "sce-rds", "counts-csv", "10x-archive", "scanpy-package"]
 """How the official files are laid out; `impbench.data.official` reads each."""
 
-FILES = {"h5ad": (0, 1), "sce-rds": (1,), "counts-csv": (2,), "10x-archive": (1, 2)}
-FILES |= {"scanpy-package": (0,)}
+FILES: dict[str, tuple[int, ...]] = {
+    "h5ad": (0, 1),
+    "sce-rds": (1,),
+    "counts-csv": (2,),
+    "10x-archive": (1, 2),
+    "scanpy-package": (0,),
+}
 """How many files each layout has."""
 
 

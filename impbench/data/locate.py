@@ -86,7 +86,7 @@ def fetch_files(card: Card, progress: Progress | None = None) -> Path:
     UnavailableError
         If a file cannot be downloaded; says which file to put where.
     InputError
-        If a checksum differs.
+        If a checksum differs, or the cache cannot be written.
     """
     found = _look_up(card)
     folder = cache_folder() / card.name
@@ -99,6 +99,11 @@ def fetch_files(card: Card, progress: Progress | None = None) -> Path:
             download(file, folder, progress)
     except UnavailableError as error:
         raise UnavailableError(f"{card.name}: {error}. {how_to_provide(card)}") from error
+    except OSError as error:
+        raise InputError(
+            f"{card.name} cannot be written to {folder}: {error.strerror or error}; "
+            f"set {CACHE_VARIABLE} to a folder with room that you may write to"
+        ) from error
     return folder
 
 

@@ -163,6 +163,13 @@ def test_without_network_the_message_says_which_file_to_put_where(server, tmp_pa
     assert "IMPBENCH_DATA" in message
 
 
+def test_cache_that_cannot_be_written_says_which_and_what_to_set(server, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("IMPBENCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"cannot be written to .*file.*set IMPBENCH_CACHE"):
+        fetch_files(card(server.url, SHA256))
+
+
 def test_fetched_data_set_is_found_in_the_cache(server, tmp_path):
     toy = card(server.url, SHA256)
     with pytest.raises(UnavailableError, match="not on this machine"):
