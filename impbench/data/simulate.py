@@ -58,6 +58,8 @@ def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) 
     InputError
         If a parameter is unknown or out of range, or no gene is seen in three cells.
     """
+    from anndata import AnnData
+
     scenario = find("dataset", SCENARIOS, name)
     known = [parameter.name for parameter in scenario.describe()]
     for key in parameters:
