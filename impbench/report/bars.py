@@ -70,7 +70,7 @@ def draw_bars(
                 label.set_color(SOFT if run.imputers[imputer].is_control else INK)
         else:
             axes.set_yticks([])
-    _legend(figure)
+    _legend(figure, ORACLE in places)
     title = run.datasets[dataset].title
     alt = f"Bars of {len(metrics)} scores of {len(names)} imputers on {title}, protocol {protocol}"
     return save(figure, folder, name, alt)
@@ -152,18 +152,21 @@ def _bounds(axes: Axes, cells: pd.DataFrame, fact: MetricFacts) -> None:
         axes.axvline(cells.at[ORACLE, "mean"], color=ORACLE_COLOUR, linewidth=1.2)
 
 
-def _legend(figure: Figure) -> None:
+def _legend(figure: Figure, has_oracle: bool) -> None:
+    entries = {
+        "best control": Line2D([], [], color=CONTROL_LINE, linewidth=1, linestyle="--"),
+        "oracle: the truth itself": Line2D([], [], color=ORACLE_COLOUR, linewidth=1.2),
+        "control": Patch(facecolor="#dcdfe4", edgecolor=SOFT, linewidth=0.5),
+        "± 1 sd over seeds": Line2D([], [], color=INK, marker="|", linewidth=0.8, markersize=5),
+    }
+    if not has_oracle:
+        del entries["oracle: the truth itself"]
     figure.legend(
-        [
-            Line2D([], [], color=CONTROL_LINE, linewidth=1, linestyle="--"),
-            Line2D([], [], color=ORACLE_COLOUR, linewidth=1.2),
-            Patch(facecolor="#dcdfe4", edgecolor=SOFT, linewidth=0.5),
-            Line2D([], [], color=INK, marker="|", linewidth=0.8, markersize=5),
-        ],
-        ["best control", "oracle: the truth itself", "control", "± 1 sd over seeds"],
+        list(entries.values()),
+        list(entries),
         loc="lower left",
         bbox_to_anchor=(0, 0),
-        ncols=4,
+        ncols=len(entries),
         fontsize=7.5,
         borderaxespad=0.1,
         handlelength=1.6,

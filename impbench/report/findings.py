@@ -145,7 +145,8 @@ def _answer(question: _Question) -> Iterator[Finding]:
     better = [f"{name} on {n} of {known}" for name, (n, _) in won.items() if n]
     best = _best(question, contenders)
     if not known:
-        yield Finding(best[0], best[1], question.topic)
+        details = _flat((*best[1], _scores_of_controls(question)))
+        yield Finding(best[0], details, question.topic)
     elif better:
         over = f"Better than {question.best_control} beyond seed noise: {listed(better)}."
         details = (*best[1], over, *_skills(question, [name for name in won if won[name][0]][:3]))
@@ -192,7 +193,7 @@ def _flat(parts: Iterable[str | tuple[str, ...]]) -> tuple[str, ...]:
 
 def _scores_of_controls(question: _Question) -> str:
     names = question.best_control_names
-    return f"{names[0]}: {question.score(names[0])}." if len(names) == 1 else ""
+    return f"Best control, {names[0]}: {question.score(names[0])}." if len(names) == 1 else ""
 
 
 def _skills(question: _Question, methods: Iterable[str]) -> tuple[str, ...]:

@@ -183,8 +183,11 @@ def _ranks(
         scale = 10.0 ** np.nan_to_num(digits)
         rounded = np.where(np.isfinite(scale), np.round(loss * scale) / scale, loss)
     failed = table["status"].isin(FAILURES) & (table["n_scored"] == 0)
-    rounded = np.where(failed & (direction != 0), np.inf, rounded)
-    rounded = np.where(ranked & (table["imputer"] != ORACLE), rounded, np.nan)
+    ranked = ranked & (table["imputer"] != ORACLE)
+    scored = table.assign(scored=np.isfinite(rounded) & ranked).groupby(SCORE)["scored"]
+    # Last place means something only where somebody else has a place.
+    failed = failed & scored.transform("any") & (direction != 0)
+    rounded = np.where(ranked, np.where(failed, np.inf, rounded), np.nan)
     return table.assign(loss=rounded).groupby(SCORE)["loss"].rank(method="average")
 
 
