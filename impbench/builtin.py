@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any
 
 import impbench.data
 import impbench.metrics
@@ -21,8 +21,6 @@ from impbench.data.dataset import Source
 from impbench.hookspecs import hookimpl
 from impbench.metrics.metric import Metric
 from impbench.protocols.protocol import Protocol
-
-T = TypeVar("T")
 
 
 @hookimpl
@@ -64,7 +62,7 @@ def _is_metric(item: object) -> bool:
     return isinstance(item, Metric)
 
 
-def _subclasses(module: ModuleType, base: type[T]) -> list[type[T]]:
+def _subclasses(module: ModuleType, base: Any) -> list[Any]:
     """Concrete subclasses of `base` with a name of their own, defined in this very module."""
     return [
         item

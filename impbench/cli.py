@@ -261,15 +261,16 @@ def _file_source(
 ) -> Source:
     from impbench.data.read import FileSource
 
-    return FileSource(
-        path=str(path),
-        label_key=label_key,
-        batch_key=batch_key,
-        layer=layer,
-        scale=scale,
-        transpose=transpose,
-        genes=genes,
-    )
+    fields: dict[str, Any] = {
+        "path": str(path),
+        "label_key": label_key,
+        "batch_key": batch_key,
+        "layer": layer,
+        "scale": scale,
+        "transpose": transpose,
+        "genes": genes,
+    }
+    return FileSource(**fields)
 
 
 def _settings(

@@ -17,7 +17,7 @@ import fcntl
 import io
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -202,20 +202,24 @@ def write_picture(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write to a temporary name in the same folder, flush to disk, then rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    """Write to a temporary name in the same folder, flush to disk, then rename.
+
+    Raises
+    ------
+    InputError
+        If the disk is full or the folder cannot be written to; `path` is as it was before.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with partial.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        partial.replace(path)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; what was stored before is safe: "
             "make room and run the same command again"
         ) from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    finally:
+        partial.unlink(missing_ok=True)
