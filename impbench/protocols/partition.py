@@ -48,7 +48,8 @@ def leiden(points: NDArray[np.float64], k: int, seed: int) -> NDArray[np.int64]:
     ----------
     points
         (cells, dimensions); the graph joins cells that share some of their 20 nearest neighbours
-        (themselves among them), weighted by the Jaccard index of the two sets.
+        (themselves among them), weighted by the Jaccard index of the two sets where that is above
+        1/15, as in Seurat.
     k, seed
         Number of clusters to aim at, and the seed of Leiden.
 
@@ -89,7 +90,7 @@ def leiden(points: NDArray[np.float64], k: int, seed: int) -> NDArray[np.int64]:
 def _shared_neighbours(
     points: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the pairs of cells that share neighbours, (pairs, 2), and their Jaccard indices."""
+    """Return the pairs of cells that share enough neighbours, (pairs, 2), and their weights."""
     from sklearn.neighbors import kneighbors_graph
     from threadpoolctl import threadpool_limits
 
@@ -97,5 +98,7 @@ def _shared_neighbours(
     with threadpool_limits(1):
         near = kneighbors_graph(points, n_neighbours, include_self=True)
     shared = sp.triu(near @ near.T, k=1).tocoo()
+    weights = shared.data / (2 * n_neighbours - shared.data)
+    kept = weights > 1 / 15
     pairs = np.column_stack([shared.row, shared.col]).astype(np.int64)
-    return pairs, shared.data / (2 * n_neighbours - shared.data)
+    return pairs[kept], weights[kept]
