@@ -223,10 +223,13 @@ def data_info(name: str, data_dir: _DataDir = None) -> None:
 @data_app.command("fetch")
 def data_fetch(name: str, data_dir: _DataDir = None) -> None:
     """Download a dataset from its official source."""
+    from impbench import terminal
     from impbench.data.catalogue import fetch
 
     _load(None, data_dir)
-    typer.echo(fetch(name))
+    with terminal.download_bar(name) as progress:
+        path = fetch(name, progress)
+    typer.echo(path)
 
 
 @data_app.command("path")

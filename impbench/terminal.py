@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
@@ -126,15 +128,14 @@ def _record_line(record: Record) -> str:
 def print_results(results: Results, quiet: bool, as_json: bool) -> None:
     """Print the leaderboard and where the report lies."""
     if as_json:
-        rows = results.scores.where(results.scores.notna(), None)
+        rows = json.loads(results.scores.to_json(orient="records"))
         print(
             json.dumps(
                 {
                     "folder": str(results.folder),
                     "report": None if results.report is None else str(results.report),
-                    "scores": rows.to_dict(orient="records"),
-                },
-                default=str,
+                    "scores": rows,
+                }
             )
         )
     elif not quiet:
@@ -299,9 +300,19 @@ def print_catalogue() -> None:
 
     rows = listing()
     table = _table(*rows[0]) if rows else _table()
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*(escape(str(value)) for value in row.values()))
     _out.print(table)
+
+
+@contextmanager
+def download_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar on standard error; yields what is called with the bytes here and in all."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=_err, transient=True) as progress:
+        bar = progress.add_task(escape(name), total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
 def print_card(name: str) -> None:

@@ -51,6 +51,12 @@ class FileSource(Source):
     )
     min_cells: int = parameter(MIN_CELLS, "Genes with counts in fewer cells are dropped.", min=1)
 
+    @property
+    def spec(self) -> str:
+        """The file's name, as results show it; where it lies and its columns are left out."""
+        bare = replace(self, path="", label_key=None, batch_key=None)
+        return super(FileSource, bare).spec.replace(self.name, Path(self.path).stem, 1)
+
     def load(self) -> Dataset:
         """Return the prepared dataset; errors as `read_counts_file`."""
         if not self.path:

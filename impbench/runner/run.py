@@ -203,9 +203,8 @@ def _run_locked(
 
 
 def _nothing_to_ask(problems: Problems) -> str:
-    reasons = [
-        f"{skip['protocol']} on {skip['dataset']}: {skip['reason']}" for skip in problems.skipped
-    ]
+    skipped = problems.skipped
+    reasons = dict.fromkeys(f"{skip['dataset']}: {skip['reason']}" for skip in skipped)
     return "no question can be asked of these data:\n  " + "\n  ".join(reasons)
 
 

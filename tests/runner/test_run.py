@@ -306,7 +306,7 @@ def test_full_disk_is_a_clear_error_and_keeps_what_was_stored(tmp_path: Path) ->
 
 
 def test_nothing_to_ask_says_why(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"simulated-truth on pbmc68k-reduced: .* no true counts"):
+    with pytest.raises(InputError, match=r"pbmc68k-reduced: .* no true counts"):
         run(tmp_path, "fine", datasets=["pbmc68k-reduced"], protocols=["simulated-truth"])
 
 
