@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from impbench.errors import InputError
 from impbench.imputer import Imputed, Observed
 from impbench.metrics.metric import Metric
+from impbench.protocols.components import principal_components
 from impbench.protocols.protocol import Hidden, Problem, Protocol
 from impbench.runner.exchange import load_imputed, load_matrix, load_observed, save_matrix
 from impbench.runner.store import write_picture
@@ -175,16 +176,9 @@ def _map(
     imputed: NDArray[np.float32], evidence: Mapping[str, Callable[[], Any]]
 ) -> NDArray[np.float32]:
     """Return two coordinates per cell: the first two principal components."""
-    from sklearn.decomposition import PCA
-
-    if "components" in evidence:
-        components = np.asarray(evidence["components"](), dtype=np.float32)[:, :2]
-    else:
-        size = min(2, *imputed.shape)
-        model = PCA(n_components=size, svd_solver="randomized", random_state=0)
-        components = model.fit_transform(np.asarray(imputed)).astype(np.float32)
-    missing = 2 - components.shape[1]
-    return np.pad(components, ((0, 0), (0, missing))) if missing else components
+    offer = evidence.get("components", lambda: principal_components(imputed, 2))
+    components = np.asarray(offer(), dtype=np.float32)[:, :2]
+    return np.pad(components, ((0, 0), (0, 2 - components.shape[1])))
 
 
 def _telling_genes(observed: Observed) -> NDArray[np.intp]:
