@@ -1,0 +1,382 @@
+"""The Poisson lasso along a path of penalties, by the algorithm of glmnet, one step at a time.
+
+Minimises Σ qᵢ (exp(ηᵢ) − yᵢ ηᵢ) + λ Σ |βₖ| with ηᵢ = β₀ + Σₖ βₖ zᵢₖ, where q are cell weights that
+sum to 1 and z the predictors standardised under q: an outer loop approximates the likelihood by a
+weighted quadratic, an inner loop descends along one coordinate after the other, over the
+predictors that the sequential strong rule lets through first (Friedman, Hastie & Tibshirani 2010,
+J. Stat. Softw. 33:1; Tibshirani et al. 2012, J. R. Stat. Soc. B 74:245). The order of updates and
+the stopping rules are glmnet's, so the solutions are equal to its solutions far below their own
+tolerance.
+
+A cross-validation fold is a fit in which the held-out cells weigh 0. All folds of all genes then
+share one matrix of predictors, and a fold's η already holds the predictions for its held-out cells.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+TOLERANCE = 1e-7
+"""Convergence: no update may change the objective by more than this share of the null deviance."""
+MAX_PASSES = 100_000
+MIN_STEPS, MIN_GAIN, MAX_EXPLAINED = 5, 1e-5, 0.999
+"""The path ends where the last steps gained less than this share of the deviance, or nearly all."""
+MAX_ETA = 250.0
+
+ADVANCED, PATH_ENDS, FAILED = 0, 1, 2
+
+# Places in `Fit.number` and `Fit.count`: numba's tuples are immutable, so scalars live in arrays.
+INTERCEPT, CURVATURE, SUM_RESIDUAL, SATURATED, NULL_DEVIANCE, PENALTY = range(6)
+N_ACTIVE, N_PASSES, N_STEPS = range(3)
+
+_SUMS = {"reassoc", "contract"}
+
+
+class Fit(NamedTuple):
+    """One regression on its way along the path; arrays over cells (n,) or predictors (p,).
+
+    Attributes
+    ----------
+    predictors
+        (p, n) float64, one predictor per row; shared between fits and never written to.
+    weight, response
+        (n,) q, and q · y.
+    centre, spread
+        (p,) mean and standard deviation of each predictor under q.
+    usable
+        (p,) False where a predictor is left out or constant.
+    coefficient, before
+        (p,) on standardised predictors; before: at the last quadratic approximation.
+    eta, working, residual
+        (n,) linear predictor, w = q exp(η), and what the quadratic leaves of q y − w.
+    gradient
+        (p,) absolute gradient of predictors outside `strong`, as of the last check.
+    curvature, tilt
+        (p,) Σ w z² and Σ w z of the quadratic.
+    strong, entered, active
+        (p,) predictors let through by the strong rule; whether ever non-zero; those, in order.
+    explained
+        (steps,) share of the null deviance explained, one entry per step made.
+    number, count
+        Scalars, see the names above.
+    """
+
+    predictors: NDArray[np.float64]
+    weight: Vector
+    response: Vector
+    centre: Vector
+    spread: Vector
+    usable: NDArray[np.bool_]
+    coefficient: Vector
+    before: Vector
+    eta: Vector
+    working: Vector
+    residual: Vector
+    gradient: Vector
+    curvature: Vector
+    tilt: Vector
+    strong: NDArray[np.bool_]
+    entered: NDArray[np.bool_]
+    active: NDArray[np.int64]
+    explained: Vector
+    number: Vector
+    count: NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def start(
+    predictors: NDArray[np.float64],
+    y: Vector,
+    used: NDArray[np.bool_],
+    left_out: int,
+    n_steps: int,
+) -> Fit:
+    """Fit the null model, at the smallest λ that keeps every coefficient at 0: `number[PENALTY]`.
+
+    Parameters
+    ----------
+    predictors
+        (p, n) float64.
+    y
+        (n,) float64, non-negative, not all 0 over the used cells.
+    used
+        (n,) the cells to learn from, all with the same weight.
+    left_out
+        A predictor that must not be used, or -1.
+    n_steps
+        Most steps that will be made.
+    """
+    p, n = predictors.shape
+    weight = used / used.sum()
+    response = weight * y
+    centre, spread, usable = _moments(predictors, weight, left_out)
+    mean = response.sum()
+    eta = np.full(n, math.log(mean))
+    working = weight * mean
+    residual = response - working
+    number = np.zeros(6)
+    number[INTERCEPT] = math.log(mean)
+    number[CURVATURE] = mean
+    number[SUM_RESIDUAL] = residual.sum()
+    number[SATURATED] = mean * (math.log(mean) - 1.0)
+    null = -mean - number[SATURATED]
+    for i in range(n):
+        if response[i] > 0.0:
+            null += response[i] * math.log(y[i])
+    number[NULL_DEVIANCE] = null
+    fit = Fit(
+        predictors=predictors,
+        weight=weight,
+        response=response,
+        centre=centre,
+        spread=spread,
+        usable=usable,
+        coefficient=np.zeros(p),
+        before=np.zeros(p),
+        eta=eta,
+        working=working,
+        residual=residual,
+        gradient=np.zeros(p),
+        curvature=np.zeros(p),
+        tilt=np.zeros(p),
+        strong=np.zeros(p, dtype=np.bool_),
+        entered=np.zeros(p, dtype=np.bool_),
+        active=np.zeros(p, dtype=np.int64),
+        explained=np.zeros(n_steps),
+        number=number,
+        count=np.zeros(3, dtype=np.int64),
+    )
+    for k in range(p):
+        if usable[k]:
+            fit.gradient[k] = _gradient(fit, k)
+    number[PENALTY] = fit.gradient.max()
+    fit.count[N_STEPS] = 1
+    return fit
+
+
+@njit(cache=True, nogil=True)
+def advance(fit: Fit, penalty: float, max_nonzero: int) -> int:
+    """Move the solution to the next λ of the path.
+
+    Returns
+    -------
+    ADVANCED, or PATH_ENDS if glmnet would end a path of its own choice with this solution, or
+    FAILED if more than twice `max_nonzero` + 20 predictors entered on the way or too many passes
+    were needed: the solution is then unusable and the path ended one step earlier.
+    """
+    number, count = fit.number, fit.count
+    p = len(fit.coefficient)
+    tolerance = TOLERANCE * number[NULL_DEVIANCE]
+    threshold = 2.0 * penalty - number[PENALTY]
+    number[PENALTY] = penalty
+    for k in range(p):
+        if fit.usable[k] and not fit.strong[k] and fit.gradient[k] > threshold:
+            fit.strong[k] = True
+    while True:
+        intercept_before = number[INTERCEPT]
+        for a in range(count[N_ACTIVE]):
+            k = fit.active[a]
+            fit.before[k] = fit.coefficient[k]
+        if not _minimise_quadratic(fit, penalty, tolerance, 2 * max_nonzero + 20):
+            return FAILED
+        _renew_quadratic(fit, intercept_before)
+        moved = number[CURVATURE] * (number[INTERCEPT] - intercept_before) ** 2 >= tolerance
+        for a in range(count[N_ACTIVE]):
+            k = fit.active[a]
+            change = fit.coefficient[k] - fit.before[k]
+            moved |= fit.curvature[k] * change**2 >= tolerance
+        if not moved and not _let_in_violators(fit, penalty):
+            return _record(fit, max_nonzero)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: int) -> bool:
+    """Descend along the coordinates until a pass over all strong predictors changes nothing.
+
+    The arrays are taken out of the tuple once: passing the tuple on costs more than an update.
+    """
+    number, count = fit.number, fit.count
+    predictors, working, residual = fit.predictors, fit.working, fit.residual
+    centre, spread, coefficient = fit.centre, fit.spread, fit.coefficient
+    curvature, tilt = fit.curvature, fit.tilt
+    entered, active = fit.entered, fit.active
+    visits = np.flatnonzero(fit.strong)
+    for k in visits:
+        linear, square = _curve(predictors, k, working, centre[k])
+        tilt[k] = linear / spread[k]
+        curvature[k] = square / spread[k] ** 2
+    n_visits = len(visits)
+    only_active = False
+    while True:
+        count[N_PASSES] += 1
+        if count[N_PASSES] > MAX_PASSES:
+            return False
+        largest = 0.0
+        for visit in range(count[N_ACTIVE] if only_active else n_visits):
+            k = active[visit] if only_active else visits[visit]
+            old = coefficient[k]
+            slope = dot_row(predictors, k, residual) - centre[k] * number[SUM_RESIDUAL]
+            u = slope / spread[k] + curvature[k] * old
+            size = abs(u) - penalty
+            new = math.copysign(size, u) / curvature[k] if size > 0.0 else 0.0
+            if new == old:
+                continue
+            if not entered[k]:
+                if count[N_ACTIVE] == max_active:
+                    return False
+                entered[k] = True
+                active[count[N_ACTIVE]] = k
+                count[N_ACTIVE] += 1
+            change = new - old
+            coefficient[k] = new
+            step = change / spread[k]
+            _take_from_residual(residual, working, predictors, k, step, -step * centre[k])
+            number[SUM_RESIDUAL] -= change * tilt[k]
+            largest = max(largest, curvature[k] * change * change)
+        change = number[SUM_RESIDUAL] / number[CURVATURE]
+        number[INTERCEPT] += change
+        number[SUM_RESIDUAL] = 0.0
+        _axpy(-change, working, residual)
+        largest = max(largest, number[CURVATURE] * change * change)
+        if largest >= tolerance:
+            only_active = True
+        elif only_active:
+            only_active = False
+        else:
+            return True
+
+
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def _take_from_residual(
+    residual: Vector,
+    working: Vector,
+    predictors: NDArray[np.float64],
+    k: int,
+    slope: float,
+    offset: float,
+) -> None:
+    for i in range(len(residual)):
+        residual[i] -= working[i] * (slope * predictors[k, i] + offset)
+
+
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def _axpy(factor: float, x: Vector, y: Vector) -> None:
+    for i in range(len(y)):
+        y[i] += factor * x[i]
+
+
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def _axpy_row(factor: float, predictors: NDArray[np.float64], k: int, y: Vector) -> None:
+    for i in range(len(y)):
+        y[i] += factor * predictors[k, i]
+
+
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def dot_row(predictors: NDArray[np.float64], k: int, values: Vector) -> float:
+    total = 0.0
+    for i in range(len(values)):
+        total += predictors[k, i] * values[i]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def _curve(
+    predictors: NDArray[np.float64], k: int, working: Vector, centre: float
+) -> tuple[float, float]:
+    """Return Σ w (x − centre) and Σ w (x − centre)²."""
+    square, linear = 0.0, 0.0
+    for i in range(len(working)):
+        distance = predictors[k, i] - centre
+        linear += working[i] * distance
+        square += working[i] * distance * distance
+    return linear, square
+
+
+@njit(cache=True, nogil=True)
+def _renew_quadratic(fit: Fit, intercept_before: float) -> None:
+    """Bring η up to date, then weights and residuals of the next quadratic."""
+    number, eta = fit.number, fit.eta
+    offset = number[INTERCEPT] - intercept_before
+    for a in range(fit.count[N_ACTIVE]):
+        k = fit.active[a]
+        change = (fit.coefficient[k] - fit.before[k]) / fit.spread[k]
+        if change != 0.0:
+            offset -= change * fit.centre[k]
+            _axpy_row(change, fit.predictors, k, eta)
+    total = 0.0
+    leftover = 0.0
+    for i in range(len(eta)):
+        eta[i] += offset
+        w = fit.weight[i]
+        if w > 0.0:
+            w *= math.exp(max(-MAX_ETA, min(MAX_ETA, eta[i])))
+        fit.working[i] = w
+        fit.residual[i] = fit.response[i] - w
+        total += w
+        leftover += fit.residual[i]
+    number[CURVATURE] = total
+    number[SUM_RESIDUAL] = leftover
+
+
+@njit(cache=True, nogil=True)
+def _let_in_violators(fit: Fit, penalty: float) -> bool:
+    """Check the optimality conditions outside the strong set; let in what breaks them."""
+    found = False
+    for k in range(len(fit.coefficient)):
+        if fit.usable[k] and not fit.strong[k]:
+            fit.gradient[k] = _gradient(fit, k)
+            if fit.gradient[k] > penalty:
+                fit.strong[k] = True
+                found = True
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _gradient(fit: Fit, k: int) -> float:
+    slope = dot_row(fit.predictors, k, fit.residual) - fit.centre[k] * fit.number[SUM_RESIDUAL]
+    return abs(slope / fit.spread[k])
+
+
+@njit(cache=True, nogil=True)
+def _record(fit: Fit, max_nonzero: int) -> int:
+    """Note the deviance explained; say whether the path ends here."""
+    number, step = fit.number, fit.count[N_STEPS]
+    likelihood = np.dot(fit.response, fit.eta) - number[CURVATURE] - number[SATURATED]
+    explained = likelihood / number[NULL_DEVIANCE]
+    fit.explained[step] = explained
+    fit.count[N_STEPS] = step + 1
+    if step + 1 < MIN_STEPS:
+        return ADVANCED
+    gain = explained - fit.explained[step + 1 - MIN_STEPS]
+    nonzero = np.count_nonzero(fit.coefficient)
+    if nonzero > max_nonzero or gain < MIN_GAIN * explained or explained > MAX_EXPLAINED:
+        return PATH_ENDS
+    return ADVANCED
+
+
+@njit(cache=True, nogil=True)
+def _moments(
+    predictors: NDArray[np.float64], weight: Vector, left_out: int
+) -> tuple[Vector, Vector, NDArray[np.bool_]]:
+    p = len(predictors)
+    centre, spread, usable = np.zeros(p), np.ones(p), np.zeros(p, dtype=np.bool_)
+    first = np.argmax(weight)
+    for k in range(p):
+        x = predictors[k]
+        centre[k] = dot_row(predictors, k, weight)
+        varies = False
+        square = 0.0
+        for i in range(len(x)):
+            square += weight[i] * (x[i] - centre[k]) ** 2
+            varies |= weight[i] > 0.0 and x[i] != x[first]
+        usable[k] = varies and square > 0.0 and k != left_out
+        if usable[k]:
+            spread[k] = math.sqrt(square)
+    return centre, spread, usable

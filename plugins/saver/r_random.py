@@ -1,0 +1,53 @@
+"""R's `set.seed` and `sample`, so that genes come in the order, and cells in the folds, R gives.
+
+R ≥ 3.6: a Mersenne Twister whose state a linear congruential generator fills, and integers below n
+drawn as random bits, again while they are not below n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def permutation(seed: int, n: int) -> NDArray[np.int64]:
+    """Return what R's ``set.seed(seed); sample(n) - 1`` gives, (n,), for n below 2^31."""
+    numbers = _random_16_bits(seed)
+    left = list(range(n))
+    drawn = []
+    for size in range(n, 0, -1):
+        j = _below(numbers, size)
+        drawn.append(left[j])
+        left[j] = left[size - 1]
+    return np.array(drawn, dtype=np.int64)
+
+
+def folds(seed: int, n_cells: int, n_folds: int) -> NDArray[np.int64]:
+    """Return the fold, 0 to `n_folds` − 1, that cv.glmnet puts each cell in after ``set.seed``."""
+    return np.arange(n_cells)[permutation(seed, n_cells)] % n_folds
+
+
+def _random_16_bits(seed: int) -> Iterator[int]:
+    # The first 50 numbers stir; the next stands where R keeps the position, which starts anew.
+    state = []
+    for _ in range(50 + 1 + 624):
+        seed = (69069 * seed + 1) % 2**32
+        state.append(seed)
+    key = np.array(state[51:], dtype=np.uint32)
+    twister = np.random.MT19937()
+    twister.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": 624}}
+    while True:
+        yield from (twister.random_raw(624) >> np.uint64(16)).tolist()
+
+
+def _below(numbers: Iterator[int], n: int) -> int:
+    bits = (n - 1).bit_length()
+    while True:
+        value = next(numbers)
+        if bits >= 16:
+            value = (value << 16) + next(numbers)
+        value &= (1 << bits) - 1
+        if value < n:
+            return value
