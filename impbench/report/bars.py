@@ -1,9 +1,15 @@
-"""Bars of every score on one dataset: methods above, controls apart below, the bounds as lines."""
+"""Bars of every score on one dataset: methods above, controls apart below, the bounds as lines.
+
+A row of panels is one pair of axes, in which panel c spans c to c + `SPAN`: a page may hold
+dozens of these figures, and axes are what takes matplotlib's time.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,20 +17,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
-from impbench.report.palette import INK, ORACLE_COLOUR, SOFT, Look
+from impbench.report.palette import FAINT, INK, ORACLE_COLOUR, SOFT, Look
 from impbench.report.run import ORACLE, MetricFacts, Run
 from impbench.report.tables import order
 from impbench.report.text import shorten
 
+Values = NDArray[np.float64]
+
 ROW = 0.2
 COLUMNS = 5
 LABELS = 1.95
+SPAN = 0.87
 GAP = 0.8
 """Rows left free between methods and controls."""
 
 CONTROL_LINE = "#b45309"
+CONTROL_FILL = "#d3d8df"
+FAILED = "#b42318"
 
 
 def draw_bars(
@@ -39,125 +52,148 @@ def draw_bars(
     """Draw one panel per metric of a protocol on a dataset; None where nothing was scored."""
     asked = (summary["dataset"] == dataset) & (summary["protocol"] == protocol)
     rows = summary[asked]
+    scored = set(rows.loc[rows["n_scored"] > 0, "metric"])
     metrics = [
         metric
         for metric in run.metrics_of(protocol)
-        if rows.loc[rows["metric"] == metric, "n_scored"].any() and metric != "cpu-seconds"
+        if metric in scored and metric != "cpu-seconds"
     ]
     if not metrics:
         return None
-    names = [name for name in order(run, summary, protocol) if name in set(rows["imputer"])]
-    methods = [name for name in names if not run.imputers[name].is_control]
-    controls = [name for name in names if run.imputers[name].is_control]
-    places = {name: float(i) for i, name in enumerate(methods)}
-    start = len(methods) + GAP if methods else 0.0
-    places |= {name: start + i for i, name in enumerate(controls)}
-    n_columns = min(COLUMNS, len(metrics))
-    n_rows = math.ceil(len(metrics) / n_columns)
+    places = _places(run, order(run, summary, protocol), set(rows["imputer"]))
     body = ROW * (max(places.values()) + 1)
-    width = (WIDTH - LABELS - 0.15) / COLUMNS
     step = 0.32 + body + 0.42
+    n_columns = min(COLUMNS, len(metrics))
+    width = (WIDTH - LABELS - 0.15) / COLUMNS
+    n_rows = math.ceil(len(metrics) / n_columns)
     figure = blank(LABELS + 0.15 + width * n_columns, n_rows * step + 0.24)
-    for i, metric in enumerate(metrics):
-        row, column = divmod(i, n_columns)
-        axes = panel(figure, LABELS + column * width, row * step + 0.32, width - 0.2, body)
-        cells = rows[rows["metric"] == metric].set_index("imputer").loc[names]
-        _panel(axes, cells, run.metrics[metric], looks, places)
-        if column == 0:
-            labels = [shorten(name, 30) for name in places]
-            axes.set_yticks(list(places.values()), labels)
-            for label, imputer in zip(axes.get_yticklabels(), places, strict=True):
-                label.set_color(SOFT if run.imputers[imputer].is_control else INK)
-        else:
-            axes.set_yticks([])
+    for row in range(n_rows):
+        shown = metrics[row * n_columns : (row + 1) * n_columns]
+        axes = panel(figure, LABELS, row * step + 0.32, width * n_columns, body)
+        axes.set(xlim=(0, n_columns), ylim=(max(places.values()) + 0.6, -0.6))
+        axes.axis("off")
+        for column, metric in enumerate(shown):
+            cells = {str(row.imputer): row for row in rows[rows["metric"] == metric].itertuples()}
+            _panel(axes, column, cells, run.metrics[metric], looks, places)
+        for imputer, place in places.items():
+            colour = SOFT if run.imputers[imputer].is_control else INK
+            axes.text(-0.03, place, looks[imputer].label, ha="right", va="center", color=colour)
     _legend(figure, ORACLE in places)
     title = run.datasets[dataset].title
-    alt = f"Bars of {len(metrics)} scores of {len(names)} imputers on {title}, protocol {protocol}"
+    alt = f"Bars of {len(metrics)} scores of {len(places)} imputers on {title}, protocol {protocol}"
     return save(figure, folder, name, alt)
+
+
+def _places(run: Run, ordered: list[str], present: set[str]) -> dict[str, float]:
+    """Heights of the rows, from the top: methods, a gap, controls."""
+    methods = [name for name in ordered if name in present and not run.imputers[name].is_control]
+    controls = [name for name in ordered if name in present and run.imputers[name].is_control]
+    start = len(methods) + GAP if methods else 0.0
+    places = {name: float(i) for i, name in enumerate(methods)}
+    return places | {name: start + i for i, name in enumerate(controls)}
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """From a metric's values to places within its panel."""
+
+    column: int
+    low: float
+    high: float
+    logarithmic: bool
+
+    @classmethod
+    def of(cls, column: int, fact: MetricFacts, means: Values, sds: Values) -> _Scale:
+        ends = np.concatenate([means - sds, means + sds])
+        if fact.unit == "s" and means.min() > 0:
+            return cls(column, float(means.min()) / 2, float(ends.max()) * 1.3, True)
+        low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
+        return cls(column, low, high if high > low else low + 1, False)
+
+    def __call__(self, values: float | Values) -> Values:
+        value = np.asarray(values, dtype=float)
+        low, high = self.low, self.high
+        if self.logarithmic:
+            value, low, high = np.log10(np.maximum(value, low)), math.log10(low), math.log10(high)
+        return self.column + SPAN * (value - low) / (high - low)
+
+    def ticks(self) -> list[float]:
+        if not self.logarithmic:
+            inside = np.asarray(MaxNLocator(4).tick_values(self.low, self.high))
+        else:
+            exponents = np.arange(math.ceil(math.log10(self.low)), math.log10(self.high))
+            inside = 10.0 ** exponents[:: 1 + len(exponents) // 5]
+        return [float(value) for value in inside if self.low <= value <= self.high * 1.001]
 
 
 def _panel(
     axes: Axes,
-    cells: pd.DataFrame,
+    column: int,
+    cells: dict[str, Any],
     fact: MetricFacts,
     looks: dict[str, Look],
     places: dict[str, float],
 ) -> None:
-    imputers = [name for name in places if math.isfinite(cells.at[name, "mean"])]
-    heights = np.array([cells.at[name, "mean"] for name in imputers])
-    y = np.array([places[name] for name in imputers])
-    logarithmic = fact.unit == "s" and len(heights) > 0 and heights.min() > 0
-    if logarithmic:
+    names = [name for name in places if math.isfinite(cells[name].mean)]
+    means = np.array([cells[name].mean for name in names])
+    sds = np.nan_to_num(np.array([cells[name].sd for name in names]))
+    scale = _Scale.of(column, fact, means, sds)
+    y = np.array([places[name] for name in names])
+    bottom, top = max(places.values()) + 0.6, -0.6
+    ticks = scale.ticks()
+    axes.vlines([scale(tick) for tick in ticks], bottom, top, color=FAINT, linewidth=0.6, zorder=1)
+    if scale.logarithmic:
         # A bar needs a zero to stand on, and a logarithmic axis has none.
-        for name, x, place in zip(imputers, heights, y, strict=True):
+        for name, x, place in zip(names, scale(means), y, strict=True):
             colour = SOFT if looks[name].is_control else looks[name].colour
-            axes.plot(x, place, looks[name].marker, color=colour, markersize=5)
+            axes.plot(x, place, looks[name].marker, color=colour, markersize=5, zorder=3)
     else:
-        colours = [looks[name].colour for name in imputers]
-        bars = axes.barh(y, heights, height=0.72, color=colours)
-        for bar, name in zip(bars, imputers, strict=True):
-            if looks[name].is_control and name != ORACLE:
-                bar.set(facecolor="#dcdfe4", edgecolor=SOFT, linewidth=0.5)
-    errors = cells.loc[imputers, "sd"].to_numpy(float)
-    shown = np.isfinite(errors) & (errors > 0)
-    if shown.any():
-        axes.errorbar(
-            heights[shown],
-            y[shown],
-            xerr=errors[shown],
-            fmt="none",
-            ecolor=INK,
-            elinewidth=0.8,
-            capsize=1.6,
-            capthick=0.8,
-        )
-    if logarithmic:
-        axes.set_xscale("log")
-        low, high = heights.min(), heights.max()
-        axes.set_xlim(low / 2, high * 1.6)
-        axes.minorticks_off()
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    for imputer, place in places.items():
-        if imputer not in imputers:
-            axes.text(
-                0.015,
-                place,
-                _why(cells.loc[imputer]),
-                transform=axes.get_yaxis_transform(),
-                va="center",
-                fontsize=7,
-                color="#b42318",
-            )
-    _bounds(axes, cells, fact)
-    axes.set_ylim(max(places.values()) + 0.6, -0.6)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    if not logarithmic:
-        axes.locator_params(axis="x", nbins=4)
-        axes.axvline(0, color=SOFT, linewidth=0.6)
-    axes.grid(axis="x")
-    arrow = {1: "lower is better", -1: "higher is better", 0: "direction unknown"}[fact.direction]
+        fills = [
+            CONTROL_FILL if looks[name].is_control and name != ORACLE else looks[name].colour
+            for name in names
+        ]
+        bar = 0.72 * ROW * 72
+        axes.hlines(y, scale(0.0), scale(means), colors=fills, linewidth=bar, zorder=2)
+    spread = sds > 0
+    low, high = scale((means - sds)[spread]), scale((means + sds)[spread])
+    axes.hlines(y[spread], low, high, color=INK, linewidth=1.1, zorder=4)
+    for name, place in places.items():
+        if name not in names:
+            text = "undefined" if cells[name].status == "ok" else cells[name].status
+            axes.text(column + 0.02, place, text, va="center", fontsize=7, color=FAILED)
+    _bounds(axes, cells, fact, scale, bottom, top)
+    axes.hlines(bottom, column, column + SPAN, color=SOFT, linewidth=0.6)
+    for tick in ticks:
+        text = f"{tick:.3g}".replace("-", "−")
+        axes.text(float(scale(tick)), bottom + 0.15, text, ha="center", va="top", fontsize=7)
+    direction = {1: "lower is better", -1: "higher is better", 0: "direction unknown"}
     unit = f" ({fact.unit})" if fact.unit else ""
-    axes.set_title(shorten(f"{fact.title}{unit}", 24), pad=11)
-    axes.text(0, 1, arrow, transform=axes.transAxes, fontsize=6.8, color=SOFT, va="bottom")
+    title = shorten(f"{fact.title}{unit}", 24)
+    axes.text(column, top - 0.75, title, fontsize=9, fontweight="bold")
+    axes.text(column, top - 0.12, direction[fact.direction], fontsize=6.8, color=SOFT)
 
 
-def _bounds(axes: Axes, cells: pd.DataFrame, fact: MetricFacts) -> None:
+def _bounds(
+    axes: Axes, cells: dict[str, Any], fact: MetricFacts, scale: _Scale, bottom: float, top: float
+) -> None:
+    axes.vlines(scale(0.0) if not scale.logarithmic else scale.column, bottom, top, SOFT, lw=0.6)
     if fact.is_cost or not fact.direction:
         return
-    control = cells["control"].iloc[0]
-    if isinstance(control, str) and control in cells.index:
-        axes.axvline(cells.at[control, "mean"], color=CONTROL_LINE, linewidth=1, linestyle="--")
-    if ORACLE in cells.index and math.isfinite(cells.at[ORACLE, "mean"]):
-        axes.axvline(cells.at[ORACLE, "mean"], color=ORACLE_COLOUR, linewidth=1.2)
+    control = next(iter(cells.values())).control
+    if control in cells:
+        x = scale(cells[control].mean)
+        axes.vlines(x, bottom, top, CONTROL_LINE, linewidth=1, linestyles="--", zorder=5)
+    if ORACLE in cells and math.isfinite(cells[ORACLE].mean):
+        x = scale(cells[ORACLE].mean)
+        axes.vlines(x, bottom, top, ORACLE_COLOUR, linewidth=1.2, zorder=5)
 
 
 def _legend(figure: Figure, has_oracle: bool) -> None:
     entries = {
         "best control": Line2D([], [], color=CONTROL_LINE, linewidth=1, linestyle="--"),
         "oracle: the truth itself": Line2D([], [], color=ORACLE_COLOUR, linewidth=1.2),
-        "control": Patch(facecolor="#dcdfe4", edgecolor=SOFT, linewidth=0.5),
-        "± 1 sd over seeds": Line2D([], [], color=INK, marker="|", linewidth=0.8, markersize=5),
+        "control": Patch(facecolor=CONTROL_FILL),
+        "± 1 sd over seeds": Line2D([], [], color=INK, linewidth=1.1),
     }
     if not has_oracle:
         del entries["oracle: the truth itself"]
@@ -171,7 +207,3 @@ def _legend(figure: Figure, has_oracle: bool) -> None:
         borderaxespad=0.1,
         handlelength=1.6,
     )
-
-
-def _why(cell: pd.Series) -> str:
-    return "undefined" if cell["status"] == "ok" else str(cell["status"])

@@ -71,7 +71,9 @@ def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:
     for name in metrics:
         table.add_column(Text(f"{run.metrics[name].title}\nrank  skill"), justify="right")
     table.add_column("time", justify="right")
-    found = {(row.imputer, row.metric): row for row in rows.itertuples()}
+    found: dict[tuple[str, str], Any] = {
+        (str(row.imputer), str(row.metric)): row for row in rows.itertuples()
+    }
     best = {
         name: min((row.mean_rank for key, row in found.items() if key[1] == name), default=0.0)
         for name in metrics

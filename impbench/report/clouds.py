@@ -30,7 +30,7 @@ MAX_GROUPS = 24
 LEGEND_COLUMNS = 5
 
 MAX_POINTS = 500
-"""Cells per gene panel; a sample tells as much and keeps the page small."""
+"""Cells per panel; a sample tells as much and keeps the page small."""
 
 KINDS = {
     "observed above zero": "#4477AA",
@@ -73,10 +73,10 @@ def draw_maps(
         left, top = 0.05 + column * size, row * step + 0.36
         frame = Rectangle((left, top), side, side, fill=False, edgecolor=FAINT, linewidth=0.8)
         axes.add_patch(frame)
-        axes.text(left, top - 0.19, shorten(imputer, 24), fontweight="bold", fontsize=8)
+        axes.text(left, top - 0.19, imputer, fontweight="bold", fontsize=7.5)
         axes.text(left, top - 0.05, note, fontsize=7, color=SOFT)
-        points.append(np.array([left, top]) + side * _unit_square(picture["map"]))
-        tints += _tints(picture, colours)
+        points.append(np.array([left, top]) + side * _unit_square(picture["map"][:MAX_POINTS]))
+        tints += _tints(picture, colours)[:MAX_POINTS]
     cloud = np.concatenate(points)
     axes.scatter(cloud[:, 0], cloud[:, 1], s=4, c=tints, linewidths=0, alpha=0.75, rasterized=True)
     if groups:
@@ -99,8 +99,7 @@ def draw_genes(pictures: Mapping[str, Picture], title: str, folder: Path, name: 
     figure = blank(left + len(genes) * width + 0.1, 0.75 + len(pictures) * (height + 0.14))
     for row, (imputer, picture) in enumerate(pictures.items()):
         axes = panel(figure, left, 0.28 + row * (height + 0.14), len(genes) * width - 0.15, height)
-        for column in range(len(genes)):
-            _gene(axes, picture, column, x_top, has_truth)
+        _row(axes, picture, len(genes), x_top, has_truth)
         axes.set_xlim(-0.3, len(genes) * PITCH - 0.38)
         axes.set_ylim(-0.06 * y_top, 1.06 * y_top)
         axes.locator_params(axis="y", nbins=4)
@@ -110,7 +109,7 @@ def draw_genes(pictures: Mapping[str, Picture], title: str, folder: Path, name: 
         axes.text(
             -0.35 / (len(genes) * width - 0.15),
             0.5,
-            shorten(imputer, 26),
+            imputer,
             transform=axes.transAxes,
             ha="right",
             va="center",
@@ -171,19 +170,30 @@ def _row_major(items: list[str], n_columns: int) -> list[str]:
     return [item for column in range(n_columns) for item in items[column::n_columns]]
 
 
-def _gene(axes: Axes, picture: Picture, gene: int, top: float, has_truth: bool) -> None:
-    """Draw one gene at its place in the row; observed values 0 to `top` become 0 to 1."""
+def _row(axes: Axes, picture: Picture, n_genes: int, top: float, has_truth: bool) -> None:
+    """Draw every gene at its place in the row; observed values 0 to `top` become 0 to 1."""
     rows = np.random.default_rng(0).permutation(len(picture["observed"]))[:MAX_POINTS]
-    observed = np.asarray(picture["observed"], dtype=float)[rows, gene]
-    imputed = np.asarray(picture["imputed"], dtype=float)[rows, gene]
-    kinds, x = _kinds(observed / top, picture, rows, gene, has_truth)
-    start = gene * PITCH
-    axes.plot([start, start + 1], [0, top], color=SOFT, linewidth=0.7, zorder=1)
-    axes.plot([start - 0.02] * 2, [0, top], color=FAINT, linewidth=0.8, zorder=1)
-    axes.plot([start - 0.3, start + 1.02], [0, 0], color=SOFT, linewidth=0.6, zorder=1)
-    colours = [KINDS[kind] for kind in kinds]
+    starts = np.arange(n_genes) * PITCH
+    segments: dict[str, Any] = {"color": SOFT, "zorder": 1}
+    axes.plot([starts, starts + 1], [0, top], linewidth=0.7, **segments)
+    axes.hlines(np.zeros(n_genes), starts - 0.3, starts + 1.02, linewidth=0.6, **segments)
+    axes.vlines(starts - 0.02, 0, top, color=FAINT, linewidth=0.8, zorder=1)
+    xs, colours = [], []
+    for gene, start in enumerate(starts):
+        observed = np.asarray(picture["observed"], dtype=float)[rows, gene]
+        kinds, x = _kinds(observed / top, picture, rows, gene, has_truth)
+        xs.append(start + x)
+        colours += [KINDS[kind] for kind in kinds]
+    imputed = np.asarray(picture["imputed"], dtype=float)[rows, :n_genes].T.ravel()
     axes.scatter(
-        start + x, imputed, s=4, c=colours, linewidths=0, alpha=0.5, rasterized=True, zorder=2
+        np.concatenate(xs),
+        imputed,
+        s=4,
+        c=colours,
+        linewidths=0,
+        alpha=0.5,
+        rasterized=True,
+        zorder=2,
     )
 
 

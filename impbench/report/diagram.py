@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import scikit_posthocs
 from matplotlib.axes import Axes
@@ -12,7 +13,6 @@ from impbench.report.numbers import fixed
 from impbench.report.palette import INK, Look
 from impbench.report.run import Run
 from impbench.report.statistics import ALPHA, Comparison
-from impbench.report.text import shorten
 
 CONTROL_INK = "#5b616b"
 LABELS = 2.7
@@ -25,10 +25,7 @@ def draw_diagram(
     """Draw the ranks of a comparison; None where nothing was tested."""
     if comparison.mean_ranks is None or comparison.nemenyi is None:
         return None
-    # Two names may become one when shortened, and the labels are the keys here.
-    labels = {imputer: shorten(imputer, 34) for imputer in comparison.imputers}
-    if len(set(labels.values())) < len(labels):
-        labels = {imputer: imputer for imputer in comparison.imputers}
+    labels = {imputer: looks[imputer].label for imputer in comparison.imputers}
     ranks = comparison.mean_ranks.rename(labels)
     p_values = comparison.nemenyi.rename(index=labels, columns=labels)
     colours = {
@@ -53,6 +50,8 @@ def draw_diagram(
     )
     _scale_bar(axes, comparison.critical_difference)
     axes.set_xlim(1, len(ranks))
+    for artist in axes.get_children():
+        artist.set_clip_on(False)
     # Elbows and crossbars stand one unit apart; how many there are is known only now.
     low, high = axes.get_ylim()[0] - 0.5, 4.2
     axes.set_ylim(low, high)
@@ -68,7 +67,7 @@ def draw_diagram(
 
 def _scale_bar(axes: Axes, difference: float) -> None:
     """Draw the critical difference above the ranks, to scale."""
-    bar = {"color": INK, "linewidth": 1.2, "clip_on": False}
+    bar: dict[str, Any] = {"color": INK, "linewidth": 1.2, "clip_on": False}
     axes.plot([1, 1 + difference], [2.3, 2.3], **bar)
     for end in (1, 1 + difference):
         axes.plot([end, end], [2.1, 2.5], **bar)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from markupsafe import Markup, escape
@@ -27,9 +28,9 @@ PNG_DPI = 150
 RASTER_DPI = 120
 """Of what is drawn as pixels inside an SVG: clouds of points."""
 
-_PNG = {"compress_level": 4}
+_PNG = {"compress_level": 3}
 
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": SOFT,
     "axes.grid": False,
@@ -96,7 +97,7 @@ def style() -> Iterator[None]:
     """Draw in the report's style, whatever the user has set up, and leave that as it was."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type, unused-ignore]
         yield
 
 
@@ -143,9 +144,16 @@ def _inline(svg: str, name: str, alt: str) -> Markup:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
-    svg = svg.replace(f"font-family: {_FONT}; ", "")
-    svg = re.sub(r'(<[^<>]*?\sid=")', rf"\1{name}-", svg)
-    svg = re.sub(r'(xlink:href=")#', rf"\1#{name}-", svg)
-    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
-    head = f'<svg role="img" aria-label="{escape(alt)}" '
-    return Markup(svg.replace("<svg ", head, 1))
+    svg = re.sub(r">\s+<", "><", svg)
+    used = set(re.findall(r'(?:href="|url\()#([\w-]+)', svg))
+
+    def slim(match: re.Match[str]) -> str:
+        tag = match[0].replace(f"font-family: {_FONT}; ", "").replace("\n", "")
+        tag = re.sub(r'\sid="([\w-]+)"', lambda m: m[0] if m[1] in used else "", tag)
+        tag = re.sub(r'(\sid="|href="#|url\(#)', rf"\1{name}-", tag)
+        # Two decimals of a point are finer than any screen.
+        return re.sub(r"(\.\d\d)\d+(?=[^\w.])", r"\1", tag)
+
+    # Tags alone: names from data stand between them, with their own angle brackets escaped.
+    svg = re.sub(r"<[^>]*>", slim, svg)
+    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alt)}" ', 1))

@@ -12,7 +12,7 @@ from impbench.report.failures import Failure
 from impbench.report.run import Run
 from impbench.report.statistics import Comparison
 from impbench.report.text import slug, unique_slugs
-from impbench.report.views import Table, metric_table
+from impbench.report.views import Cell, Table, metric_table
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -83,9 +83,7 @@ def markdown(table: Table) -> str:
     lines = [f"{_md(table.caption)}", "", _md_row([_md(text) for text in head])]
     lines.append(_md_row(["---", *["---:"] * len(table.columns)]))
     for row in table.rows:
-        cells = [
-            _bold(_md(_both(cell.text, cell.note)), cell.kind, "**", "**") for cell in row.cells
-        ]
+        cells = [_bold(_md(_text(cell)), cell.kind, "**", "**") for cell in row.cells]
         lines.append(_md_row([_md(row.name), *cells]))
     return "\n".join(lines) + "\n"
 
@@ -102,10 +100,7 @@ def latex(table: Table) -> str:
         r"\midrule",
     ]
     for row in table.rows:
-        cells = [
-            _bold(_tex(_both(cell.text, cell.note)), cell.kind, r"\textbf{", "}")
-            for cell in row.cells
-        ]
+        cells = [_bold(_tex(_text(cell)), cell.kind, r"\textbf{", "}") for cell in row.cells]
         lines.append(f"{' & '.join([_tex(row.name), *cells])} \\\\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
@@ -130,8 +125,9 @@ def _tests(comparisons: list[Comparison]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "nemenyi_p", "wilcoxon_p_holm"])
 
 
-def _both(text: str, note: str) -> str:
-    return f"{text} ({note})" if note else text
+def _text(cell: Cell) -> str:
+    notes = "; ".join(filter(None, [cell.note, cell.warning]))
+    return f"{cell.text} ({notes})" if notes else cell.text
 
 
 def _bold(text: str, kind: str, before: str, after: str) -> str:

@@ -155,8 +155,10 @@ def _answer(question: _Question) -> Iterator[Finding]:
         lead = (
             f"No method improved {question.title} over {question.best_control} beyond seed noise."
         )
-        details = (_scores_of_controls(question), *best, *_over_prior(question, contenders))
-        yield Finding(lead, _flat(details), question.topic, "caution")
+        best_lead, best_scores = best
+        parts = (_scores_of_controls(question), best_lead, *best_scores)
+        details = _flat((*parts, *_over_prior(question, contenders)))
+        yield Finding(lead, details, question.topic, "caution")
 
 
 def _best(question: _Question, contenders: list[str]) -> tuple[str, tuple[str, ...]]:

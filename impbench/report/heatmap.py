@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from impbench.report.drawing import Drawing, blank, panel, save
 from impbench.report.numbers import rank_text, skill_text
-from impbench.report.palette import INK, SOFT
+from impbench.report.palette import INK, SOFT, Look
 from impbench.report.run import ORACLE, Run
 from impbench.report.text import counted, shorten
 
@@ -34,7 +34,9 @@ _SKILL = LinearSegmentedColormap.from_list(
 _RANK = LinearSegmentedColormap.from_list("rank", ["#2f79b9", "#a9cfe8", "#f7f8fa"])
 
 
-def draw_heatmap(run: Run, board: pd.DataFrame, value: str, folder: Path) -> Drawing | None:
+def draw_heatmap(
+    run: Run, board: pd.DataFrame, looks: dict[str, Look], value: str, folder: Path
+) -> Drawing | None:
     """Draw `value`, ``mean_skill`` or ``mean_rank``; rows in the order of the first block.
 
     Every block is one protocol on simulated or on real data. None where nothing is defined.
@@ -82,7 +84,7 @@ def draw_heatmap(run: Run, board: pd.DataFrame, value: str, folder: Path) -> Dra
         for label in axes.get_xticklabels():
             label.set(rotation=32, ha="left", va="bottom", rotation_mode="anchor", fontsize=7.5)
         if i == 0:
-            axes.set_yticks(np.arange(len(names)) + 0.5, [shorten(name, 30) for name in names])
+            axes.set_yticks(np.arange(len(names)) + 0.5, [looks[name].label for name in names])
             for label, name in zip(axes.get_yticklabels(), names, strict=True):
                 label.set(color=SOFT if run.imputers[name].is_control else INK, rotation=0)
         left += len(metrics) * COLUMN + BLOCK_GAP

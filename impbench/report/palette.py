@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from impbench.report.run import ORACLE, Run
+from impbench.report.text import short_names
 
 METHOD_COLOURS = (
     "#0072B2",
@@ -52,8 +53,9 @@ FAINT = "#e3e6ea"
 
 @dataclass(frozen=True)
 class Look:
-    """How an imputer is drawn."""
+    """How an imputer is drawn; `label` is its name, short enough for a figure."""
 
+    label: str
     colour: str
     marker: str
     is_control: bool
@@ -61,14 +63,15 @@ class Look:
 
 def looks(run: Run) -> dict[str, Look]:
     """Return a look per imputer, by its place in the run's plan."""
-    found = {
-        name: Look(
-            METHOD_COLOURS[i % len(METHOD_COLOURS)], METHOD_MARKERS[i % len(METHOD_MARKERS)], False
-        )
-        for i, name in enumerate(run.methods)
-    }
+    labels = short_names(list(run.imputers))
+    found = {}
+    for i, name in enumerate(run.methods):
+        colour = METHOD_COLOURS[i % len(METHOD_COLOURS)]
+        marker = METHOD_MARKERS[i % len(METHOD_MARKERS)]
+        found[name] = Look(labels[name], colour, marker, False)
     for i, name in enumerate(run.controls):
-        found[name] = Look(CONTROL_COLOUR, CONTROL_MARKERS[i % len(CONTROL_MARKERS)], True)
+        marker = CONTROL_MARKERS[i % len(CONTROL_MARKERS)]
+        found[name] = Look(labels[name], CONTROL_COLOUR, marker, True)
     if ORACLE in run.imputers:
-        found[ORACLE] = Look(ORACLE_COLOUR, "*", True)
+        found[ORACLE] = Look(ORACLE, ORACLE_COLOUR, "*", True)
     return found

@@ -14,21 +14,22 @@ from impbench.report.diagram import draw_diagram
 from impbench.report.drawing import Drawing, style
 from impbench.report.heatmap import draw_heatmap
 from impbench.report.numbers import fixed
-from impbench.report.palette import looks
-from impbench.report.run import NO_IMPUTATION, ORACLE, Run
+from impbench.report.palette import Look, looks
+from impbench.report.run import NO_IMPUTATION, ORACLE, PRIOR, Run
 from impbench.report.statistics import Comparison
 from impbench.report.tables import order
-from impbench.report.text import counted, unique_slugs
+from impbench.report.text import counted, listed, unique_slugs
 from impbench.report.tradeoff import MAX_PANELS, draw_tradeoff
 
-MAX_BARS = 16
+MAX_BARS = 12
 """Datasets whose scores are drawn as bars; the tables hold all."""
 
-MAX_PICTURED = 6
-"""Datasets whose cells and genes are drawn."""
+MAX_MAPS = 18
+MAX_GENE_ROWS = 8
+"""Imputers per dataset whose cells and genes are drawn."""
 
-MAX_MAPS = 30
-MAX_GENE_ROWS = 10
+MAX_ALL_MAPS = 72
+"""Over all datasets: a page that does not open helps nobody."""
 
 
 @dataclass
@@ -69,8 +70,8 @@ def draw(
     styles = looks(run)
     protocols, datasets = unique_slugs(run.protocols), unique_slugs(list(run.datasets))
     with style():
-        figures.skill = draw_heatmap(run, board, "mean_skill", folder)
-        figures.rank = draw_heatmap(run, board, "mean_rank", folder)
+        figures.skill = draw_heatmap(run, board, styles, "mean_skill", folder)
+        figures.rank = draw_heatmap(run, board, styles, "mean_rank", folder)
         for protocol, name in protocols.items():
             drawing = draw_tradeoff(run, summary, styles, protocol, folder, f"tradeoff-{name}")
             if drawing is not None:
@@ -84,7 +85,7 @@ def draw(
             drawing = draw_diagram(run, comparison, styles, folder, name)
             if drawing is not None:
                 figures.diagrams[comparison.protocol] = drawing
-        pictured = 0
+        n_maps, unseen = 0, list[str]()
         for i, (dataset, name) in enumerate(datasets.items()):
             found = figures.datasets[dataset] = DatasetFigures()
             if i >= MAX_BARS:
@@ -101,26 +102,26 @@ def draw(
                 )
                 if bars is not None:
                     found.bars[protocol] = bars
-            if pictured >= MAX_PICTURED:
-                found.left_out.append(
-                    f"cells and genes are drawn for the first {MAX_PICTURED} datasets that have "
-                    "pictures"
-                )
+            if n_maps >= MAX_ALL_MAPS:
+                unseen.append(run.datasets[dataset].title)
                 continue
-            pictured += _draw_clouds(run, summary, dataset, picture, folder, name, found)
+            n_maps += _draw_clouds(run, summary, styles, dataset, picture, folder, name, found)
+        if unseen:
+            figures.left_out.append(f"cells and genes are not drawn for {listed(unseen)}")
     return figures
 
 
 def _draw_clouds(
     run: Run,
     summary: pd.DataFrame,
+    styles: dict[str, Look],
     dataset: str,
     picture: Callable[[str], Picture | None],
     folder: Path,
     name: str,
     found: DatasetFigures,
-) -> bool:
-    """Draw the maps and genes of a dataset, for the protocol that has most pictures."""
+) -> int:
+    """Draw the maps and genes of a dataset, for the protocol that has most pictures; count maps."""
     by_protocol: dict[str, dict[str, Picture]] = {}
     keys = run.results[(run.results["dataset"] == dataset) & (run.results["status"] == "ok")]
     for protocol, imputer, key in (keys.drop_duplicates("key").sort_values("seed", kind="stable"))[
@@ -132,7 +133,7 @@ def _draw_clouds(
             if arrays is not None:
                 shown[imputer] = arrays
     if not any(by_protocol.values()):
-        return False
+        return 0
     labelled = {
         protocol: sum("labels" in arrays for arrays in shown.values()) + len(shown)
         for protocol, shown in by_protocol.items()
@@ -151,24 +152,25 @@ def _draw_clouds(
         )
     notes = _notes(run, summary, dataset)
     found.maps = draw_maps(
-        {_caption(item): (notes.get(item, ""), shown[item]) for item in names[:MAX_MAPS]},
+        {_caption(item, styles): (notes.get(item, ""), shown[item]) for item in names[:MAX_MAPS]},
         title,
         folder,
         f"cells-{name}",
     )
-    rows = [item for item in names if item in run.methods or item == "maskclass-prior"]
+    rows = [item for item in names if item in run.methods or item == PRIOR]
     if len(rows) > MAX_GENE_ROWS:
         found.left_out.append(
             f"genes are drawn for the {MAX_GENE_ROWS} best-ranked of {len(rows)} imputers"
         )
     if rows:
-        shown_rows = {item: shown[item] for item in rows[:MAX_GENE_ROWS]}
+        shown_rows = {styles[item].label: shown[item] for item in rows[:MAX_GENE_ROWS]}
         found.genes = draw_genes(shown_rows, title, folder, f"genes-{name}")
-    return True
+    return len(names[:MAX_MAPS])
 
 
-def _caption(imputer: str) -> str:
-    return {NO_IMPUTATION: "raw (no imputation)", ORACLE: "truth (oracle)"}.get(imputer, imputer)
+def _caption(imputer: str, styles: dict[str, Look]) -> str:
+    named = {NO_IMPUTATION: "raw (no imputation)", ORACLE: "truth (oracle)"}
+    return named.get(imputer, styles[imputer].label)
 
 
 def _notes(run: Run, summary: pd.DataFrame, dataset: str) -> dict[str, str]:

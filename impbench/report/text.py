@@ -40,6 +40,28 @@ def shorten(text: str, length: int = 32) -> str:
     return f"{text[: length - tail - 1]}…{text[len(text) - tail :]}"
 
 
+def short_names(names: list[str], length: int = 28) -> dict[str, str]:
+    """Shorten every name; names that would look alike keep the part in which they differ."""
+    short = {name: shorten(name, length) for name in names}
+    for text in set(short.values()):
+        alike = [name for name in names if short[name] == text]
+        if len(alike) > 1:
+            start = max(0, _first_difference(alike) - 2)
+            head = length // 3
+            for name in alike:
+                short[name] = f"{name[:head]}…{shorten(name[start:], length - head - 1)}"
+    for i, name in enumerate(names):
+        if list(short.values()).index(short[name]) < i:
+            short[name] = f"{short[name][: length - 4]} #{i + 1}"
+    return short
+
+
+def _first_difference(names: list[str]) -> int:
+    """Count the characters with which all names begin."""
+    pairs = enumerate(zip(*names, strict=False))
+    return next((i for i, chars in pairs if len(set(chars)) > 1), min(map(len, names)))
+
+
 def slug(*parts: str) -> str:
     """Return a file name, without suffix, of letters, digits, dots and hyphens."""
     words = [re.sub(r"[^a-z0-9.]+", "-", part.lower()).strip("-.")[:60] for part in parts]

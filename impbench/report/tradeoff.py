@@ -68,7 +68,7 @@ def draw_tradeoff(
         if len(bound) and math.isfinite(bound.iloc[0]):
             axes.axhline(bound.iloc[0], color=ORACLE_COLOUR, linewidth=1)
         axes.set_xlim(*limits)
-        axes.set_title(shorten(run.datasets[dataset].title, int(width * 12)))
+        axes.set_title(shorten(run.datasets[dataset].title, int(width * 10)))
         axes.set_ylabel(run.metrics[metric].title if column == 0 else "")
         axes.set_xlabel("seconds per imputation")
     handles = [
@@ -79,7 +79,7 @@ def draw_tradeoff(
     ]
     figure.legend(
         handles,
-        [shorten(item, 30) for item in names],
+        [looks[item].label for item in names],
         loc="upper left",
         bbox_to_anchor=(1 - (legend + 0.2) / figure.get_size_inches()[0], 1),
         handletextpad=0.2,

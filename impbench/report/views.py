@@ -20,13 +20,14 @@ REFERENCE_CONTROLS = ("no-imputation", "nonzero-mean", PRIOR)
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell; `sort` is what its column sorts by, ascending is better first; None goes last."""
+    """One cell; `sort` is what its column sorts by, better first; cells without it go last."""
 
     text: str
     note: str = ""
     sort: float | None = None
     kind: str = ""
     hover: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def gain_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> T
     methods = [name for name in order(run, summary, protocol) if name in run.methods]
     if not controls or not methods:
         return None
-    best = rows.drop_duplicates("dataset").set_index("dataset")["control"].dropna().to_dict()
+    known = rows.drop_duplicates("dataset").dropna(subset=["control"])
+    best = dict(zip(known["dataset"], known["control"], strict=True))
     columns = (
         *(Column(f"over {name}") for name in controls),
         Column("over the best control", "of each dataset"),
@@ -177,15 +179,13 @@ def _cell(row: Any | None, fact: MetricFacts) -> Cell:
         return Cell(row.status, "".join(rank), kind="failed", hover=row.reason)
     notes = rank + ([] if math.isnan(row.skill) else [f"skill {skill_text(row.skill)}"])
     partial = row.n_scored < row.n_jobs
-    if partial:
-        notes.append(f"{row.n_scored} of {row.n_jobs} seeds")
-    kinds = ["best"] * bool(row.best) + ["partial"] * bool(partial)
     return Cell(
         spread(row.mean, row.sd),
         " · ".join(notes),
         sort=row.mean * (fact.direction or 1),
-        kind=" ".join(kinds),
+        kind="best" if row.best else "",
         hover=row.reason if partial else "",
+        warning=f"{row.n_scored} of {row.n_jobs} seeds" if partial else "",
     )
 
 
