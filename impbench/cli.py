@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from impbench import commands_regress
+
 if TYPE_CHECKING:
     from impbench.data.dataset import Source
     from impbench.runner.run import Settings
@@ -239,6 +241,9 @@ def data_path(name: str, data_dir: _DataDir = None) -> None:
 
     _load(None, data_dir)
     typer.echo(path(name))
+
+
+commands_regress.mount(app)
 
 
 def _load(plugins: list[Path] | None, data_dir: Path | None) -> None:

@@ -1,0 +1,162 @@
+"""The commands `baseline create`, `check` and `compare`, which tell whether scores still hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from impbench.regress.check import Check
+
+baseline_app = typer.Typer(no_args_is_help=True, help="Scores to hold later runs against.")
+
+_Run = Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")]
+_Plugin = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="Python file that defines metrics of the run; repeatable."),
+]
+_Floor = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--floor",
+        help="Change that does not matter, such as mse=0.5% (of the baseline's mean) or ari=0.01; "
+        "repeatable [0.5%, or 0.005 for indices between bounds].",
+    ),
+]
+_Alpha = Annotated[float, typer.Option(help="Largest chance of any false alarm.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.add_typer(baseline_app, name="baseline")
+    app.command()(check)
+    app.command()(compare)
+
+
+@baseline_app.command("create")
+def baseline_create(
+    run: _Run,
+    out: Annotated[Path, typer.Option("--out", "-o", help="JSON file to write.")],
+    plugin: _Plugin = None,
+) -> None:
+    """Keep a run's scores, to hold later runs against."""
+    from impbench.regress.baseline import write_baseline
+    from impbench.regress.measured import measure
+
+    _load(plugin)
+    measured = measure(run)
+    write_baseline(measured, out)
+    typer.echo(f"{out}: {len(measured.scores)} scores, {len(measured.seeds)} seeds")
+
+
+def check(
+    run: _Run,
+    baseline: Annotated[Path, typer.Option("--baseline", "-b", help="As `baseline create` wrote.")],
+    floor: _Floor = None,
+    alpha: _Alpha = 0.01,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Only a part of the baseline was run.")
+    ] = False,
+    fail_on_runtime: Annotated[
+        bool, typer.Option("--fail-on-runtime", help="A slower method fails the check.")
+    ] = False,
+    max_slowdown: Annotated[
+        float | None, typer.Option(help="Slowdown that does not matter, such as 1.5.")
+    ] = None,
+    control: Annotated[
+        str | None, typer.Option(help="Imputer whose runtime is the unit of the others'.")
+    ] = None,
+    as_json: _Json = False,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML too.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write Markdown too.")] = None,
+    plugin: _Plugin = None,
+) -> None:
+    """Hold a run against a baseline: status 0 as good, 1 worse, 2 cannot be compared."""
+    from impbench.errors import ImpbenchError
+    from impbench.regress import check as rules
+    from impbench.regress import junit as xml
+    from impbench.regress import output
+    from impbench.regress.baseline import read_baseline
+    from impbench.regress.floor import read_floors
+    from impbench.regress.measured import measure
+    from impbench.regress.runtime import CONTROL, MAX_SLOWDOWN
+
+    try:
+        _load(plugin)
+        base = read_baseline(baseline)
+        chosen = rules.Rules(
+            alpha=alpha,
+            floors=read_floors(floor or [], base.metrics),
+            allow_missing=allow_missing,
+            control=control or CONTROL,
+            max_slowdown=max_slowdown or MAX_SLOWDOWN,
+            fail_on_runtime=fail_on_runtime,
+        )
+        found = rules.check(base, measure(run), chosen)
+    except ImpbenchError as error:
+        # Whoever reads only the files must not take an older one for this check.
+        _write(junit, xml.junit_error(str(error)))
+        _write(markdown, output.markdown_error(str(error)))
+        if as_json:
+            typer.echo(json.dumps(output.error_as_json(str(error)), indent=1))
+        raise
+    _write(junit, xml.junit(found))
+    _write(markdown, output.markdown(found, str(run), str(baseline)))
+    if as_json:
+        typer.echo(json.dumps(output.as_json(found, str(run), str(baseline)), indent=1))
+    else:
+        output.print_check(found, str(run), str(baseline))
+    raise typer.Exit(found.exit_code)
+
+
+def compare(
+    run_a: _Run,
+    run_b: _Run,
+    floor: _Floor = None,
+    alpha: _Alpha = 0.01,
+    as_json: _Json = False,
+    plugin: _Plugin = None,
+) -> None:
+    """Show two runs side by side, with the statistics of `check`."""
+    from impbench.regress import output
+
+    _load(plugin)
+    found = _compare(run_a, run_b, floor or [], alpha)
+    if as_json:
+        typer.echo(json.dumps(output.as_json(found), indent=1))
+    else:
+        output.print_comparison(found, str(run_a), str(run_b))
+
+
+def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float) -> Check:
+    from impbench.regress.check import Rules, check
+    from impbench.regress.floor import read_floors
+    from impbench.regress.measured import measure
+
+    a, b = measure(run_a), measure(run_b)
+    rules = Rules(
+        alpha=alpha, floors=read_floors(floors, a.metrics), allow_missing=True, any_suite=True
+    )
+    return check(a, b, rules)
+
+
+def _load(plugins: list[Path] | None) -> None:
+    from impbench.registry import load_file
+
+    for path in plugins or []:
+        load_file(path)
+
+
+def _write(path: Path | None, text: str) -> None:
+    """Write as any program would: the path may be a pipe or a CI server's own file."""
+    from impbench.errors import InputError
+
+    try:
+        if path is not None:
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error

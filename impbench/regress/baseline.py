@@ -1,0 +1,178 @@
+"""The baseline file: scores to hold later runs against, as JSON that people can read and diff.
+
+One line per score, sorted, without times or machine names: the same run always gives the same
+bytes, and a diff shows which scores moved. A digest tells a file that was edited by hand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from impbench.errors import InputError
+from impbench.regress.measured import Entry, Measured, MetricFacts, Runtime, Sample
+from impbench.runner.store import write_atomically
+
+FORMAT = 1
+"""Raised when the file's fields change meaning."""
+
+
+def write_baseline(measured: Measured, path: Path) -> None:
+    """Store what a run measured; `path` is written whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If no score is defined for two seeds, or the file cannot be written.
+    """
+    if all(sample.n < 2 for sample in measured.scores.values()):
+        raise InputError("no score has two seeds with a value: there is nothing to compare with")
+    write_atomically(path, to_json(measured).encode())
+
+
+def read_baseline(path: Path) -> Measured:
+    """Read what `write_baseline` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not such a file, or was changed by anything but impbench.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise InputError(
+            f"baseline {path} cannot be read: {reason}; "
+            f"write one with `impbench baseline create RUN -o {path}`"
+        ) from error
+    return from_json(text, str(path))
+
+
+def to_json(measured: Measured) -> str:
+    """Return the file's text."""
+    content = _content(measured)
+    lines = ",\n".join(_lines({**content, "digest": _digest(content)}, depth=_DEPTH))
+    return "{\n" + lines + "\n}\n"
+
+
+def from_json(text: str, origin: str = "baseline") -> Measured:
+    """Read the file's text; errors as `read_baseline`, naming `origin`."""
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise InputError(f"{origin} is not valid JSON: {error}; {_REMEDY}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("format"), int):
+        raise InputError(f"{origin} is not an impbench baseline; {_REMEDY}")
+    if data["format"] != FORMAT:
+        raise InputError(
+            f"{origin} has format {data['format']}, this impbench reads format {FORMAT}; {_REMEDY}"
+        )
+    if data.pop("digest", None) != _digest(data):
+        raise InputError(
+            f"{origin} was changed after impbench wrote it (its digest does not fit its content); "
+            f"numbers that nobody measured are not compared with: {_REMEDY}"
+        )
+    try:
+        return _measured(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{origin} is not as impbench writes it: {error!r}; {_REMEDY}") from error
+
+
+_REMEDY = "write it again with `impbench baseline create RUN`"
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a score")
+
+
+def _content(measured: Measured) -> dict[str, Any]:
+    scores: dict[str, Any] = {}
+    for entry, sample in measured.scores.items():
+        imputers = scores.setdefault(entry.dataset, {}).setdefault(entry.protocol, {})
+        imputers.setdefault(entry.imputer, {})[entry.metric] = _sample(sample)
+    runtimes: dict[str, Any] = {}
+    for (dataset, imputer), runtime in measured.runtimes.items():
+        runtimes.setdefault(dataset, {})[imputer] = dataclasses.asdict(runtime)
+    return {
+        "format": FORMAT,
+        "impbench": measured.impbench,
+        "scoring": measured.scoring,
+        "suite": measured.suite,
+        "datasets": dict(measured.datasets),
+        "imputers": dict(measured.imputers),
+        "metrics": {name: dataclasses.asdict(facts) for name, facts in measured.metrics.items()},
+        "scores": scores,
+        "runtimes": runtimes,
+    }
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    summary = {"n": sample.n, "mean": sample.mean, "sd": sample.sd}
+    stored: dict[str, Any] = {
+        name: None if math.isnan(value) else value for name, value in summary.items()
+    }
+    stored["values"] = {str(seed): value for seed, value in sample.values.items()}
+    if sample.lost:
+        stored["lost"] = {str(seed): status for seed, status in sample.lost.items()}
+    return stored
+
+
+_DEPTH = {"scores": 4, "runtimes": 2, "metrics": 1, "datasets": 1, "imputers": 1}
+"""How many levels of a part are unfolded; what lies deeper stands on one line."""
+
+
+def _lines(data: dict[str, Any], depth: dict[str, int], level: int = 1) -> Iterator[str]:
+    """Write each member, sorted below the top level, members of members indented."""
+    pad = " " * level
+    for key in data if level == 1 else sorted(data):
+        value, name = data[key], json.dumps(key, ensure_ascii=False)
+        deeper = depth.get(key, 0) if level == 1 else depth[""] - 1
+        if isinstance(value, dict) and value and deeper > 0:
+            inside = ",\n".join(_lines(value, {"": deeper}, level + 1))
+            yield f"{pad}{name}: {{\n{inside}\n{pad}}}"
+        else:
+            yield f"{pad}{name}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _measured(data: dict[str, Any]) -> Measured:
+    scores = {
+        Entry(dataset, protocol, imputer, metric): Sample(
+            {int(seed): float(value) for seed, value in stored["values"].items()},
+            {int(seed): str(status) for seed, status in stored.get("lost", {}).items()},
+        )
+        for dataset, protocols in data["scores"].items()
+        for protocol, imputers in protocols.items()
+        for imputer, metrics in imputers.items()
+        for metric, stored in metrics.items()
+    }
+    runtimes = {
+        (dataset, imputer): Runtime(
+            **{
+                **stored,
+                "seconds": {int(seed): float(s) for seed, s in stored["seconds"].items()},
+            }
+        )
+        for dataset, imputers in data["runtimes"].items()
+        for imputer, stored in imputers.items()
+    }
+    return Measured(
+        scoring=data["scoring"],
+        suite=data["suite"],
+        impbench=data["impbench"],
+        datasets=data["datasets"],
+        imputers=data["imputers"],
+        metrics={name: MetricFacts(**facts) for name, facts in data["metrics"].items()},
+        scores=dict(sorted(scores.items())),
+        runtimes=dict(sorted(runtimes.items())),
+    )

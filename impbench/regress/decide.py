@@ -1,0 +1,189 @@
+"""The decision whether a metric's mean over seeds is worse than before by more than a floor.
+
+Let x be the n scores of the baseline and y the k new ones, one per seed, and δ the loss: the
+difference of means, positive where the metric got worse. The new mean should lie in the prediction
+interval mean(x) ± (floor + t · s · √(1/n + 1/k)), with s² pooled from both samples on n + k − 2
+degrees of freedom (after Hahn and Meeker 1991, Statistical Intervals, chapter 4, which has the
+baseline's s alone). Welch's test (1947), which lets the two spreads differ, is made beside it, and
+a loss counts only where both show it: for unchanged methods the first is exact, and where only the
+spread has changed the second keeps that from looking like a loss.
+
+Seeds that both runs share say more: method and evaluation draw the same random numbers, so the
+differences seed by seed often vary far less than the scores. A paired t test over shared seeds is
+then made as well, and the smaller p value counts, doubled (Bonferroni). That holds whatever the
+correlation of the two, and also where the same seed no longer means the same random numbers.
+
+A build fails on any one alarm, so the chance of *any* false alarm is what must be small: p values
+of all entries are corrected by Holm (1979), not by a false discovery rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy.special import stdtr, stdtrit
+
+from impbench.metrics.metric import Direction
+
+ROUNDING = 1e-6
+"""No floor is below this: float32 sums differ that much between processors."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """An estimate of the loss δ with its standard error and degrees of freedom.
+
+    A standard error of 0 means that there is no noise: every seed scores the same.
+    """
+
+    loss: float
+    error: float
+    freedom: float
+
+    def p_beyond(self, floor: float, sign: int = 1) -> float:
+        """One-sided p value of ``sign · δ ≤ floor``: 1 for a loss, −1 for a gain."""
+        excess = sign * self.loss - floor
+        if self.error == 0:
+            return 0.0 if excess > 0 else 1.0
+        return float(stdtr(self.freedom, -excess / self.error))
+
+    def bound(self, p_value: float) -> float:
+        """How far above the floor an estimated loss must be to have this p value."""
+        return self.error * float(-stdtrit(self.freedom, p_value))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What two samples of one score say.
+
+    Attributes
+    ----------
+    floor
+        Largest loss that does not matter.
+    pooled, welch
+        The loss with either standard error.
+    paired
+        The mean difference over shared seeds, or None where fewer than two are shared.
+    """
+
+    floor: float
+    pooled: Shift
+    welch: Shift
+    paired: Shift | None = None
+
+    @property
+    def loss(self) -> float:
+        """Difference of means, positive where the new one is worse; the metric's unit."""
+        return self.pooled.loss
+
+    @property
+    def noiseless(self) -> bool:
+        """Whether every seed scores the same in each sample: then the floor alone decides."""
+        return self.pooled.error == 0
+
+    @property
+    def p_worse(self) -> float:
+        """One-sided p value of a loss of at most the floor; not yet corrected for other entries."""
+        return self._p_beyond(1)
+
+    @property
+    def p_better(self) -> float:
+        """One-sided p value of a gain of at most the floor; not yet corrected."""
+        return self._p_beyond(-1)
+
+    def largest_passing_loss(self, p_value: float) -> float:
+        """Return the estimated loss that would have had this uncorrected p value."""
+        if self.paired is None:
+            return self.floor + max(self.pooled.bound(p_value), self.welch.bound(p_value))
+        half = p_value / 2
+        unpaired = max(self.pooled.bound(half), self.welch.bound(half))
+        return self.floor + min(unpaired, self.paired.bound(half))
+
+    def _p_beyond(self, sign: int) -> float:
+        unpaired = max(shift.p_beyond(self.floor, sign) for shift in (self.pooled, self.welch))
+        if self.paired is None:
+            return unpaired
+        return min(1.0, 2 * min(unpaired, self.paired.p_beyond(self.floor, sign)))
+
+
+def weigh(
+    base: Mapping[int, float],
+    new: Mapping[int, float],
+    direction: Direction,
+    floor: float = 0.0,
+    paired: bool = True,
+) -> Evidence:
+    """Compare the scores of two runs.
+
+    Parameters
+    ----------
+    base, new
+        Seed → score, at least two each, all finite.
+    direction
+        ``"min"`` where smaller is better.
+    floor
+        Largest loss that does not matter, in the metric's unit; at least `ROUNDING` is taken.
+    paired
+        Whether the same seed means the same random numbers in both.
+
+    Raises
+    ------
+    ValueError
+        If a sample has fewer than two scores.
+    """
+    if min(len(base), len(new)) < 2:
+        raise ValueError("noise cannot be told from change with fewer than two seeds")
+    sign = 1 if direction == "min" else -1
+    pooled, welch = _unpaired(list(base.values()), list(new.values()), sign)
+    shared = [seed for seed in base if seed in new] if paired and pooled.error > 0 else []
+    differences = [sign * (new[seed] - base[seed]) for seed in shared]
+    return Evidence(
+        floor=max(floor, ROUNDING),
+        pooled=pooled,
+        welch=welch,
+        paired=_paired(differences) if len(shared) >= 2 else None,
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number, in the order given (Holm 1979)."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    corrected = [1.0] * len(p_values)
+    largest = 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        corrected[i] = largest
+    return corrected
+
+
+def mean(values: Sequence[float]) -> float:
+    """Mean of floats; exactly the common value where all are equal."""
+    return values[0] if len(set(values)) == 1 else math.fsum(values) / len(values)
+
+
+def variance(values: Sequence[float]) -> float:
+    """Unbiased variance; exactly 0 where all values are equal."""
+    centre = mean(values)
+    return math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1)
+
+
+def _unpaired(x: Sequence[float], y: Sequence[float], sign: int) -> tuple[Shift, Shift]:
+    loss = sign * (mean(y) - mean(x))
+    n, k = len(x), len(y)
+    var_x, var_y = variance(x), variance(y)
+    if var_x == var_y == 0:
+        return Shift(loss, 0.0, n + k - 2), Shift(loss, 0.0, n + k - 2)
+    pooled = ((n - 1) * var_x + (k - 1) * var_y) / (n + k - 2)
+    a, b = var_x / n, var_y / k
+    freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (k - 1))
+    return (
+        Shift(loss, math.sqrt(pooled * (1 / n + 1 / k)), n + k - 2),
+        Shift(loss, math.sqrt(a + b), freedom),
+    )
+
+
+def _paired(differences: Sequence[float]) -> Shift:
+    n = len(differences)
+    return Shift(mean(differences), math.sqrt(variance(differences) / n), n - 1)

@@ -1,0 +1,226 @@
+"""What a run measured, gathered for comparison: every score and runtime by seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from impbench.errors import InputError
+from impbench.metrics.metric import Direction
+from impbench.registry import registry
+from impbench.regress.decide import mean, variance
+from impbench.runner.record import Record
+from impbench.runner.score import COST_METRICS
+from impbench.runner.store import Store
+
+FIRST_SCORING = "1"
+"""Manifests that do not say their scoring version are older than the second one."""
+
+UNDEFINED = "undefined"
+"""Why there is no score, where the method ran but the metric is NaN for it."""
+
+
+class Entry(NamedTuple):
+    """What is compared: one score of one imputer."""
+
+    dataset: str
+    protocol: str
+    imputer: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One score over seeds.
+
+    Attributes
+    ----------
+    values
+        Seed → score, finite.
+    lost
+        Seed → why it has no score: a record's status, or ``undefined`` for NaN.
+    """
+
+    values: Mapping[int, float]
+    lost: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """Number of seeds with a score."""
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        """Mean over seeds; NaN without scores."""
+        return mean(list(self.values.values())) if self.values else math.nan
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation over seeds (n − 1); NaN for fewer than two."""
+        return math.sqrt(variance(list(self.values.values()))) if self.n > 1 else math.nan
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What a decision must know of a metric, so that a baseline needs no plugin to be read."""
+
+    direction: Direction
+    bounded: bool
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Wall-clock seconds by seed, and on what."""
+
+    seconds: Mapping[int, float]
+    device: str
+    threads: int
+    is_control: bool
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run, reduced to what a later run can be compared with.
+
+    Attributes
+    ----------
+    scoring
+        Version of the scoring (`impbench.runner.record.SCORING`).
+    suite, impbench
+        Name of the suite, version of impbench.
+    datasets
+        Dataset spec → fingerprint of its content.
+    imputers
+        Imputer spec → version.
+    runtimes
+        (dataset, imputer) → runtime; protocols that show the same data share an imputation.
+    reasons
+        (dataset, protocol, imputer) → first failure's sentence. Not stored in baselines.
+    """
+
+    scoring: str
+    suite: str
+    impbench: str
+    datasets: Mapping[str, str]
+    imputers: Mapping[str, str]
+    metrics: Mapping[str, MetricFacts]
+    scores: Mapping[Entry, Sample]
+    runtimes: Mapping[tuple[str, str], Runtime]
+    reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> list[int]:
+        """All seeds, in order."""
+        samples = self.scores.values()
+        return sorted({seed for sample in samples for seed in (*sample.values, *sample.lost)})
+
+
+def measure(folder: Path) -> Measured:
+    """Gather the scores and runtimes of the run in `folder`.
+
+    Raises
+    ------
+    InputError
+        If it holds no finished run, the run has fewer than two seeds, or no scores.
+    NotFoundError
+        If a metric belongs to a plugin that is not loaded: its direction is unknown.
+    """
+    store = Store.open(folder)
+    manifest = store.manifest()
+    records = store.records()
+    _check_complete(folder, manifest, records)
+    scores = _scores(records)
+    try:
+        found = Measured(
+            scoring=str(manifest.get("scoring", FIRST_SCORING)),
+            suite=manifest["suite"]["name"],
+            impbench=manifest["environment"]["impbench"],
+            datasets={spec: facts["fingerprint"] for spec, facts in manifest["datasets"].items()},
+            imputers={spec: facts["version"] for spec, facts in manifest["imputers"].items()},
+            metrics={name: _facts(name) for name in sorted({entry.metric for entry in scores})},
+            scores=scores,
+            runtimes=_runtimes(records, manifest["imputers"]),
+            reasons=_reasons(records),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{folder / 'manifest.json'} is not as impbench writes it ({error!r}); run again"
+        ) from error
+    if len(found.seeds) < 2:
+        raise InputError(
+            f"{folder} holds one seed only, and one seed cannot tell noise from change; "
+            "run with --seeds 5 or more"
+        )
+    return found
+
+
+def _check_complete(folder: Path, manifest: Mapping[str, Any], records: list[Record]) -> None:
+    missing = len(manifest.get("keys", [])) - len(records)
+    if missing or not records or not manifest.get("finished"):
+        raise InputError(
+            f"the run in {folder} is not finished ({missing} of {missing + len(records)} results "
+            "are missing or cannot be read); finish it with the command that started it: "
+            f"{manifest.get('command') or 'impbench run'}"
+        )
+
+
+def _scores(records: Iterable[Record]) -> dict[Entry, Sample]:
+    values: dict[Entry, dict[int, float]] = {}
+    lost: dict[Entry, dict[int, str]] = {}
+    for record in records:
+        job = record.job
+        for metric in record.scores or record.metrics:
+            if metric in COST_METRICS:
+                continue
+            entry = Entry(job.dataset, job.protocol, job.imputer, metric)
+            value = record.scores.get(metric, math.nan)
+            values.setdefault(entry, {})
+            lost.setdefault(entry, {})
+            if math.isfinite(value):
+                values[entry][job.seed] = value
+            else:
+                lost[entry][job.seed] = UNDEFINED if record.status == "ok" else record.status
+    return {
+        entry: Sample(dict(sorted(values[entry].items())), dict(sorted(lost[entry].items())))
+        for entry in sorted(values)
+    }
+
+
+def _runtimes(
+    records: Iterable[Record], imputers: Mapping[str, Any]
+) -> dict[tuple[str, str], Runtime]:
+    found: dict[tuple[str, str], Runtime] = {}
+    protocols: dict[tuple[str, str], str] = {}
+    for record in sorted(records, key=lambda record: (record.job.protocol, record.job.seed)):
+        job, cost = record.job, record.cost
+        key = (job.dataset, job.imputer)
+        if cost is None or record.status != "ok":
+            continue
+        if protocols.setdefault(key, job.protocol) != job.protocol:
+            continue
+        so_far = found[key].seconds if key in found else {}
+        found[key] = Runtime(
+            seconds={**so_far, job.seed: cost.wall_seconds},
+            device=cost.device,
+            threads=cost.threads,
+            is_control=bool(imputers.get(job.imputer, {}).get("is_control")),
+        )
+    return dict(sorted(found.items()))
+
+
+def _reasons(records: Iterable[Record]) -> dict[tuple[str, str, str], str]:
+    found: dict[tuple[str, str, str], str] = {}
+    for record in records:
+        if record.status != "ok":
+            job = record.job
+            reason = f"{record.status}: {record.reason}".removesuffix(": ")
+            found.setdefault((job.dataset, job.protocol, job.imputer), reason)
+    return found
+
+
+def _facts(name: str) -> MetricFacts:
+    metric = registry().metric(name)
+    return MetricFacts(metric.direction, all(map(math.isfinite, metric.range)))

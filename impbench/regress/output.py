@@ -1,0 +1,184 @@
+"""A check for people (terminal, Markdown) and programs (JSON)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from impbench.regress.check import MEANING, Check, Finding, Status
+from impbench.regress.measured import Sample
+from impbench.regress.present import (
+    URGENT,
+    VERDICTS,
+    Row,
+    accept,
+    accept_sentence,
+    largest_passing_mean,
+    notes,
+    rows,
+    runtime_lines,
+    summary,
+    test_sentence,
+)
+
+_COLOURS = {0: "green", 1: "red", 2: "yellow"}
+
+
+def print_check(check: Check, run: str, baseline: str) -> None:
+    """Print what changed, why, and what to do."""
+    out = Console(highlight=False)
+    code = check.exit_code
+    out.print(f"[bold {_COLOURS[code]}]{VERDICTS[code]}[/]  {escape(summary(check))}")
+    _print_rows(out, rows(check))
+    _print_rest(out, check)
+    command = accept(check, run, baseline)
+    if command:
+        out.print(f"{accept_sentence(check)}:\n  {escape(command)}", soft_wrap=True)
+
+
+def print_comparison(check: Check, first: str, second: str) -> None:
+    """Print two runs side by side: every score, with the verdict of the same test."""
+    out = Console(highlight=False)
+    out.print(f"A = {escape(first)}, B = {escape(second)}", soft_wrap=True)
+    out.print(escape(summary(check)))
+    _print_rows(out, rows(check, MEANING), ("A", "B"))
+    _print_rest(out, check)
+
+
+def _print_rows(
+    out: Console, found: Iterable[Row], names: tuple[str, str] = ("baseline", "run")
+) -> None:
+    status: Status | None = None
+    for row in found:
+        if row.status != status:
+            status = row.status
+            colour = "red" if status in URGENT else "default"
+            out.print(f"\n[bold {colour}]{status}[/]: {escape(MEANING[status])}")
+        head = f"  {row.imputer}  {row.metric}  [{row.dataset}, {row.protocol}]"
+        out.print(escape(head), soft_wrap=True)
+        if row.base:
+            arrow = f"{names[0]} {row.base} → {names[1]} {row.new}  {row.change}"
+            out.print(f"    {escape(arrow)}", soft_wrap=True)
+        if row.why:
+            out.print(f"    [dim]{escape(row.why)}[/]", soft_wrap=True)
+
+
+def _print_rest(out: Console, check: Check) -> None:
+    out.print()
+    colour = "red" if check.rules.fail_on_runtime else "yellow"
+    for line in runtime_lines(check):
+        out.print(f"[{colour}]runtime[/]: {escape(line)}", soft_wrap=True)
+    for line in (*notes(check), test_sentence(check)):
+        out.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
+
+
+def markdown(check: Check, run: str, baseline: str) -> str:
+    """Return the check as GitHub-flavoured Markdown, such as a step summary."""
+    verdict = VERDICTS[check.exit_code]
+    parts = [f"### impbench: {verdict}\n\n{_cell(summary(check))}\n"]
+    found = list(rows(check))
+    if found:
+        heads = ("", "imputer", "metric", "dataset", "protocol", "baseline", "run", "change", "why")
+        parts.append(f"\n| {' | '.join(heads)} |\n|{' --- |' * len(heads)}\n")
+        parts += [_line(row) for row in found]
+    parts += [f"\nRuntime: {_cell(line)}\n" for line in runtime_lines(check)]
+    parts += [f"\n{_cell(line)}\n" for line in (*notes(check), test_sentence(check))]
+    command = accept(check, run, baseline)
+    if command:
+        fence = "```"
+        parts.append(f"\n{accept_sentence(check)}:\n\n{fence}bash\n{command}\n{fence}\n")
+    return "".join(parts)
+
+
+def markdown_error(message: str) -> str:
+    """Return what is shown where nothing could be compared."""
+    return f"### impbench: {VERDICTS[2]}\n\n{_cell(message)}\n"
+
+
+def _line(row: Row) -> str:
+    cells = (
+        f"**{row.status}**" if row.status in URGENT else row.status,
+        *map(_cell, (row.imputer, row.metric, row.dataset, row.protocol)),
+        *map(_cell, (row.base, row.new, row.change, row.why)),
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _cell(text: str) -> str:
+    """Keep a name from becoming Markdown, a link, HTML or a new column."""
+    for char in "\\`*_[]<>|#~":
+        text = text.replace(char, f"\\{char}")
+    return text.replace("\n", " ").replace("@", "@\u200b")
+
+
+def as_json(check: Check, run: str = "", baseline: str = "") -> dict[str, Any]:
+    """Return everything, JSON-ready; what is not defined is null.
+
+    The command that accepts the run is there where `run` and `baseline` name folder and file.
+    """
+    return {
+        "exit_code": check.exit_code,
+        "verdict": VERDICTS[check.exit_code],
+        "suite": check.base.suite,
+        "scoring": check.base.scoring,
+        "alpha": check.rules.alpha,
+        "tested": check.tested,
+        "counts": {status: len(check.having(status)) for status in MEANING},
+        "findings": [_finding(check, finding) for finding in check.findings],
+        "runtime": [
+            {
+                "dataset": pace.dataset,
+                "imputer": pace.imputer,
+                "control": check.rules.control,
+                "baseline": pace.base,
+                "run": pace.new,
+                "slowdown": pace.slowdown,
+                "p": pace.p_slower,
+                "slower": pace.slower,
+            }
+            for pace in check.paces
+        ],
+        "notes": [*check.notes, *([check.runtime_note] if check.runtime_note else [])],
+        "accept": accept(check, run, baseline) or None,
+    }
+
+
+def error_as_json(message: str) -> dict[str, Any]:
+    """Return what `as_json` cannot: why nothing was compared."""
+    return {"exit_code": 2, "verdict": VERDICTS[2], "error": message}
+
+
+def _finding(check: Check, finding: Finding) -> dict[str, Any]:
+    evidence = finding.evidence
+    return {
+        **finding.entry._asdict(),
+        "status": finding.status,
+        "baseline": _sample(finding.base),
+        "run": _sample(finding.new),
+        "loss": None if evidence is None else evidence.loss,
+        "floor": None if evidence is None else evidence.floor,
+        "p_worse": None if evidence is None else finding.p_worse,
+        "p_better": None if evidence is None else finding.p_better,
+        "largest_passing_mean": _finite(largest_passing_mean(check, finding)),
+        "reason": finding.reason,
+    }
+
+
+def _sample(sample: Sample | None) -> dict[str, Any] | None:
+    if sample is None:
+        return None
+    return {
+        "n": sample.n,
+        "mean": _finite(sample.mean),
+        "sd": _finite(sample.sd),
+        "values": {str(seed): value for seed, value in sample.values.items()},
+        "lost": {str(seed): status for seed, status in sample.lost.items()},
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
