@@ -1,0 +1,135 @@
+"""The imputer under examination, with the runs that several checks share."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench.errors import InputError
+from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.registry import registry
+from impbench.testing.check import Violation
+from impbench.testing.example import example_counts, observe
+
+
+@dataclass
+class Subject:
+    """One imputer, and what it returned on the example data."""
+
+    imputer: Imputer
+
+    @cached_property
+    def prepared(self) -> Imputer:
+        """The imputer after `prepare`, as the runner calls it."""
+        with tempfile.TemporaryDirectory(prefix="impbench-") as scratch, hushed():
+            self.imputer.prepare(Context(scratch=Path(scratch)))
+        return self.imputer
+
+    def impute(
+        self,
+        observed: Observed | None = None,
+        *,
+        seed: int = 1,
+        threads: int = 1,
+        on_progress: Callable[[int, int], None] | None = None,
+        scratch: Path | None = None,
+        hush: bool = True,
+    ) -> Imputed:
+        """Impute `observed`, by default a fresh copy of the example data, in a fresh scratch."""
+        imputer = self.prepared
+        if observed is None:
+            observed = observe(example_counts())
+        with contextlib.ExitStack() as stack:
+            if scratch is None:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="impbench-"))
+                scratch = Path(folder)
+            if hush:
+                stack.enter_context(hushed())
+            context = Context(seed=seed, threads=threads, scratch=scratch, on_progress=on_progress)
+            return imputer.impute(observed, context)
+
+    @cached_property
+    def result(self) -> Imputed:
+        """What comes of the example data with seed 1; whatever type that is."""
+        return self.impute()
+
+    @cached_property
+    def by_seed(self) -> list[NDArray[np.float32]]:
+        """Log values for seeds 1, 2 and 3 on the example data, (cells, genes) each."""
+        results = [self.result, *(self.impute(seed=seed) for seed in (2, 3))]
+        return [lognorm(result) for result in results]
+
+    def valid_or_refused(self, observed: Observed) -> str | None:
+        """Impute data at the edge of what is possible.
+
+        Returns
+        -------
+        None where the result is valid, a remark where the imputer refuses with an `InputError`.
+
+        Raises
+        ------
+        Violation
+            If the result is not valid.
+        """
+        try:
+            imputed = self.impute(observed)
+        except InputError as refusal:
+            return f"refuses: {refusal}"
+        must_be_valid(imputed, observed)
+        return None
+
+
+def subject(imputer: str | type[Imputer] | Imputer) -> Subject:
+    """Return the subject for an imputer, a class or a spec; the latest ones keep their runs."""
+    if isinstance(imputer, str):
+        imputer = registry().imputer(imputer)
+    elif isinstance(imputer, type):
+        imputer = imputer()
+    for known in _latest:
+        same_class = type(known.imputer) is type(imputer)
+        if same_class and known.imputer.parameters() == imputer.parameters():
+            return known
+    _latest.insert(0, Subject(imputer))
+    del _latest[4:]
+    return _latest[0]
+
+
+_latest: list[Subject] = []
+
+
+def must_be_valid(imputed: Imputed, observed: Observed) -> None:
+    """Raise `Violation` unless `imputed` is what the contract says, for `observed`."""
+    if not isinstance(imputed, Imputed):
+        raise Violation(f"returned {type(imputed).__name__} instead of impbench.Imputed")
+    try:
+        imputed.check(observed)
+    except InputError as error:
+        raise Violation(str(error)) from error
+
+
+def lognorm(imputed: Imputed, observed: Observed | None = None) -> NDArray[np.float32]:
+    """Return valid log values, (cells, genes) float32, or raise `Violation`."""
+    observed = observed or observe(example_counts())
+    must_be_valid(imputed, observed)
+    return imputed.lognorm(observed)
+
+
+def largest_difference(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Return the largest |a − b| relative to 1 + |b|, on the log scale."""
+    return float(np.max(np.abs(a - b) / (1 + np.abs(b)), initial=0))
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Keep what an imputer prints out of the test's output; `quiet-stdout` looks for it."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield

@@ -1,0 +1,147 @@
+"""Every check fails for an imputer that breaks its promise, and no check for one that keeps all."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from unittest import SkipTest
+
+import numpy as np
+import pytest
+
+from impbench.testing import ConformanceError, check_imputer, checks, parametrize_checks
+from impbench.testing.example import example_counts
+
+
+def _violators() -> ModuleType:
+    path = Path(__file__).with_name("violators.py")
+    spec = importlib.util.spec_from_file_location("impbench_test_violators", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+BAD = _violators()
+CHECKS = {check.name: check for check in checks()}
+
+# One more way of breaking a promise that has several.
+ALSO = {
+    "CountsDeclaredLog": ("scale-is-true", "'counts'"),
+    "LogDeclaredCounts": ("scale-is-true", "'lognorm'"),
+    "NormalisedDeclaredCounts": ("scale-is-true", "multiply by it"),
+    "LogWithoutSizeFactor": ("scale-is-true", "without the size factor"),
+    "SeedMattersUndeclared": ("seed-is-honoured", "stochastic = False"),
+    "CellsSortedStochastic": ("cell-order", "another seed only by"),
+    "CellsSmoothedInOrderStochastic": ("cell-order", "another seed only by"),
+    "SparseInputModified": ("input-is-not-modified", "observed.counts"),
+    "ProgressPastTheTotal": ("progress-is-reported", "11 of 10"),
+    "SlowInSilence": ("progress-is-reported", "without a call of progress"),
+    "ChildWritesToTheWorkingFolder": ("writes-only-to-scratch", "left-behind.txt"),
+    "CallsAnAddress": ("no-network", "192.0.2.1"),
+    "CompiledCodePrints": ("quiet-stdout", "Epoch 1"),
+    "WorkingFolderChanged": ("surroundings-are-restored", "changed the working folder to /"),
+}
+
+
+def _class_for(check: str) -> type:
+    name = "".join(word.capitalize() for word in check.split("-"))
+    return getattr(BAD, f"{name}Not" if name == "PicklesAndCopies" else name)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_check_fails_for_an_imputer_that_breaks_its_promise(name: str) -> None:
+    result = CHECKS[name].result(_class_for(name))
+    assert result.verdict == "failed", result
+    assert result.message
+
+
+@pytest.mark.parametrize(("violator", "check", "part"), [(k, *v) for k, v in ALSO.items()])
+def test_check_names_what_was_wrong(violator: str, check: str, part: str) -> None:
+    result = CHECKS[check].result(getattr(BAD, violator))
+    assert result.verdict == "failed", result
+    assert part in result.message
+
+
+@pytest.mark.parametrize("name", ["Good", "Rich", "Refuses"])
+def test_imputer_that_keeps_every_promise_fails_no_check(name: str) -> None:
+    results = check_imputer(getattr(BAD, name))
+    assert len(results) == len(CHECKS)
+    if name == "Rich":
+        assert [r.check.name for r in results if r.verdict == "skipped"] == []
+
+
+def test_there_are_checks_enough_and_each_says_why_and_what_to_do() -> None:
+    assert len(CHECKS) == len(checks()) >= 25
+    for check in checks():
+        assert re.fullmatch(r"[a-z-]+", check.name)
+        assert all(
+            text.endswith((".", "?")) and len(text) > 20
+            for text in (check.promise, check.reason, check.remedy)
+        ), check
+
+
+def test_refusal_in_words_passes_and_is_quoted() -> None:
+    result = CHECKS["twenty-cells"].result(BAD.Refuses)
+    assert (result.verdict, result.message) == (
+        "passed",
+        "refuses: needs at least 50 cells, got 20",
+    )
+
+
+def test_failure_raises_after_all_checks_with_remedies() -> None:
+    with pytest.raises(ConformanceError, match=r"1 of \d+ checks fail\ncitation-is-given") as info:
+        check_imputer(BAD.CitationIsGiven)
+    assert "remedy:  Set `citation`" in str(info.value)
+    assert len(info.value.results) == len(CHECKS)
+    collected = check_imputer(BAD.CitationIsGiven, on_fail="collect")
+    assert [r.check.name for r in collected if r.verdict == "failed"] == ["citation-is-given"]
+
+
+def test_calling_a_check_raises_or_skips_as_a_test_does() -> None:
+    CHECKS["shape"](BAD.Good)
+    with pytest.raises(AssertionError, match=r"shape: .*\n.*promise.*\n.*reason.*\n.*remedy"):
+        CHECKS["shape"](BAD.Shape)
+    with pytest.raises(SkipTest, match="offers no standard deviations"):
+        CHECKS["std-is-non-negative"](BAD.Good)
+
+
+@parametrize_checks([BAD.Good, "no-imputation", BAD.Rich(weight=0.25)])
+def test_parametrised_suite_as_a_third_party_uses_it(imputer: object, check: object) -> None:
+    check(imputer)  # type: ignore[operator]
+
+
+def test_parametrised_cases_are_named_after_imputer_and_check() -> None:
+    mark = parametrize_checks(["magic[t=5]", BAD.Good]).mark
+    names = [case.id for case in mark.args[1]]
+    assert names[0] == "magic[t=5]-name-is-plain"
+    assert names[-1].startswith("good-")
+    assert len(names) == 2 * len(CHECKS)
+
+
+def test_watching_leaves_the_process_as_it_was(tmp_path: Path) -> None:
+    folder = os.getcwd()
+    CHECKS["no-network"].result(BAD.NoNetwork)
+    CHECKS["writes-only-to-scratch"].result(BAD.WritesOnlyToScratch)
+    assert os.getcwd() == folder
+    (tmp_path / "free").write_text("again")
+
+
+def test_example_data_hold_what_the_checks_rely_on() -> None:
+    counts = example_counts()
+    assert (counts.sum(axis=0) > 0).all()
+    assert (counts.sum(axis=1) > 0).all()
+    assert (counts.std(axis=0) > 0).all()
+    assert 0.1 < (counts == 0).mean() < 0.6
+    assert len(np.unique(counts, axis=0)) == len(counts)
+    assert (counts == example_counts()).all()
+    for shape in ((20, 40), (60, 3), (160, 130)):
+        small = example_counts(*shape)
+        assert small.shape == shape
+        assert (small.sum(axis=1) > 0).all()

@@ -1,0 +1,38 @@
+"""Every imputer that comes with impbench passes the conformance suite."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from impbench.imputer import Imputer
+from impbench.registry import registry
+from impbench.testing import parametrize_checks
+
+QUICK = {"epochs": 2, "n_starts": 2}
+"""Promises hold whatever the number of epochs or starts; two of each are quick."""
+
+
+def quick(imputer: type[Imputer]) -> str:
+    """Name the imputer with few epochs and starts, where it has such parameters."""
+    names = {field.name for field in dataclasses.fields(imputer)}
+    return imputer(**{name: value for name, value in QUICK.items() if name in names}).spec
+
+
+def first_party() -> list[str]:
+    return [
+        quick(imputer)
+        for imputer in registry().imputers.values()
+        if imputer.__module__.startswith("impbench_plugins.")
+    ]
+
+
+@parametrize_checks(first_party())
+def test_conformance(imputer: str, check) -> None:  # type: ignore[no-untyped-def]
+    check(imputer)
+
+
+def test_no_plugin_of_ours_is_left_out() -> None:
+    assert registry().broken == []
+    assert {"magic", "maskclass-best", "maskclass-balanced", "no-imputation"} <= {
+        spec.partition("[")[0] for spec in first_party()
+    }
