@@ -184,7 +184,7 @@ def _dataset_tables(run: Run, summary: pd.DataFrame) -> dict[str, dict[str, Tabl
 
 def _bases(run: Run, summary: pd.DataFrame) -> list[BasisNote]:
     """Say where skill 1 is the oracle, where the metric's ideal, and where there is no skill."""
-    quality = summary[[not run.metrics[name].is_cost for name in summary["metric"]]]
+    quality = summary[~summary["metric"].isin([m.name for m in run.metrics.values() if m.is_cost])]
     notes = []
     for basis in ("oracle", "ideal", "none"):
         rows = quality[quality["basis"] == basis]

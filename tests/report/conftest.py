@@ -9,8 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from impbench.report import write_report
 from impbench.runner.record import Cost, Job, Record
 from impbench.runner.store import Store, write_picture
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)> it's & $x^{2}$",
+    "two\nlines \x1b[31mred\x1b[0m \u202egnp",
+    "</svg></style>" + "N" * 200,
+    '{{ 7 * 7 }} {% raw %} url(#x) id="y"',
+]
 
 CONTROLS = ["no-imputation", "gene-mean", "nonzero-mean", "permuted", "maskclass-prior"]
 METHODS = ["maskclass-best", "maskclass-balanced", "magic"]
@@ -242,6 +251,43 @@ def _manifest(
             "memory_limit": None,
         },
     }
+
+
+@pytest.fixture(scope="session")
+def default_run(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A run like the default suite's, with failures, and its report."""
+    store = build_run(
+        tmp_path_factory.mktemp("default"),
+        failing={
+            ("pbmc68k-reduced", "magic", 1): ("timeout", "stopped after 600 s", "epoch 1\nepoch 2"),
+            ("sim_rare[n_cells=500]", "magic", 1): ("memory", "4.1 GiB of 4 GiB", ""),
+            ("sim_rare[n_cells=500]", "magic", 2): ("memory", "4.1 GiB of 4 GiB", ""),
+        },
+    )
+    write_report(store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A run whose every name and log would like to be something else, and its report."""
+    store = build_run(
+        tmp_path_factory.mktemp("hostile"),
+        methods=HOSTILE,
+        real=[HOSTILE[0]],
+        simulated=[HOSTILE[1]],
+        labels=HOSTILE,
+        seeds=1,
+        failing={(HOSTILE[0], HOSTILE[1], 1): ("failed", HOSTILE[0], HOSTILE[0] + "\x1b[2J")},
+    )
+    manifest = store.manifest()
+    manifest["suite"] |= {"title": HOSTILE[0], "description": HOSTILE[1]}
+    manifest["command"] = HOSTILE[3]
+    manifest["broken_plugins"] = [{"name": HOSTILE[0], "reason": HOSTILE[1]}]
+    manifest["skipped"] = [{"dataset": HOSTILE[0], "protocol": "p", "reason": HOSTILE[3]}]
+    store.write_manifest(manifest)
+    write_report(store)
+    return store
 
 
 @pytest.fixture

@@ -1,0 +1,103 @@
+"""The sentences at the top say what the numbers say, and no more."""
+
+from dataclasses import replace
+
+import pytest
+
+from impbench.report.findings import find
+from impbench.report.run import read_run
+from impbench.report.tables import summarise
+
+
+@pytest.fixture
+def sentences(make_store):
+    """Lead sentences by topic, for records whose scores `change` may rewrite."""
+
+    def make(change=None, **options):
+        store = make_store(pictures=False, **options)
+        for record in store.records():
+            if change is not None and record.status == "ok":
+                store.write_record(replace(record, scores=change(record.job, dict(record.scores))))
+        run = read_run(store)
+        return {(item.topic, item.kind): item for item in find(run, summarise(run))}
+
+    return make
+
+
+def test_best_method_is_named_with_its_scores(sentences):
+    found = sentences()["simulated-truth, 2 simulated datasets", "result"]
+    assert found.lead == "maskclass-best had the lowest MSE of all methods, beyond seed noise."
+    assert any("best control (maskclass-prior)" in text for text in found.details)
+
+
+def test_no_method_better_than_the_best_control_is_said_first(sentences):
+    def worse(job, scores):
+        if job.imputer in ("maskclass-best", "maskclass-balanced", "magic") and "ari" in scores:
+            scores["ari"] = 0.1 + 0.01 * job.seed
+        return scores
+
+    found = sentences(worse)["clustering, 1 real dataset", "caution"]
+    assert found.lead == (
+        "No method improved ARI over the best control (maskclass-prior) beyond seed noise."
+    )
+    assert "shared the highest ARI" in " ".join(found.details)
+
+
+def test_no_imputation_as_best_control_is_said_in_words(sentences):
+    def raw_is_best(job, scores):
+        if "ari" in scores:
+            scores["ari"] = 0.9 if job.imputer == "no-imputation" else 0.5 + 0.01 * job.seed
+        return scores
+
+    found = sentences(raw_is_best)["clustering, 1 real dataset", "caution"]
+    assert "over no imputation at all beyond seed noise" in found.lead
+    text = " ".join(found.details)
+    assert "maskclass-prior, a formula without a network, beyond seed noise: no method" in text
+
+
+def test_lead_within_seed_noise_is_not_called_a_win(sentences):
+    def close(job, scores):
+        if "mse" in scores and job.imputer.startswith("maskclass-b"):
+            best = job.imputer == "maskclass-best"
+            scores["mse"] = {1: 0.10, 2: 0.14}[job.seed] if best else 0.121
+        return scores
+
+    found = sentences(close)["simulated-truth, 2 simulated datasets", "result"]
+    assert found.lead == (
+        "maskclass-best had the lowest MSE of all methods, but not ahead of maskclass-balanced "
+        "beyond seed noise."
+    )
+
+
+def test_one_seed_claims_nothing_about_noise(sentences):
+    found = sentences(seeds=1)
+    lead = found["simulated-truth, 2 simulated datasets", "result"].lead
+    assert "with one seed it cannot be said" in lead
+    assert any("Every score rests on one seed" in item.lead for item in found.values())
+    assert not any("Better than" in text for item in found.values() for text in item.details)
+
+
+def test_failures_and_missing_controls_are_told(sentences):
+    failing = {("pbmc68k-reduced", "magic", 1): ("timeout", "stopped after 600 s", "")}
+    leads = [item.lead for item in sentences(failing=failing).values()]
+    assert any("1 of 88 jobs gave no result: magic (timeout, 1 job)." in lead for lead in leads)
+
+
+def test_method_that_failed_on_a_dataset_is_not_called_best(sentences):
+    failing = {
+        ("sim_rare[n_cells=500]", "maskclass-best", seed): ("failed", "ValueError", "")
+        for seed in (1, 2)
+    }
+    lead = sentences(failing=failing)["simulated-truth, 2 simulated datasets", "caution"]
+    assert "No method improved MSE" in lead.lead
+    assert "maskclass-balanced had the lowest MSE" in " ".join(lead.details)
+
+
+def test_no_score_at_all_is_said(sentences):
+    (found,) = sentences(all_fail=True).values()
+    assert found.lead == "No job gave a score."
+
+
+def test_no_controls_at_all_are_missed(sentences):
+    leads = [item.lead for item in sentences(controls=[]).values()]
+    assert any(lead.startswith("No control imputer ran") for lead in leads)
