@@ -1,0 +1,135 @@
+"""ccImpute from counts to imputed values (Malec et al. 2022, Algorithm 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from .components import Components, distance_components
+from .consensus import Consensus
+from .distance import Floats
+from .kmeans import best_kmeans
+from .solve import fill_dropouts
+
+Labels = NDArray[np.int64]
+
+FEW_CELLS = 500
+"""From here on components are chosen by their share of variance."""
+SHARES = (0.0008, 0.002)
+MAX_CLUSTERINGS = 15
+GENES = 256
+"""Genes solved for at once: bounds memory."""
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """How the cells are clustered; the parameters of the method that concern it."""
+
+    n_groups: int
+    n_starts: int
+    max_passes: int
+    seed: int
+    threads: int
+
+
+def gene_weights(counts: NDArray[Any], size_factors: Floats) -> Floats:
+    """Return the variance of each gene's log2(1 + count / size factor), (genes,) float64."""
+    weights = np.empty(counts.shape[1])
+    for start in range(0, len(weights), GENES):
+        genes = slice(start, start + GENES)
+        weights[genes] = np.log2(1 + counts[:, genes] / size_factors[:, None]).var(axis=0, ddof=1)
+    return weights
+
+
+def dimensions(n_cells: int, shares: Floats) -> list[int]:
+    """Choose how many leading components each clustering uses.
+
+    Below 500 cells from 4 % to 7 % of their number, else the components with a share of variance
+    from 0.0008 to 0.002; at most 15 values, evenly stepped.
+
+    Parameters
+    ----------
+    shares
+        (components,) shares of variance, falling.
+    """
+    if n_cells < FEW_CELLS:
+        first, last = round(0.04 * n_cells), round(0.07 * n_cells)
+    else:
+        first = int((shares > SHARES[1]).sum()) + 1
+        last = int((shares >= SHARES[0]).sum())
+        # No component in between: all those above.
+        last = max(last, first - 1)
+        first = min(first, last)
+    first, last = max(first, 1), max(min(last, len(shares)), 1)
+    step = max(1, -(-(last - first) // (MAX_CLUSTERINGS - 1)))
+    return list(range(min(first, last), last + 1, step))
+
+
+def cluster(
+    counts: NDArray[Any],
+    weights: Floats,
+    how: Clustering,
+    progress: Callable[[float], None],
+) -> Labels:
+    """Cluster the cells once for every number of components; (cells, clusterings)."""
+    n_cells = len(counts)
+    if n_cells < FEW_CELLS:
+        min_share, most = 0.0, max(1, round(0.07 * n_cells))
+    else:
+        min_share, most = SHARES[0], int(1 / SHARES[0])
+    with threadpool_limits(1, user_api="blas"):
+        components: Components = distance_components(
+            counts, weights, min_share, most, lambda part: progress(0.4 * part)
+        )
+    wanted = dimensions(n_cells, components.shares)
+
+    def one(n_dims: int) -> Labels:
+        points = components.loadings[:, :n_dims]
+        return best_kmeans(points, how.n_groups, how.n_starts, how.seed, how.max_passes)[0]
+
+    found = []
+    with ThreadPoolExecutor(max(1, how.threads)) as pool:
+        for labels in pool.map(one, wanted):
+            found.append(labels)
+            progress(0.4 + 0.6 * len(found) / len(wanted))
+    return np.stack(found, axis=1)
+
+
+def impute_given(
+    lognorm: NDArray[np.float32],
+    labels: Labels,
+    threshold: float = 0.65,
+    mirrored: bool = True,
+    progress: Callable[[float], None] = lambda part: None,
+) -> tuple[NDArray[np.float32], int]:
+    """Impute from given clusterings.
+
+    Parameters
+    ----------
+    lognorm
+        (cells, genes) logged values.
+    labels
+        (cells, clusterings).
+    threshold, mirrored
+        As in `Consensus.from_labels` and `fill_dropouts`.
+
+    Returns
+    -------
+    (cells, genes) float32 and the number of entries imputed.
+    """
+    consensus = Consensus.from_labels(labels, threshold)
+    result = np.empty_like(lognorm)
+    n_imputed = 0
+    with threadpool_limits(1, user_api="blas"):
+        for start in range(0, lognorm.shape[1], GENES):
+            genes = slice(start, start + GENES)
+            result[:, genes], n = fill_dropouts(consensus, lognorm[:, genes], mirrored)
+            n_imputed += n
+            progress(min(1.0, (start + GENES) / lognorm.shape[1]))
+    return result, n_imputed
