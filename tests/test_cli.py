@@ -134,7 +134,7 @@ def test_impute_writes_all_or_nothing(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path) -> None:
-    args = ["run", "--datasets", "sim_equal[n_cells=100,n_genes=200]", "--seeds", "4"]
+    args = ["run", "--datasets", "sim_equal[n_cells=100,n_genes=200]", "--seeds", "2"]
     args += ["--imputers", "magic", "-j", "1", "--out", str(tmp_path / "x")]
     process = subprocess.Popen([IMPBENCH, *args], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
