@@ -98,7 +98,9 @@ def _content(measured: Measured) -> dict[str, Any]:
         imputers.setdefault(entry.imputer, {})[entry.metric] = _sample(sample)
     runtimes: dict[str, Any] = {}
     for (dataset, imputer), runtime in measured.runtimes.items():
-        runtimes.setdefault(dataset, {})[imputer] = dataclasses.asdict(runtime)
+        seconds = {str(seed): value for seed, value in runtime.seconds.items()}
+        stored = {**dataclasses.asdict(runtime), "seconds": seconds}
+        runtimes.setdefault(dataset, {})[imputer] = stored
     return {
         "format": FORMAT,
         "impbench": measured.impbench,

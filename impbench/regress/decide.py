@@ -4,9 +4,9 @@ Let x be the n scores of the baseline and y the k new ones, one per seed, and δ
 difference of means, positive where the metric got worse. The new mean should lie in the prediction
 interval mean(x) ± (floor + t · s · √(1/n + 1/k)), with s² pooled from both samples on n + k − 2
 degrees of freedom (after Hahn and Meeker 1991, Statistical Intervals, chapter 4, which has the
-baseline's s alone). Welch's test (1947), which lets the two spreads differ, is made beside it, and
-a loss counts only where both show it: for unchanged methods the first is exact, and where only the
-spread has changed the second keeps that from looking like a loss.
+baseline's s alone). Where an F test tells the two spreads apart, the standard error and degrees of
+freedom of Welch (1947) take their place. For unchanged methods the pooled test is exact and, in
+normal samples, independent of the F test.
 
 Seeds that both runs share say more: method and evaluation draw the same random numbers, so the
 differences seed by seed often vary far less than the scores. A paired t test over shared seeds is
@@ -23,12 +23,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtr, stdtrit
+from scipy.special import fdtrc, stdtr, stdtrit
 
 from impbench.metrics.metric import Direction
 
 ROUNDING = 1e-6
 """No floor is below this: float32 sums differ that much between processors."""
+
+UNEQUAL_SPREADS = 0.01
+"""Two-sided p value of the F test below which the two standard deviations count as different."""
 
 
 @dataclass(frozen=True)
@@ -62,26 +65,25 @@ class Evidence:
     ----------
     floor
         Largest loss that does not matter.
-    pooled, welch
-        The loss with either standard error.
+    unpaired
+        The difference of means.
     paired
         The mean difference over shared seeds, or None where fewer than two are shared.
     """
 
     floor: float
-    pooled: Shift
-    welch: Shift
+    unpaired: Shift
     paired: Shift | None = None
 
     @property
     def loss(self) -> float:
         """Difference of means, positive where the new one is worse; the metric's unit."""
-        return self.pooled.loss
+        return self.unpaired.loss
 
     @property
     def noiseless(self) -> bool:
         """Whether every seed scores the same in each sample: then the floor alone decides."""
-        return self.pooled.error == 0
+        return self.unpaired.error == 0
 
     @property
     def p_worse(self) -> float:
@@ -96,16 +98,14 @@ class Evidence:
     def largest_passing_loss(self, p_value: float) -> float:
         """Return the estimated loss that would have had this uncorrected p value."""
         if self.paired is None:
-            return self.floor + max(self.pooled.bound(p_value), self.welch.bound(p_value))
-        half = p_value / 2
-        unpaired = max(self.pooled.bound(half), self.welch.bound(half))
-        return self.floor + min(unpaired, self.paired.bound(half))
+            return self.floor + self.unpaired.bound(p_value)
+        return self.floor + min(s.bound(p_value / 2) for s in (self.unpaired, self.paired))
 
     def _p_beyond(self, sign: int) -> float:
-        unpaired = max(shift.p_beyond(self.floor, sign) for shift in (self.pooled, self.welch))
+        p_value = self.unpaired.p_beyond(self.floor, sign)
         if self.paired is None:
-            return unpaired
-        return min(1.0, 2 * min(unpaired, self.paired.p_beyond(self.floor, sign)))
+            return p_value
+        return min(1.0, 2 * min(p_value, self.paired.p_beyond(self.floor, sign)))
 
 
 def weigh(
@@ -136,13 +136,12 @@ def weigh(
     if min(len(base), len(new)) < 2:
         raise ValueError("noise cannot be told from change with fewer than two seeds")
     sign = 1 if direction == "min" else -1
-    pooled, welch = _unpaired(list(base.values()), list(new.values()), sign)
-    shared = [seed for seed in base if seed in new] if paired and pooled.error > 0 else []
+    unpaired = _unpaired(list(base.values()), list(new.values()), sign)
+    shared = [seed for seed in base if seed in new] if paired and unpaired.error > 0 else []
     differences = [sign * (new[seed] - base[seed]) for seed in shared]
     return Evidence(
         floor=max(floor, ROUNDING),
-        pooled=pooled,
-        welch=welch,
+        unpaired=unpaired,
         paired=_paired(differences) if len(shared) >= 2 else None,
     )
 
@@ -169,19 +168,23 @@ def variance(values: Sequence[float]) -> float:
     return math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1)
 
 
-def _unpaired(x: Sequence[float], y: Sequence[float], sign: int) -> tuple[Shift, Shift]:
+def _unpaired(x: Sequence[float], y: Sequence[float], sign: int) -> Shift:
     loss = sign * (mean(y) - mean(x))
     n, k = len(x), len(y)
     var_x, var_y = variance(x), variance(y)
-    if var_x == var_y == 0:
-        return Shift(loss, 0.0, n + k - 2), Shift(loss, 0.0, n + k - 2)
+    if _spreads_differ(var_x, n, var_y, k):
+        a, b = var_x / n, var_y / k
+        freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (k - 1))
+        return Shift(loss, math.sqrt(a + b), freedom)
     pooled = ((n - 1) * var_x + (k - 1) * var_y) / (n + k - 2)
-    a, b = var_x / n, var_y / k
-    freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (k - 1))
-    return (
-        Shift(loss, math.sqrt(pooled * (1 / n + 1 / k)), n + k - 2),
-        Shift(loss, math.sqrt(a + b), freedom),
-    )
+    return Shift(loss, math.sqrt(pooled * (1 / n + 1 / k)), n + k - 2)
+
+
+def _spreads_differ(var_x: float, n: int, var_y: float, k: int) -> bool:
+    (small, n_small), (large, n_large) = sorted([(var_x, n), (var_y, k)])
+    if small == 0:
+        return large > 0
+    return 2 * float(fdtrc(n_large - 1, n_small - 1, large / small)) < UNEQUAL_SPREADS
 
 
 def _paired(differences: Sequence[float]) -> Shift:

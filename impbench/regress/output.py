@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -28,16 +29,24 @@ from impbench.regress.present import (
 _COLOURS = {0: "green", 1: "red", 2: "yellow"}
 
 
-def print_check(check: Check, run: str, baseline: str) -> None:
+def print_check(check: Check, run: str, baseline: str, out: Console | None = None) -> None:
     """Print what changed, why, and what to do."""
-    out = Console(highlight=False)
+    out = out or Console(highlight=False)
     code = check.exit_code
-    out.print(f"[bold {_COLOURS[code]}]{VERDICTS[code]}[/]  {escape(summary(check))}")
+    verdict = f"[bold {_COLOURS[code]}]{VERDICTS[code]}[/]"
+    out.print(f"{verdict}  {escape(summary(check))}", soft_wrap=True)
     _print_rows(out, rows(check))
     _print_rest(out, check)
     command = accept(check, run, baseline)
     if command:
         out.print(f"{accept_sentence(check)}:\n  {escape(command)}", soft_wrap=True)
+
+
+def terminal_text(check: Check, run: str, baseline: str) -> str:
+    """Return what `print_check` prints, without colours."""
+    text = io.StringIO()
+    print_check(check, run, baseline, Console(highlight=False, file=text, color_system=None))
+    return text.getvalue()
 
 
 def print_comparison(check: Check, first: str, second: str) -> None:

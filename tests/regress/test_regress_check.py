@@ -1,0 +1,285 @@
+"""What becomes of every score, and of the build."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from impbench.errors import ImpbenchError, InputError
+from impbench.regress.check import MEANING, Check, Rules, check
+from impbench.regress.floor import read_floors
+from impbench.regress.junit import junit
+from impbench.regress.measured import measure
+from impbench.regress.output import as_json, markdown, terminal_text
+
+Make = Callable[..., Path]
+D, P = "d", "p"
+OLD = [0.400, 0.402, 0.399, 0.401, 0.400]
+SIMILAR = [0.401, 0.399, 0.4005, 0.402, 0.3995]
+
+
+@pytest.fixture
+def held(make_run: Make) -> Callable[..., Check]:
+    """Check new scores of one method, listed by metric, against old ones."""
+
+    def run(old: dict, new: dict, rules: Rules | None = None, **options: object) -> Check:  # type: ignore[type-arg]
+        a = measure(make_run("a", {(D, P, "method"): old}))
+        b = measure(make_run("b", {(D, P, "method"): new}, **options))
+        return check(a, b, rules)
+
+    return run
+
+
+def status(found: Check, metric: str = "mse") -> str:
+    (finding,) = [f for f in found.findings if f.entry.metric == metric]
+    return finding.status
+
+
+def scaled(factor: float, values: list[float] = SIMILAR) -> list[float]:
+    return [factor * value for value in values]
+
+
+@pytest.mark.parametrize(
+    ("metric", "factor", "expected", "code"),
+    [
+        ("mse", 1.05, "regression", 1),
+        ("mse", 0.95, "improvement", 0),
+        ("mse", 1.0, "unchanged", 0),
+        ("ari", 1.05, "improvement", 0),
+        ("ari", 0.95, "regression", 1),
+    ],
+)
+def test_direction_of_the_metric_is_known(
+    held: Callable[..., Check], metric: str, factor: float, expected: str, code: int
+) -> None:
+    found = held({metric: OLD}, {metric: scaled(factor)}, seeds=[11, 12, 13, 14, 15])
+    assert (status(found, metric), found.exit_code) == (expected, code)
+
+
+def test_same_scores_for_the_same_seeds_are_identical_and_not_tested(
+    held: Callable[..., Check],
+) -> None:
+    found = held({"mse": OLD, "ari": OLD}, {"mse": OLD, "ari": SIMILAR})
+    assert (status(found), status(found, "ari")) == ("identical", "unchanged")
+    assert (found.tested, found.exit_code) == (1, 0)
+
+
+def test_same_seeds_show_a_loss_that_other_seeds_hide(held: Callable[..., Check]) -> None:
+    noisy = [0.40, 0.42, 0.38, 0.41, 0.395]
+    worse = [1.05 * value + 1e-5 * i for i, value in enumerate(noisy)]
+    assert status(held({"mse": noisy}, {"mse": worse})) == "regression"
+    assert status(held({"mse": noisy}, {"mse": worse}, seeds=[6, 7, 8, 9, 10])) == "unchanged"
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.004, "unchanged"), (1.006, "regression")])
+def test_deterministic_method_is_held_to_the_floor(
+    held: Callable[..., Check], factor: float, expected: str
+) -> None:
+    assert status(held({"mse": [0.4] * 3}, {"mse": [0.4 * factor] * 5})) == expected
+
+
+def test_floor_is_set_per_metric(held: Callable[..., Check]) -> None:
+    new = {"mse": scaled(1.03), "ari": scaled(0.97)}
+    floors = read_floors(["mse=5%", "ari=0.02"], ["mse", "ari"])
+    assert held({"mse": OLD, "ari": OLD}, new).exit_code == 1
+    assert held({"mse": OLD, "ari": OLD}, new, Rules(floors=floors)).exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["mse", "mse=", "mse=x%", "mse=-1%", "mse=nan", "mze=1%"])
+def test_unusable_floor_is_refused(text: str) -> None:
+    with pytest.raises(ImpbenchError, match=r"is not like|did you mean mse"):
+        read_floors([text], ["mse"])
+
+
+def test_missing_new_failed_fixed_and_undecided_are_told_apart(make_run: Make) -> None:
+    mse = {"mse": OLD}
+    a = make_run(
+        "a",
+        {(D, P, name): mse for name in ("gone", "breaks", "nan", "mended", "broken", "same")},
+        failing={(name, seed): "x" for name in ("mended", "broken") for seed in range(1, 6)},
+    )
+    b = make_run(
+        "b",
+        {
+            **{(D, P, name): mse for name in ("added", "breaks", "mended", "broken", "same")},
+            (D, P, "nan"): {"mse": [*OLD[:4], math.nan]},
+        },
+        failing={("breaks", 3): "ValueError: a | b", **{("broken", s): "x" for s in range(1, 6)}},
+    )
+    base, new = measure(a), measure(b)
+    found = check(base, new)
+    assert {f.entry.imputer: f.status for f in found.findings} == {
+        "added": "new",
+        "breaks": "failed",
+        "broken": "still-failing",
+        "gone": "missing",
+        "mended": "fixed",
+        "nan": "undecided",
+        "same": "identical",
+    }
+    (breaks,) = found.having("failed")
+    assert "ValueError" in breaks.reason
+    assert found.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("new", "rules", "code"),
+    [
+        ({"mse": OLD}, Rules(), 2),
+        ({"mse": OLD}, Rules(allow_missing=True), 0),
+        ({"mse": OLD, "ari": [math.nan] * 5}, Rules(allow_missing=True), 2),
+        ({"mse": scaled(1.2)}, Rules(), 1),
+    ],
+)
+def test_what_cannot_be_compared_is_never_a_pass(
+    held: Callable[..., Check], new: dict[str, list[float]], rules: Rules, code: int
+) -> None:
+    assert held({"mse": OLD, "ari": OLD}, new, rules).exit_code == code
+
+
+def test_an_entry_with_one_seed_left_is_undecided(make_run: Make) -> None:
+    scores = {(D, P, "flaky"): {"mse": OLD}, (D, P, "fine"): {"mse": OLD}}
+    a = make_run("a", scores, failing={("flaky", s): "x" for s in (1, 2, 3, 4)})
+    b = make_run("b", scores, seeds=[6, 7, 8, 9, 10])
+    found = check(measure(a), measure(b))
+    (flaky,) = found.having("undecided")
+    assert flaky.reason == "only one seed has a score in the baseline"
+    assert found.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scoring": "0"}, "version 0 of the scoring"),
+        ({"suite": "other"}, "suite 'other'"),
+        ({"datasets": {D: "0ff"}}, "not the same data"),
+        ({"scores": {}}, "in common"),
+    ],
+)
+def test_incomparable_baseline_is_refused(
+    make_run: Make, change: dict[str, object], message: str
+) -> None:
+    run = measure(make_run("a", {(D, P, "method"): {"mse": OLD}}))
+    with pytest.raises(InputError, match=message):
+        check(dataclasses.replace(run, **change), run)  # type: ignore[arg-type]
+
+
+def test_run_with_one_seed_or_unfinished_or_damaged_is_refused(make_run: Make) -> None:
+    with pytest.raises(InputError, match="one seed only"):
+        measure(make_run("one", {(D, P, "method"): {"mse": [0.4]}}))
+    scores = {(D, P, "method"): {"mse": OLD}}
+    with pytest.raises(InputError, match="not finished"):
+        measure(make_run("unfinished", scores, manifest={"finished": None}))
+    damaged = make_run("damaged", scores)
+    next((damaged / "records").glob("*.json")).write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match="1 of 5 results"):
+        measure(damaged)
+    with pytest.raises(InputError, match="not as impbench writes it"):
+        measure(make_run("manifest", scores, manifest={"datasets": None}))
+    with pytest.raises(ImpbenchError, match="no metric is called 'mze'"):
+        measure(make_run("metric", {(D, P, "method"): {"mze": OLD}}))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, math.nan])
+def test_unusable_level_is_refused(alpha: float) -> None:
+    with pytest.raises(InputError, match="alpha"):
+        Rules(alpha=alpha)
+
+
+def test_correction_counts_only_scores_with_noise(make_run: Make) -> None:
+    rng = np.random.default_rng(1)
+    noisy = {(D, P, f"m{i}"): {"mse": list(0.4 + 0.01 * rng.random(5))} for i in range(3)}
+    fixed = {(D, P, f"c{i}"): {"mse": [0.4] * 5} for i in range(20)}
+    a = measure(make_run("a", {**noisy, **fixed}))
+    b = measure(make_run("b", {**noisy, **fixed}, seeds=[6, 7, 8, 9, 10]))
+    assert check(a, b).tested == 3
+
+
+CONTROL = [0.10, 0.11, 0.10, 0.105, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("machine", "method", "slower"), [(1.0, 2.0, True), (3.0, 1.0, False), (3.0, 2.0, True)]
+)
+def test_runtime_is_in_units_of_the_control(
+    make_run: Make, machine: float, method: float, slower: bool
+) -> None:
+    scores = {(D, P, name): {"mse": OLD} for name in ("control", "method")}
+    took = [2.0, 2.1, 1.95, 2.05, 2.0]
+    a = make_run("a", scores, seconds={"control": CONTROL, "method": took})
+    b = make_run(
+        "b",
+        scores,
+        seconds={"control": scaled(machine, CONTROL), "method": scaled(machine * method, took)},
+    )
+    base, new = measure(a), measure(b)
+    found = check(base, new, Rules(control="control"))
+    assert [pace.imputer for pace in found.paces] == ["method"]
+    assert (found.paces[0].slower, found.exit_code) == (slower, 0)
+    assert found.paces[0].slowdown == pytest.approx(method)
+    strict = check(base, new, Rules(control="control", fail_on_runtime=True))
+    assert strict.exit_code == int(slower)
+
+
+def test_runtime_without_a_control_is_said_and_never_a_strict_pass(make_run: Make) -> None:
+    run = measure(make_run("a", {(D, P, "method"): {"mse": OLD}}))
+    assert "not compared" in check(run, run).runtime_note
+    assert check(run, run).exit_code == 0
+    assert check(run, run, Rules(fail_on_runtime=True)).exit_code == 2
+
+
+HOSTILE = 'a|b <script>&"\x1b[31m`*_@x'
+
+
+@pytest.fixture
+def mixed(make_run: Make) -> Check:
+    """One finding of nearly every status, with hostile names."""
+    mse = {"mse": OLD}
+    better, worse = {"mse": scaled(0.9)}, {"mse": scaled(1.2)}
+    old = {(D, P, n): mse for n in ("up", HOSTILE, "gone", "breaks")}
+    new = {(D, P, "up"): better, (D, P, HOSTILE): worse, (D, P, "added"): mse}
+    a = measure(make_run("a", old))
+    b = measure(
+        make_run("b", {**new, (D, P, "breaks"): mse}, failing={("breaks", 2): HOSTILE + "\x00"})
+    )
+    return check(a, b)
+
+
+def test_junit_is_well_formed_and_counts_as_the_check_does(mixed: Check) -> None:
+    suite = ElementTree.fromstring(junit(mixed)).find("testsuite")
+    assert suite is not None
+    counts = {key: int(suite.get(key, "")) for key in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": 6, "failures": 2, "errors": 1, "skipped": 1}
+    (failure,) = suite.findall("testcase/failure[@type='regression']")
+    assert "would have passed" in failure.get("message", "")
+
+
+def test_json_holds_every_finding(mixed: Check) -> None:
+    data = json.loads(json.dumps(as_json(mixed, "run", "b.json"), allow_nan=False))
+    assert data["exit_code"] == mixed.exit_code == 1
+    assert sum(data["counts"].values()) == len(data["findings"]) == 5
+    assert set(data["counts"]) == set(MEANING)
+
+
+def test_markdown_keeps_hostile_names_inside_their_cells(mixed: Check) -> None:
+    lines = markdown(mixed, "run", "b.json").splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    bars = {line.replace("\\|", "").count("|") for line in table}
+    assert bars == {10}
+    assert "<script" not in "\n".join(lines).replace("\\<", "")
+    assert "\x1b" not in "\n".join(lines)
+
+
+def test_terminal_says_what_moved_why_and_how_to_accept_it(mixed: Check) -> None:
+    text = terminal_text(mixed, "my run", "b.json")
+    for part in ("regression", "improvement", "up  mse", "a mean of", "\\x1b[31m"):
+        assert part in text, part
+    assert "impbench baseline create 'my run' -o b.json" in text
+    assert "\x1b" not in text
