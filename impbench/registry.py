@@ -27,6 +27,7 @@ from impbench.errors import InputError, NotFoundError
 from impbench.imputer import Imputer
 from impbench.metrics.metric import Metric
 from impbench.parameters import Parametrised, split_spec
+from impbench.plugin_file import file_spec
 from impbench.protocols.protocol import Protocol
 
 GROUP = "impbench"
@@ -133,7 +134,7 @@ def registry() -> Registry:
 
 
 def load_file(path: Path) -> None:
-    """Add the plugin in one Python file, as ``--plugin my_method.py`` does.
+    """Add the plugin in one Python file or manifest, as ``--plugin my_method.py`` does.
 
     Raises
     ------
@@ -183,9 +184,9 @@ def _import_file(path: Path) -> Any:
         return loaded
     if not path.is_file():
         raise InputError(f"plugin file {path} does not exist")
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = file_spec(name, path)
     if spec is None or spec.loader is None:
-        raise InputError(f"plugin file {path} is not a Python file")
+        raise InputError(f"plugin file {path} is not a Python file or a manifest (.toml)")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.plugin_file import file_spec
 from impbench.runner.exchange import load_observed, save_imputed
 
 _NOTABLE = {
@@ -68,7 +69,7 @@ def main(request_path: Path) -> int:
 def build_imputer(reference: dict[str, Any]) -> Imputer:
     """Import the class a reference names and construct it with its parameters."""
     if reference["file"]:
-        spec = importlib.util.spec_from_file_location(reference["module"], reference["file"])
+        spec = file_spec(reference["module"], Path(reference["file"]))
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)

@@ -1,0 +1,1 @@
+"""Imputers that are programs: a TOML manifest says how to call them, files carry the data."""
