@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_CHANGES = {"os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate", "os.link"}
+_CHANGES = {
+    "os.mkdir": ((0, 2),),
+    "os.remove": ((0, 1),),
+    "os.rmdir": ((0, 1),),
+    "os.rename": ((0, 2), (1, 3)),
+    "os.link": ((0, 2), (1, 3)),
+    "os.truncate": ((0, None),),
+}
+"""Events with the positions of their paths and of the open folders these are relative to."""
 _CALLS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"}
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -74,16 +82,21 @@ def _notice(event: str, arguments: tuple[Any, ...]) -> None:
         if isinstance(flags, int) and flags & _WRITING:
             _note_path(path)
     elif event in _CHANGES:
-        for path in arguments[: 2 if event in ("os.rename", "os.link") else 1]:
-            _note_path(path)
+        for path, folder in _CHANGES[event]:
+            _note_path(arguments[path], -1 if folder is None else arguments[folder])
     elif event in _CALLS:
         _note_host(event, arguments)
 
 
-def _note_path(path: object) -> None:
+def _note_path(path: object, folder: int = -1) -> None:
     if not isinstance(path, str | bytes | os.PathLike):
         return
-    text = os.path.realpath(os.fsdecode(path))
+    text = os.fsdecode(path)
+    if folder != -1 and not os.path.isabs(text):
+        if not os.path.exists("/proc/self/fd"):
+            return
+        text = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), text)
+    text = os.path.realpath(text)
     # Byte code and Numba's cache: the interpreter's own, next to the source.
     if text.startswith(("/dev/", "/proc/")) or "__pycache__" in text:
         return

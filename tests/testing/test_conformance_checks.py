@@ -44,6 +44,7 @@ ALSO = {
     "ProgressPastTheTotal": ("progress-is-reported", "11 of 10"),
     "SlowInSilence": ("progress-is-reported", "without a call of progress"),
     "ChildWritesToTheWorkingFolder": ("writes-only-to-scratch", "left-behind.txt"),
+    "RemovesAFolderElsewhere": ("writes-only-to-scratch", "impbench-violator"),
     "CallsAnAddress": ("no-network", "192.0.2.1"),
     "CompiledCodePrints": ("quiet-stdout", "Epoch 1"),
     "WorkingFolderChanged": ("surroundings-are-restored", "changed the working folder to /"),

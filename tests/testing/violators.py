@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import random
+import shutil
 import socket
 import subprocess
 import time
@@ -52,7 +53,10 @@ class Rich(Good):
     def impute(self, observed: Observed, context: Context) -> Imputed:
         assert context.scratch is None or not list(context.scratch.iterdir())
         if context.scratch is not None:
-            (context.scratch / "notes.txt").write_text("allowed here")
+            folder = context.scratch / "allowed"
+            folder.mkdir()
+            (folder / "notes.txt").write_text("here")
+            shutil.rmtree(folder)
         for step in range(4):
             context.progress(step, 4)
         rng = np.random.default_rng(context.seed)
@@ -593,4 +597,16 @@ class WorksWithoutScratch(Good):
         folder = context.scratch or Path("scratch")
         folder.mkdir(exist_ok=True)
         np.save(folder / "values.npy", observed.lognorm)
+        return super().values(observed, context)
+
+
+@dataclass(frozen=True)
+class RemovesAFolderElsewhere(Good):
+    """Uses file names relative to an open folder, as shutil.rmtree does."""
+
+    def values(self, observed: Observed, context: Context) -> Any:
+        assert context.scratch is not None
+        folder = context.scratch.parent / "impbench-violator"
+        folder.mkdir()
+        shutil.rmtree(folder)
         return super().values(observed, context)
