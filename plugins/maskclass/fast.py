@@ -23,9 +23,9 @@ from .fast_network import (
     forward,
     full_output,
     masked_output,
-    masked_output_gradient,
 )
 from .network import Network
+from .rows import aligned_zeros
 from .scaler import GeneScaler
 from .training import Settings, TrainingSet
 
@@ -70,7 +70,7 @@ class Training:
     def start(cls, data: TrainingSet, settings: Settings, network: Network, seed: int) -> Training:
         """Start from the weights of `network`."""
         weights = Weights.of(network)
-        m, v = np.zeros((2, weights.flat.size), dtype=np.float32)
+        m, v = (aligned_zeros(weights.flat.size) for _ in range(2))
         batch_size = min(settings.batch_size, data.n_cells)
         hidden, bottleneck = settings.hidden, settings.bottleneck
         return cls(
@@ -133,8 +133,7 @@ def _epoch_kernel() -> Any:
             if gamma > 0:
                 loss = full_output(weights, grads, scaled, cells, batch, act, total_weight, gamma)
             else:
-                loss = masked_output(weights, batch, act, cells.size, total_weight)
-                masked_output_gradient(grads, batch, act)
+                loss = masked_output(weights, grads, batch, act, cells.size, total_weight)
             backward(weights, grads, batch, act, cells.size)
             step += 1
             adam(weights, grads, m, v, step, learning_rate)

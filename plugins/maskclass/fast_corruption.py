@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,14 +15,18 @@ from .rows import inlined, jit
 from .training import TrainingSet
 
 Float32 = NDArray[np.float32]
+GENES_PER_ROUND = 128
+"""Sums over genes go through so many genes at a time, whose weights fit the nearest cache."""
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Scaled(NamedTuple):
     """The scaled data set, by cell.
 
-    Entries start[i] to start[i + 1] of `genes` and `d` are what was observed in cell i. `p_bio` is
-    (cells, genes), `p_bio_sum` its sum over each cell; the rest are per gene.
+    `genes` and `d` hold what was observed, cell after cell, genes ascending; entries start[i, t] to
+    start[i, t + 1] are cell i's among genes t · `GENES_PER_ROUND` and the next `GENES_PER_ROUND`.
+    `p_bio` is (cells, genes), `p_bio_sum` its sum over each cell; the rest are per gene.
     """
 
     start: NDArray[np.int64]
@@ -43,57 +46,55 @@ class Scaled(NamedTuple):
         scaler = data.scaler
         per_gene = (scaler.q_low, scaler.q_high, scaler.slope, scaler.s0)
         q_low, q_high, slope, s0 = (values.astype(np.float32) for values in per_gene)
-        n_observed = [np.count_nonzero(cell) for cell in data.lognorm]
-        start = np.concatenate([[0], np.cumsum(n_observed, dtype=np.int64)])
-        genes, d = np.empty(start[-1], np.int32), np.empty(start[-1], np.float32)
+        n_rounds = -(-data.n_genes // GENES_PER_ROUND)
+        start = np.zeros((data.n_cells, n_rounds + 1), np.int64)
+        n_observed = _count(data.lognorm, start)
+        genes, d = np.empty(n_observed, np.int32), np.empty(n_observed, np.float32)
         _fill(data.lognorm, q_low, q_high, slope, genes, d)
         p_bio_sum = data.p_bio.sum(axis=1, dtype=np.float64)
         return cls(start, genes, d, data.p_bio, p_bio_sum, data.max_count, q_low, q_high, slope, s0)
 
 
 class Batch(NamedTuple):
-    """A corrupted mini-batch, both by cell, (batch, genes), and by gene, (genes, batch).
+    """A corrupted mini-batch, by cell; matrices are (batch, genes).
 
-    Row i of `genes` and `d` holds n[i] entries of s̃ + 1; row i of `masked_genes`, `target` (s) and
-    `weight` (w) holds the n_masked[i] masked ones. The arrays by gene hold the same entries again:
-    `cells` and `d_by_gene`, and for masked ones `masked_cells` and `gradient`, whose values the
-    output layer fills in: row i of `place` says at which position of its gene's row an entry is.
+    Row i of `genes` and `d` holds cell i's n[i] entries of s̃ + 1: what was observed, of which
+    entries first[i, t] to first[i, t + 1] belong to round t of genes, then masked zeros. Row i of
+    `masked_genes`, `target` (s), `weight` (w) and `gradient` holds its n_masked[i] masked entries,
+    zeros last. `is_masked` and `masked` mark and list the entries of one cell in passing, and
+    `done` counts how many of a cell's masked entries the output layer has been through.
     """
 
     n: NDArray[np.int64]
+    first: NDArray[np.int64]
     genes: NDArray[np.int32]
     d: Float32
     n_masked: NDArray[np.int64]
     masked_genes: NDArray[np.int32]
     target: Float32
     weight: Float32
-    place: NDArray[np.int32]
-    n_by_gene: NDArray[np.int64]
-    cells: NDArray[np.int32]
-    d_by_gene: Float32
-    n_masked_by_gene: NDArray[np.int64]
-    masked_cells: NDArray[np.int32]
     gradient: Float32
+    is_masked: NDArray[np.int32]
+    masked: NDArray[np.int32]
+    done: NDArray[np.int64]
 
     @classmethod
     def empty(cls, batch_size: int, n_genes: int) -> Batch:
         """Allocate room for `batch_size` cells."""
-        by_cell, by_gene = (batch_size, n_genes), (n_genes, batch_size)
+        shape = (batch_size, n_genes)
         return cls(
             n=np.zeros(batch_size, np.int64),
-            genes=np.zeros(by_cell, np.int32),
-            d=np.zeros(by_cell, np.float32),
+            first=np.zeros((batch_size, -(-n_genes // GENES_PER_ROUND) + 1), np.int64),
+            genes=np.zeros(shape, np.int32),
+            d=np.zeros(shape, np.float32),
             n_masked=np.zeros(batch_size, np.int64),
-            masked_genes=np.zeros(by_cell, np.int32),
-            target=np.zeros(by_cell, np.float32),
-            weight=np.zeros(by_cell, np.float32),
-            place=np.zeros(by_cell, np.int32),
-            n_by_gene=np.zeros(n_genes, np.int64),
-            cells=np.zeros(by_gene, np.int32),
-            d_by_gene=np.zeros(by_gene, np.float32),
-            n_masked_by_gene=np.zeros(n_genes, np.int64),
-            masked_cells=np.zeros(by_gene, np.int32),
-            gradient=np.zeros(by_gene, np.float32),
+            masked_genes=np.zeros(shape, np.int32),
+            target=np.zeros(shape, np.float32),
+            weight=np.zeros(shape, np.float32),
+            gradient=np.zeros(shape, np.float32),
+            is_masked=np.zeros(n_genes, np.int32),
+            masked=np.zeros(n_genes + 1, np.int32),
+            done=np.zeros(batch_size, np.int64),
         )
 
 
@@ -125,28 +126,15 @@ def shuffle(order: Any, key: Any) -> None:
         order[i], order[j] = order[j], order[i]
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+@jit
 def corrupt(scaled: Any, cells: Any, key: Any, rates: Any, batch: Any) -> float:
     """Fill `batch` with the corrupted `cells`; return the sum of the weights of masked entries."""
-    batch.n_by_gene[:] = 0
-    batch.n_masked_by_gene[:] = 0
     total_weight = 0.0
     for i in range(cells.size):
         cell_key = hashed(key, cells[i])
         _mask_nonzeros(scaled, cells[i], cell_key, rates, batch, i)
         _mask_zeros(scaled, cells[i], cell_key, rates, batch, i)
-        for e in range(batch.n[i]):
-            gene = batch.genes[i, e]
-            place = batch.n_by_gene[gene]
-            batch.cells[gene, place] = i
-            batch.d_by_gene[gene, place] = batch.d[i, e]
-            batch.n_by_gene[gene] = place + 1
         for e in range(batch.n_masked[i]):
-            gene = batch.masked_genes[i, e]
-            place = batch.n_masked_by_gene[gene]
-            batch.masked_cells[gene, place] = i
-            batch.place[i, e] = place
-            batch.n_masked_by_gene[gene] = place + 1
             total_weight += batch.weight[i, e]
     return total_weight
 
@@ -154,20 +142,27 @@ def corrupt(scaled: Any, cells: Any, key: Any, rates: Any, batch: Any) -> float:
 @jit
 def _mask_nonzeros(scaled: Any, cell: Any, key: Any, rates: Any, batch: Any, i: Any) -> None:
     """Copy the cell's observed entries, those that are masked with s̃ = 0, that is d = 1."""
-    start, n = scaled.start[cell], scaled.start[cell + 1] - scaled.start[cell]
-    threshold = np.uint64(rates.p_nonzero * 2.0**32)
+    start, end = scaled.start[cell, 0], scaled.start[cell, -1]
+    n, threshold = end - start, np.uint64(rates.p_nonzero * 2.0**32)
+    # Four plain loops, since numba turns only such into vector instructions.
+    for e in range(n):
+        batch.is_masked[e] = (hashed(key, e) >> np.uint64(32)) < threshold
+    for e in range(n):
+        batch.d[i, e] = np.float32(1) if batch.is_masked[e] else scaled.d[start + e]
+    for e in range(n):
+        batch.genes[i, e] = scaled.genes[start + e]
+    for t in range(batch.first.shape[1]):
+        batch.first[i, t] = scaled.start[cell, t] - start
     n_masked = 0
     for e in range(n):
-        batch.d[i, e] = np.float32((hashed(key, e) >> np.uint64(32)) < threshold)
-    for e in range(n):
-        gene, d, masked = scaled.genes[start + e], scaled.d[start + e], batch.d[i, e]
-        batch.genes[i, e] = gene
-        batch.d[i, e] = max(masked, d * (np.float32(1) - masked))
-        # Written for every entry and kept for masked ones: a branch here is mispredicted too often.
-        batch.masked_genes[i, n_masked] = gene
-        batch.target[i, n_masked] = d - np.float32(1)
-        batch.weight[i, n_masked] = rates.w_nz
-        n_masked += np.int64(masked)
+        # Written for every entry and kept for masked ones: a branch would be mispredicted often.
+        batch.masked[n_masked] = e
+        n_masked += batch.is_masked[e]
+    for k in range(n_masked):
+        e = start + batch.masked[k]
+        batch.masked_genes[i, k] = scaled.genes[e]
+        batch.target[i, k] = scaled.d[e] - np.float32(1)
+        batch.weight[i, k] = rates.w_nz
     batch.n[i], batch.n_masked[i] = n, n_masked
 
 
@@ -206,7 +201,19 @@ def _mask_zeros(scaled: Any, cell: Any, key: Any, rates: Any, batch: Any, i: Any
     batch.n[i], batch.n_masked[i] = n, n_masked
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+@jit
+def _count(lognorm: Any, start: Any) -> int:
+    """Fill `start` and return the number of observed entries."""
+    n = 0
+    for cell in range(lognorm.shape[0]):
+        start[cell, 0] = n
+        for gene in range(lognorm.shape[1]):
+            n += lognorm[cell, gene] != 0
+            start[cell, gene // GENES_PER_ROUND + 1] = n
+    return n
+
+
+@jit
 def _fill(lognorm: Any, q_low: Any, q_high: Any, slope: Any, genes: Any, d: Any) -> None:
     e = 0
     for cell in range(lognorm.shape[0]):

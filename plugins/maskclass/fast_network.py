@@ -14,8 +14,9 @@ from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from .fast_corruption import GENES_PER_ROUND
 from .network import Network
-from .rows import LANES, add_matmul, add_weighted_rows, inlined, jit
+from .rows import LANES, add_to_rows, add_weighted_rows, aligned_zeros, dot, inlined, jit, matmul
 
 Float32 = NDArray[np.float32]
 _LAYER_NORM_EPSILON = np.float32(1e-5)
@@ -49,12 +50,16 @@ class Weights(NamedTuple):
     def zeros(cls, n_genes: int, hidden: int, bottleneck: int) -> Weights:
         """Allocate; hidden and bottleneck before padding."""
         h, d = (-(-width // LANES) * LANES for width in (hidden, bottleneck))
-        shapes: list[tuple[int, ...]] = [(n_genes, h), (h, d), (d, h), (n_genes, h)]
-        shapes += [(h,), (d,), (h,), (n_genes,), *[(h,), (d,), (h,)] * 2]
+        matrices, vectors = [(n_genes, h), (h, d), (d, h), (n_genes, h)], [(h,), (d,), (h,)]
+        # b4, whose length is any, stands last in the buffer: all others begin a cache line.
+        shapes = [*matrices, *vectors * 3, (n_genes,)]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-        flat = np.zeros(ends[-1], dtype=np.float32)
-        parts = np.split(flat, ends[:-1])
-        return cls(flat, *(part.reshape(s) for part, s in zip(parts, shapes, strict=True)))
+        flat = aligned_zeros(int(ends[-1]))
+        parts = [
+            part.reshape(shape)
+            for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)
+        ]
+        return cls(flat, *parts[:7], parts[-1], *parts[7:-1])
 
     @classmethod
     def of(cls, network: Network) -> Weights:
@@ -99,23 +104,26 @@ class Layer(NamedTuple):
     @classmethod
     def zeros(cls, batch_size: int, width: int, padded: int) -> Layer:
         """Allocate."""
-        z, a, da, dz = np.zeros((4, batch_size, padded), dtype=np.float32)
+        z, a, da, dz = aligned_zeros(4, batch_size, padded)
         return cls(width, z, np.zeros(batch_size, dtype=np.float32), a, da, dz)
 
 
 class Activations(NamedTuple):
     """The three blocks, and what is at hand in passing.
 
-    `base` is the first layer's output for s̃ = −1, (hidden,). `w2t` and `w3t` are `w2` and `w3`
-    transposed, `a3t` and `da3t` the last block's `a` and `da`, (hidden, batch). For γ > 0, `s_hat`
-    is (genes, batch), first ŝ and then the loss's derivative by it. Batch is padded to `LANES` in
-    the last three.
+    `minus_one` is −1 for every gene, (1, genes); `base` what the first layer, or its gradient,
+    starts from on account of it, (1, hidden). `zero` is wide enough for every row. `w2t` and `w3t`
+    are `w2` and `w3` transposed, `a3t` and `da3t` the last block's `a` and `da`, (hidden, batch).
+    For γ > 0, `s_hat` is (genes, batch), first ŝ, without its bias, and then the loss's derivative
+    by it. Batch is padded to `LANES` in the last three.
     """
 
     one: Layer
     two: Layer
     three: Layer
+    minus_one: Float32
     base: Float32
+    zero: Float32
     w2t: Float32
     w3t: Float32
     a3t: Float32
@@ -132,12 +140,14 @@ class Activations(NamedTuple):
             one=Layer.zeros(batch_size, hidden, h),
             two=Layer.zeros(batch_size, bottleneck, d),
             three=Layer.zeros(batch_size, hidden, h),
-            base=np.zeros(h, np.float32),
-            w2t=np.zeros((d, h), np.float32),
-            w3t=np.zeros((h, d), np.float32),
-            a3t=np.zeros((h, columns), np.float32),
-            da3t=np.zeros((h, columns), np.float32),
-            s_hat=np.zeros((n_genes, columns), np.float32),
+            minus_one=np.full((1, n_genes), -1, np.float32),
+            base=aligned_zeros(1, h),
+            zero=aligned_zeros(max(h, d, columns)),
+            w2t=aligned_zeros(d, h),
+            w3t=aligned_zeros(h, d),
+            a3t=aligned_zeros(h, columns),
+            da3t=aligned_zeros(h, columns),
+            s_hat=aligned_zeros(n_genes, columns),
         )
 
 
@@ -146,48 +156,56 @@ def forward(weights: Any, batch: Any, act: Any, n: int) -> None:
     """Run the first `n` cells of `batch` through the blocks, up to the last block's output."""
     one, two, three = act.one, act.two, act.three
     # s̃ = d − 1: the −1 of every gene is one vector for all cells.
-    base = act.base
-    _copy_row(weights.b1, base)
-    for gene in range(weights.w1.shape[0]):
-        for k in range(base.size):
-            base[k] -= weights.w1[gene, k]
+    matmul(1, weights.w1.shape[0], act.minus_one, weights.w1, weights.b1, act.base)
     for i in range(n):
-        _copy_row(base, one.z[i])
-        add_weighted_rows(batch.d, batch.genes, i, batch.n[i], weights.w1, one.z, i)
-        _copy_row(weights.b2, two.z[i])
-        _copy_row(weights.b3, three.z[i])
+        _fill_row(one.z, i, act.base[0])
+    n_rounds = batch.first.shape[1] - 1
+    for t in range(n_rounds + 1):
+        for i in range(n):
+            last = batch.first[i, t + 1] if t < n_rounds else batch.n[i]
+            add_weighted_rows(
+                batch.d, batch.genes, i, batch.first[i, t], last, weights.w1, one.z, i
+            )
     _activate(one, weights.g1, weights.c1, n)
-    add_matmul(n, one.a.shape[1], one.a, weights.w2, two.z)
+    matmul(n, one.a.shape[1], one.a, weights.w2, weights.b2, two.z)
     _activate(two, weights.g2, weights.c2, n)
-    add_matmul(n, two.a.shape[1], two.a, weights.w3, three.z)
+    matmul(n, two.a.shape[1], two.a, weights.w3, weights.b3, three.z)
     _activate(three, weights.g3, weights.c3, n)
 
 
 @jit
-def masked_output(weights: Any, batch: Any, act: Any, n: int, total_weight: float) -> float:
-    """Return L_mask; leave its derivatives in `batch.gradient` and the last block's `da`.
+def masked_output(
+    weights: Any, grads: Any, batch: Any, act: Any, n: int, total_weight: float
+) -> float:
+    """Return L_mask; leave the last layer's gradients and the last block's `da`.
 
     Only masked outputs count, about a tenth of all, so no other is computed.
     """
     three, loss, scale = act.three, 0.0, 1 / max(total_weight, 1.0)
-    factor = np.float32(2 * scale)
+    n_genes, factor = weights.w4.shape[0], np.float32(2 * scale)
     for i in range(n):
-        a = three.a[i]
-        for e in range(batch.n_masked[i]):
-            gene = batch.masked_genes[i, e]
-            row = weights.w4[gene]
-            s_hat = weights.b4[gene]
-            for k in range(a.size):
-                s_hat += a[k] * row[k]
-            r = s_hat - batch.target[i, e]
-            loss += batch.weight[i, e] * r * r
-            gradient = factor * batch.weight[i, e] * r
-            batch.weight[i, e] = gradient
-            batch.gradient[gene, batch.place[i, e]] = gradient
-        _clear(three.da, i)
-        add_weighted_rows(
-            batch.weight, batch.masked_genes, i, batch.n_masked[i], weights.w4, three.da, i
-        )
+        batch.done[i] = 0
+        _fill_row(three.da, i, act.zero)
+    for begin in range(0, n_genes, GENES_PER_ROUND):
+        end = min(begin + GENES_PER_ROUND, n_genes)
+        for gene in range(begin, end):
+            grads.b4[gene] = 0
+            _fill_row(grads.w4, gene, act.zero)
+        for i in range(n):
+            first = e = batch.done[i]
+            # Masked zeros end the row in no order, so the last round takes them all.
+            while e < batch.n_masked[i] and (end == n_genes or batch.masked_genes[i, e] < end):
+                gene = batch.masked_genes[i, e]
+                r = dot(three.a, i, weights.w4, gene) + weights.b4[gene] - batch.target[i, e]
+                weighted = batch.weight[i, e] * r
+                loss += weighted * r
+                batch.gradient[i, e] = factor * weighted
+                grads.b4[gene] += factor * weighted
+                e += 1
+            batch.done[i] = e
+            masked = batch.masked_genes
+            add_weighted_rows(batch.gradient, masked, i, first, e, weights.w4, three.da, i)
+            add_to_rows(batch.gradient, masked, i, first, e, three.a, i, grads.w4)
     return loss * scale
 
 
@@ -201,10 +219,7 @@ def full_output(
     hidden, columns = act.a3t.shape
     total_p_bio, mask_loss, bio_loss = 0.0, 0.0, 0.0
     _transpose(three.a, act.a3t, n)
-    for gene in range(n_genes):
-        for i in range(columns):
-            act.s_hat[gene, i] = weights.b4[gene]
-    add_matmul(n_genes, hidden, weights.w4, act.a3t, act.s_hat)
+    matmul(n_genes, hidden, weights.w4, act.a3t, act.zero, act.s_hat)
     for i in range(n):
         total_p_bio += scaled.p_bio_sum[cells[i]]
     scale = 1 / max(total_weight, 1.0)
@@ -212,13 +227,15 @@ def full_output(
     factor, bio_factor = np.float32(2 * scale), np.float32(2 * bio_scale)
     for i in range(n):
         for e in range(batch.n_masked[i]):
-            r = act.s_hat[batch.masked_genes[i, e], i] - batch.target[i, e]
-            mask_loss += batch.weight[i, e] * r * r
-            batch.weight[i, e] *= factor * r
+            gene = batch.masked_genes[i, e]
+            r = act.s_hat[gene, i] + weights.b4[gene] - batch.target[i, e]
+            weighted = batch.weight[i, e] * r
+            mask_loss += weighted * r
+            batch.gradient[i, e] = factor * weighted
     for gene in range(n_genes):
-        gene_loss = np.float32(0)
+        gene_loss, offset = np.float32(0), weights.b4[gene] - scaled.s0[gene]
         for i in range(n):
-            r = act.s_hat[gene, i] - scaled.s0[gene]
+            r = act.s_hat[gene, i] + offset
             p_r = scaled.p_bio[cells[i], gene] * r
             gene_loss += p_r * r
             act.s_hat[gene, i] = bio_factor * p_r
@@ -227,14 +244,10 @@ def full_output(
         bio_loss += gene_loss
     for i in range(n):
         for e in range(batch.n_masked[i]):
-            act.s_hat[batch.masked_genes[i, e], i] += batch.weight[i, e]
-    _clear_all(act.da3t)
-    add_matmul(hidden, n_genes, weights.w4.T, act.s_hat, act.da3t)
-    for i in range(n):
-        for k in range(hidden):
-            three.da[i, k] = act.da3t[k, i]
-    _clear_all(grads.w4)
-    add_matmul(n_genes, n, act.s_hat, three.a, grads.w4)
+            act.s_hat[batch.masked_genes[i, e], i] += batch.gradient[i, e]
+    matmul(hidden, n_genes, weights.w4.T, act.s_hat, act.zero, act.da3t)
+    _transpose(act.da3t, three.da, hidden)
+    matmul(n_genes, n, act.s_hat, three.a, act.zero, grads.w4)
     for gene in range(n_genes):
         total = np.float32(0)
         for i in range(n):
@@ -244,42 +257,28 @@ def full_output(
 
 
 @jit
-def masked_output_gradient(grads: Any, batch: Any, act: Any) -> None:
-    """Sum the last layer's gradients over masked entries, gene by gene."""
-    for gene in range(grads.w4.shape[0]):
-        n = batch.n_masked_by_gene[gene]
-        total = np.float32(0)
-        for e in range(n):
-            total += batch.gradient[gene, e]
-        grads.b4[gene] = total
-        _clear(grads.w4, gene)
-        add_weighted_rows(batch.gradient, batch.masked_cells, gene, n, act.three.a, grads.w4, gene)
-
-
-@jit
 def backward(weights: Any, grads: Any, batch: Any, act: Any, n: int) -> None:
     """Take the derivatives from the last block's `da` back to every weight but the last layer's."""
     one, two, three = act.one, act.two, act.three
     hidden, bottleneck = weights.w2.shape
     _activate_gradient(three, weights.g3, weights.c3, grads.g3, grads.c3, grads.b3, n)
-    _clear_all(grads.w3)
-    add_matmul(bottleneck, n, two.a.T, three.dz, grads.w3)
-    _clear_all(two.da)
+    matmul(bottleneck, n, two.a.T, three.dz, act.zero, grads.w3)
     _transpose(weights.w3, act.w3t, bottleneck)
-    add_matmul(n, hidden, three.dz, act.w3t, two.da)
+    matmul(n, hidden, three.dz, act.w3t, act.zero, two.da)
     _activate_gradient(two, weights.g2, weights.c2, grads.g2, grads.c2, grads.b2, n)
-    _clear_all(grads.w2)
-    add_matmul(hidden, n, one.a.T, two.dz, grads.w2)
-    _clear_all(one.da)
+    matmul(hidden, n, one.a.T, two.dz, act.zero, grads.w2)
     _transpose(weights.w2, act.w2t, hidden)
-    add_matmul(n, bottleneck, two.dz, act.w2t, one.da)
+    matmul(n, bottleneck, two.dz, act.w2t, act.zero, one.da)
     _activate_gradient(one, weights.g1, weights.c1, grads.g1, grads.c1, grads.b1, n)
-    for gene in range(weights.w1.shape[0]):
-        for k in range(grads.b1.size):
-            grads.w1[gene, k] = -grads.b1[k]
-        add_weighted_rows(
-            batch.d_by_gene, batch.cells, gene, batch.n_by_gene[gene], one.dz, grads.w1, gene
-        )
+    for k in range(hidden):
+        act.base[0, k] = -grads.b1[k]
+    n_genes, n_rounds = weights.w1.shape[0], batch.first.shape[1] - 1
+    for t in range(n_rounds + 1):
+        for gene in range(t * GENES_PER_ROUND, min((t + 1) * GENES_PER_ROUND, n_genes)):
+            _fill_row(grads.w1, gene, act.base[0])
+        for i in range(n):
+            last = batch.first[i, t + 1] if t < n_rounds else batch.n[i]
+            add_to_rows(batch.d, batch.genes, i, batch.first[i, t], last, one.dz, i, grads.w1)
 
 
 @jit
@@ -297,26 +296,14 @@ def adam(weights: Any, grads: Any, m: Any, v: Any, step: int, learning_rate: flo
 
 
 @inlined
-def _copy_row(source: Any, target: Any) -> None:
-    for k in range(target.size):
-        target[k] = source[k]
-
-
-@inlined
-def _clear(matrix: Any, i: int) -> None:
+def _fill_row(matrix: Any, i: int, values: Any) -> None:
     for k in range(matrix.shape[1]):
-        matrix[i, k] = 0
-
-
-@jit
-def _clear_all(matrix: Any) -> None:
-    for i in range(matrix.shape[0]):
-        _clear(matrix, i)
+        matrix[i, k] = values[k]
 
 
 @jit
 def _transpose(source: Any, target: Any, n: int) -> None:
-    """target[:, :n] = source[:n].T."""
+    """target[:, :n] = source[:n].T, as far as `target` reaches."""
     for k in range(target.shape[0]):
         for i in range(n):
             target[k, i] = source[i, k]

@@ -9,7 +9,7 @@ import torch
 from impbench_plugins.maskclass import fast
 from impbench_plugins.maskclass.fast_corruption import hashed, shuffle
 from impbench_plugins.maskclass.network import Network, biozero_loss, masked_loss
-from impbench_plugins.maskclass.rows import add_matmul, add_weighted_rows
+from impbench_plugins.maskclass.rows import add_to_rows, add_weighted_rows, dot, matmul
 from impbench_plugins.maskclass.training import Settings, TrainingSet
 
 
@@ -25,26 +25,31 @@ def first_cells(data, n):
 
 @pytest.mark.parametrize("shape", [(32, 64, 32), (7, 5, 16), (33, 6, 48), (1, 3, 80)])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_add_matmul_equals_numpy(shape, order):
+def test_matmul_equals_numpy(shape, order):
     m, n, width = shape
     rng = np.random.default_rng(0)
     a = np.asarray(rng.normal(size=(m, n)), dtype=np.float32, order=order)
-    b, c = (rng.normal(size=(k, width)).astype(np.float32) for k in (n, m))
-    expected = c + a @ b
-    add_matmul(m, n, a, b, c)
-    np.testing.assert_allclose(c, expected, atol=1e-5)
+    b, start = (rng.normal(size=size).astype(np.float32) for size in ((n, width), width))
+    c = np.full((m, width), np.nan, dtype=np.float32)
+    matmul(m, n, a, b, start, c)
+    np.testing.assert_allclose(c, start + a @ b, atol=1e-5)
 
 
 @pytest.mark.parametrize("width", [16, 48, 64, 112])
-def test_add_weighted_rows_equals_numpy(width):
+def test_sums_over_rows_equal_numpy(width):
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(2, 9)).astype(np.float32)
     rows = rng.integers(0, 5, (2, 9), dtype=np.int32)
     matrix, out = (rng.normal(size=(k, width)).astype(np.float32) for k in (5, 4))
     expected = out.copy()
-    expected[3] += weights[1, :7] @ matrix[rows[1, :7]]
-    add_weighted_rows(weights, rows, 1, 7, matrix, out, 3)
+    expected[3] += weights[1, 2:7] @ matrix[rows[1, 2:7]]
+    add_weighted_rows(weights, rows, 1, 2, 7, matrix, out, 3)
     np.testing.assert_allclose(out, expected, atol=1e-5)
+    assert dot(matrix, 2, out, 3) == pytest.approx(float(matrix[2] @ out[3]), rel=1e-4)
+    expected = matrix.copy()
+    np.add.at(expected, rows[1, 2:7], weights[1, 2:7, None] * out[2])
+    add_to_rows(weights, rows, 1, 2, 7, out, 2, matrix)
+    np.testing.assert_allclose(matrix, expected, atol=1e-5)
 
 
 def bits(key, position):
