@@ -159,6 +159,9 @@ def _panel(
     axes.hlines(y[spread], low, high, color=INK, linewidth=1.1, zorder=4)
     for name, place in places.items():
         if name not in names:
+            # Nobody imputes for the oracle, so there is nothing to time.
+            if name == ORACLE and fact.is_cost:
+                continue
             text = "undefined" if cells[name].status == "ok" else cells[name].status
             axes.text(column + 0.02, place, text, va="center", fontsize=7, color=FAILED)
     _bounds(axes, cells, fact, scale, bottom, top)

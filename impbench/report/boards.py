@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,6 +88,7 @@ def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:
             style = "bold" if row.mean_rank == best[name] else "dim" if control else ""
             cells.append(Text(MISSING if imputer == ORACLE else text, style=style))
         time = found.get((imputer, TIME))
-        cells.append(Text(MISSING if time is None else f"{number(time.median, 2)} s"))
+        seconds = math.nan if time is None else time.median
+        cells.append(Text(f"{number(seconds, 2)} s" if math.isfinite(seconds) else MISSING))
         table.add_row(*cells)
     return table

@@ -156,7 +156,7 @@ def _answer(question: _Question) -> Iterator[Finding]:
             f"No method improved {question.title} over {question.best_control} beyond seed noise."
         )
         best_lead, best_scores = best
-        parts = (_scores_of_controls(question), best_lead, *best_scores)
+        parts = (_scores_of_controls(question), _room(question), best_lead, *best_scores)
         details = _flat((*parts, *_over_prior(question, contenders)))
         yield Finding(lead, details, question.topic, "caution")
 
@@ -196,6 +196,13 @@ def _flat(parts: Iterable[str | tuple[str, ...]]) -> tuple[str, ...]:
 def _scores_of_controls(question: _Question) -> str:
     names = question.best_control_names
     return f"Best control, {names[0]}: {question.score(names[0])}." if len(names) == 1 else ""
+
+
+def _room(question: _Question) -> str:
+    """Say so where the best control leaves nothing to gain."""
+    if question.rows["skill"].notna().any() or not (question.rows["basis"] == "oracle").all():
+        return ""
+    return "That is as good as the truth itself scores, so no method could be better."
 
 
 def _skills(question: _Question, methods: Iterable[str]) -> tuple[str, ...]:

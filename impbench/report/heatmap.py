@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
 from impbench.report.drawing import Drawing, blank, panel, save
@@ -43,13 +43,9 @@ def draw_heatmap(
     """
     quality = board[~board["metric"].map(lambda name: run.metrics[name].is_cost)]
     quality = quality[quality["imputer"] != ORACLE]
-    blocks = [
-        (key, block)
-        for key, block in quality.groupby(["protocol", "scope"], sort=False)
-        if block[value].notna().any()
-    ]
-    if not blocks:
+    if not quality[value].notna().any():
         return None
+    blocks = list(quality.groupby(["protocol", "scope"], sort=False))
     names = list(dict.fromkeys(quality["imputer"]))
     names.sort(key=lambda name: run.imputers[name].is_control)
     n_methods = sum(not run.imputers[name].is_control for name in names)
@@ -102,14 +98,14 @@ def _block(axes: Axes, wide: pd.DataFrame, value: str) -> None:
     skill = value == "mean_skill"
     write = skill_text if skill else rank_text
     annotations = wide.map(write).to_numpy(dtype=str)
-    last = max(2.0, float(np.nanmax(wide.to_numpy()))) if not skill else 1.0
+    last = max(2.0, float(np.nan_to_num(wide.to_numpy(dtype=float)).max()))
     sns.heatmap(
-        wide,
+        # Loss may be boundless and gain is not, so each side of zero has its own scale.
+        wide.where(wide > 0, wide / -WORST) if skill else wide,
         ax=axes,
         cmap=_SKILL if skill else _RANK,
-        norm=TwoSlopeNorm(0, WORST, 1) if skill else None,
-        vmin=None if skill else 1,
-        vmax=None if skill else last,
+        vmin=-1 if skill else 1,
+        vmax=1 if skill else last,
         cbar=False,
         annot=annotations,
         fmt="",

@@ -30,10 +30,14 @@ def fixed(value: float, decimals: int) -> str:
 
 
 def spread(mean: float, sd: float, digits: int = 3) -> str:
-    """Return ``0.387 ± 0.004``, the sd at the precision of the mean; no sd where it is NaN."""
-    if math.isnan(sd) or not math.isfinite(mean) or not 1e-4 <= abs(mean) < 1e6:
+    """Return ``0.387 ± 0.004``: no more digits than the sd bears out; no sd where it is NaN."""
+    if math.isnan(sd) or not math.isfinite(mean):
         return number(mean, digits)
+    if mean == 0 or not 1e-6 < abs(mean) < 1e6:
+        return f"{number(mean, digits)} ± {number(sd, 2)}"
     decimals = _decimals(abs(mean), digits)
+    if sd > 0:
+        decimals = min(decimals, _decimals(sd, 2))
     shown = fixed(sd, decimals) if sd else "0"
     if sd > 0 and float(shown) == 0:
         shown = f"<{fixed(10.0**-decimals, decimals)}"

@@ -175,7 +175,7 @@ def _cell(row: Any | None, fact: MetricFacts) -> Cell:
     rank = [] if math.isnan(row.rank) else [f"rank {rank_text(row.rank)}"]
     if math.isnan(row.mean):
         if row.status == "ok":
-            return Cell(MISSING, "undefined")
+            return Cell(MISSING, "" if row.imputer == ORACLE and fact.is_cost else "undefined")
         return Cell(row.status, "".join(rank), kind="failed", hover=row.reason)
     notes = rank + ([] if math.isnan(row.skill) else [f"skill {skill_text(row.skill)}"])
     partial = row.n_scored < row.n_jobs

@@ -101,3 +101,13 @@ def test_no_score_at_all_is_said(sentences):
 def test_no_controls_at_all_are_missed(sentences):
     leads = [item.lead for item in sentences(controls=[]).values()]
     assert any(lead.startswith("No control imputer ran") for lead in leads)
+
+
+def test_metric_on_which_a_control_reaches_the_truth_is_said_to_leave_no_room(sentences):
+    def easy(job, scores):
+        if "ari" in scores and job.imputer in ("oracle", "nonzero-mean"):
+            scores["ari"] = 1.0
+        return scores
+
+    found = sentences(easy)["clustering, 2 simulated datasets", "caution"]
+    assert "so no method could be better" in " ".join(found.details)

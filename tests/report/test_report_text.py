@@ -90,3 +90,9 @@ def test_long_lists_say_how_many_are_left():
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed(list("abcdef"), 3) == "a, b and 4 more"
+
+
+def test_spread_shows_no_digits_that_the_sd_does_not_bear_out():
+    assert spread(0.000819, 0.002289) == "0.0008 ± 0.0023"
+    assert spread(0.304, 0.15) == "0.30 ± 0.15"
+    assert spread(0.0, 0.01) == "0 ± 0.010"
