@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from impbench import commands_regress
+from impbench.commands_plugin import plugin_app
 
 if TYPE_CHECKING:
     from impbench.data.dataset import Source
@@ -38,9 +39,10 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Datasets: what there is and where it lies.")
 app.add_typer(data_app, name="data")
+app.add_typer(plugin_app, name="plugin")
 
 _Plugin = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="Python file with an imputer; repeatable.")
+    list[Path] | None, typer.Option("--plugin", help="Python file or manifest; repeatable.")
 ]
 _DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
