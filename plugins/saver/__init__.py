@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
 from impbench_plugins.saver.posterior import posterior
 from impbench_plugins.saver.prediction import (
     N_FOLDS,
@@ -21,6 +18,9 @@ from impbench_plugins.saver.prediction import (
 )
 from impbench_plugins.saver.r_random import folds, permutation
 from impbench_plugins.saver.schedule import Outcome, Task, schedule
+from numpy.typing import NDArray
+
+from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
 
 __all__ = ["Saver"]
 
@@ -158,7 +158,7 @@ class _Data:
 
     def largest_correlation(self, gene: int) -> float:
         y = self.counts[gene] / self.size_factors
-        return largest_correlation(self.predictors, self.norms, y, self.row[gene])
+        return float(largest_correlation(self.predictors, self.norms, y, self.row[gene]))
 
 
 @hookimpl

@@ -32,7 +32,7 @@ MAX_ETA = 250.0
 
 ADVANCED, PATH_ENDS, FAILED = 0, 1, 2
 
-# Places in `Fit.number` and `Fit.count`: numba's tuples are immutable, so scalars live in arrays.
+# Places in `Fit.number` and `Fit.counter`: numba's tuples are immutable, so scalars live in arrays.
 INTERCEPT, CURVATURE, SUM_RESIDUAL, SATURATED, NULL_DEVIANCE, PENALTY = range(6)
 N_ACTIVE, N_PASSES, N_STEPS = range(3)
 
@@ -64,7 +64,7 @@ class Fit(NamedTuple):
         (p,) predictors let through by the strong rule; whether ever non-zero; those, in order.
     explained
         (steps,) share of the null deviance explained, one entry per step made.
-    number, count
+    number, counter
         Scalars, see the names above.
     """
 
@@ -87,7 +87,7 @@ class Fit(NamedTuple):
     active: NDArray[np.int64]
     explained: Vector
     number: Vector
-    count: NDArray[np.int64]
+    counter: NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
@@ -151,13 +151,13 @@ def start(
         active=np.zeros(p, dtype=np.int64),
         explained=np.zeros(n_steps),
         number=number,
-        count=np.zeros(3, dtype=np.int64),
+        counter=np.zeros(3, dtype=np.int64),
     )
     for k in range(p):
         if usable[k]:
             fit.gradient[k] = _gradient(fit, k)
     number[PENALTY] = fit.gradient.max()
-    fit.count[N_STEPS] = 1
+    fit.counter[N_STEPS] = 1
     return fit
 
 
@@ -171,7 +171,7 @@ def advance(fit: Fit, penalty: float, max_nonzero: int) -> int:
     FAILED if more than twice `max_nonzero` + 20 predictors entered on the way or too many passes
     were needed: the solution is then unusable and the path ended one step earlier.
     """
-    number, count = fit.number, fit.count
+    number, counter = fit.number, fit.counter
     p = len(fit.coefficient)
     tolerance = TOLERANCE * number[NULL_DEVIANCE]
     threshold = 2.0 * penalty - number[PENALTY]
@@ -181,14 +181,14 @@ def advance(fit: Fit, penalty: float, max_nonzero: int) -> int:
             fit.strong[k] = True
     while True:
         intercept_before = number[INTERCEPT]
-        for a in range(count[N_ACTIVE]):
+        for a in range(counter[N_ACTIVE]):
             k = fit.active[a]
             fit.before[k] = fit.coefficient[k]
         if not _minimise_quadratic(fit, penalty, tolerance, 2 * max_nonzero + 20):
             return FAILED
         _renew_quadratic(fit, intercept_before)
         moved = number[CURVATURE] * (number[INTERCEPT] - intercept_before) ** 2 >= tolerance
-        for a in range(count[N_ACTIVE]):
+        for a in range(counter[N_ACTIVE]):
             k = fit.active[a]
             change = fit.coefficient[k] - fit.before[k]
             moved |= fit.curvature[k] * change**2 >= tolerance
@@ -202,7 +202,7 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
 
     The arrays are taken out of the tuple once: passing the tuple on costs more than an update.
     """
-    number, count = fit.number, fit.count
+    number, counter = fit.number, fit.counter
     predictors, working, residual = fit.predictors, fit.working, fit.residual
     centre, spread, coefficient = fit.centre, fit.spread, fit.coefficient
     curvature, tilt = fit.curvature, fit.tilt
@@ -215,11 +215,11 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
     n_visits = len(visits)
     only_active = False
     while True:
-        count[N_PASSES] += 1
-        if count[N_PASSES] > MAX_PASSES:
+        counter[N_PASSES] += 1
+        if counter[N_PASSES] > MAX_PASSES:
             return False
         largest = 0.0
-        for visit in range(count[N_ACTIVE] if only_active else n_visits):
+        for visit in range(counter[N_ACTIVE] if only_active else n_visits):
             k = active[visit] if only_active else visits[visit]
             old = coefficient[k]
             slope = dot_row(predictors, k, residual) - centre[k] * number[SUM_RESIDUAL]
@@ -229,11 +229,11 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
             if new == old:
                 continue
             if not entered[k]:
-                if count[N_ACTIVE] == max_active:
+                if counter[N_ACTIVE] == max_active:
                     return False
                 entered[k] = True
-                active[count[N_ACTIVE]] = k
-                count[N_ACTIVE] += 1
+                active[counter[N_ACTIVE]] = k
+                counter[N_ACTIVE] += 1
             change = new - old
             coefficient[k] = new
             step = change / spread[k]
@@ -280,6 +280,7 @@ def _axpy_row(factor: float, predictors: NDArray[np.float64], k: int, y: Vector)
 
 @njit(cache=True, nogil=True, fastmath=_SUMS)
 def dot_row(predictors: NDArray[np.float64], k: int, values: Vector) -> float:
+    """Return the inner product of a predictor with values of the cells."""
     total = 0.0
     for i in range(len(values)):
         total += predictors[k, i] * values[i]
@@ -304,7 +305,7 @@ def _renew_quadratic(fit: Fit, intercept_before: float) -> None:
     """Bring η up to date, then weights and residuals of the next quadratic."""
     number, eta = fit.number, fit.eta
     offset = number[INTERCEPT] - intercept_before
-    for a in range(fit.count[N_ACTIVE]):
+    for a in range(fit.counter[N_ACTIVE]):
         k = fit.active[a]
         change = (fit.coefficient[k] - fit.before[k]) / fit.spread[k]
         if change != 0.0:
@@ -341,17 +342,17 @@ def _let_in_violators(fit: Fit, penalty: float) -> bool:
 @njit(cache=True, nogil=True)
 def _gradient(fit: Fit, k: int) -> float:
     slope = dot_row(fit.predictors, k, fit.residual) - fit.centre[k] * fit.number[SUM_RESIDUAL]
-    return abs(slope / fit.spread[k])
+    return float(abs(slope / fit.spread[k]))
 
 
 @njit(cache=True, nogil=True)
 def _record(fit: Fit, max_nonzero: int) -> int:
     """Note the deviance explained; say whether the path ends here."""
-    number, step = fit.number, fit.count[N_STEPS]
+    number, step = fit.number, fit.counter[N_STEPS]
     likelihood = np.dot(fit.response, fit.eta) - number[CURVATURE] - number[SATURATED]
     explained = likelihood / number[NULL_DEVIANCE]
     fit.explained[step] = explained
-    fit.count[N_STEPS] = step + 1
+    fit.counter[N_STEPS] = step + 1
     if step + 1 < MIN_STEPS:
         return ADVANCED
     gain = explained - fit.explained[step + 1 - MIN_STEPS]
@@ -367,16 +368,11 @@ def _moments(
 ) -> tuple[Vector, Vector, NDArray[np.bool_]]:
     p = len(predictors)
     centre, spread, usable = np.zeros(p), np.ones(p), np.zeros(p, dtype=np.bool_)
-    first = np.argmax(weight)
     for k in range(p):
-        x = predictors[k]
         centre[k] = dot_row(predictors, k, weight)
-        varies = False
-        square = 0.0
-        for i in range(len(x)):
-            square += weight[i] * (x[i] - centre[k]) ** 2
-            varies |= weight[i] > 0.0 and x[i] != x[first]
-        usable[k] = varies and square > 0.0 and k != left_out
+        square = _curve(predictors, k, weight, centre[k])[1]
+        # What rounding leaves of a constant is no variation.
+        usable[k] = k != left_out and square > 1e-24 * (1.0 + centre[k] ** 2)
         if usable[k]:
             spread[k] = math.sqrt(square)
     return centre, spread, usable

@@ -46,11 +46,13 @@ def posterior(counts: Vector, mean: Vector, size_factors: Vector) -> tuple[Vecto
     -------
     Two vectors (cells,), normalised by size factor: (α + x) / (β + s) and √(α + x) / (β + s), of
     the family and θ under which the counts are most likely. A μ that is the same in all cells
-    takes the Fano family.
+    takes the Fano family. Counts that do not vary between cells leave μ, without deviation.
     """
     y = counts / size_factors
     average = y.mean()
-    variance = ((y - average) ** 2).sum() / (len(y) - 1)
+    variance = ((y - average) ** 2).sum() / max(len(y) - 1, 1)
+    if not variance > 0.0:
+        return mean.copy(), np.zeros(len(y))
     bounds = (variance / average**2, variance / average, variance)
     best, theta, family = np.inf, 0.0, FANO
     constant = mean.min() == mean.max()
@@ -76,9 +78,7 @@ def prior(family: int, theta: float, mean: Vector) -> tuple[Vector, Vector]:
 
 
 @njit(cache=True, nogil=True)
-def cost(
-    family: int, theta: float, counts: Vector, mean: Vector, size_factors: Vector
-) -> float:
+def cost(family: int, theta: float, counts: Vector, mean: Vector, size_factors: Vector) -> float:
     """Return −log p(counts | θ) without the terms that depend on the counts alone.
 
     log p = Σ ln Γ(x + α) − ln Γ(α) + α ln β − (x + α) ln(β + s), plus x ln s − ln x!, left out.
@@ -101,12 +101,17 @@ def cost(
 @njit(cache=True, nogil=True)
 def _log_rising(shape: float, x: float) -> float:
     """Return ln Γ(α + x) − ln Γ(α)."""
-    if x > 8.0 or x != math.floor(x):
+    if x <= 8.0 and x == math.floor(x):
+        product = shape
+        for j in range(1, int(x)):
+            product *= shape + j
+        return math.log(product)
+    if shape < 100.0:
         return math.lgamma(shape + x) - math.lgamma(shape)
-    product = shape
-    for j in range(1, int(x)):
-        product *= shape + j
-    return math.log(product)
+    # Stirling's series, differenced by hand: two huge logarithms would leave no digits.
+    total = shape + x
+    series = (1.0 / total - 1.0 / shape) / 12.0 - (total**-3 - shape**-3) / 360.0
+    return (shape - 0.5) * math.log1p(x / shape) + x * (math.log(total) - 1.0) + series
 
 
 @njit(cache=True, nogil=True)
@@ -203,5 +208,5 @@ def _minimise(
                 high = u
             if fu <= fw or w == x:
                 v, fv, w, fw = w, fw, u, fu
-            elif fu <= fv or v == x or v == w:
+            elif fu <= fv or v in (x, w):
                 v, fv = u, fu

@@ -10,11 +10,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
-
 from impbench_plugins.saver import lasso
 from impbench_plugins.saver.lasso import Fit, Vector
+from numba import njit
+from numpy.typing import NDArray
 
 N_FOLDS = 5
 N_STEPS = 100
@@ -180,7 +179,7 @@ def _predict(path: _Path, penalty: float, y: Vector, losses: Vector) -> None:
     """Write the deviance of the held-out cells at a λ below those asked for before."""
     largest, before, now = path.penalty
     while now > penalty and not path.ended[0]:
-        made = path.fit.count[lasso.N_STEPS]
+        made = path.fit.counter[lasso.N_STEPS]
         lower = largest * path.step**made
         status = lasso.advance(path.fit, lower, MAX_NONZERO)
         path.ended[0] = status != lasso.ADVANCED or made + 1 == N_STEPS
@@ -249,4 +248,5 @@ def _can_learn(y: Vector, used: NDArray[np.bool_]) -> bool:
 @njit(cache=True, nogil=True)
 def _step(n_cells: int, n_predictors: int) -> float:
     """Return the factor from one λ to the next on a path of glmnet's choice."""
-    return (0.01 if n_cells < n_predictors else 1e-4) ** (1.0 / (N_STEPS - 1))
+    last = 0.01 if n_cells < n_predictors else 1e-4
+    return float(last ** (1.0 / (N_STEPS - 1)))

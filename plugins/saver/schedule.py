@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Summary:
-    """Outcomes of all genes, and the correlation above which a gene is predicted, if one was set."""
+    """Outcomes of all genes; correlation above which a gene is predicted, None if none was set."""
 
     outcomes: dict[int, Outcome]
     cutoff: float | None
