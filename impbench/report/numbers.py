@@ -64,6 +64,11 @@ def p_text(value: float) -> str:
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
 
 
+def bound(value: float) -> str:
+    """Return an end of a range: ``0``, ``−0.5`` or ``∞``."""
+    return f"{value:g}".replace("inf", "∞").replace("-", "−")
+
+
 def memory_text(n_bytes: float) -> str:
     """Return bytes as GiB or MiB."""
     gib = n_bytes / 2**30

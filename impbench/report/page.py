@@ -109,6 +109,7 @@ def render(context: Mapping[str, Any]) -> str:
     )
     filters: dict[str, Callable[..., str]] = {
         "number": numbers.number,
+        "bound": numbers.bound,
         "p": numbers.p_text,
         "memory": numbers.memory_text,
         "rank": numbers.rank_text,
