@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from impbench import Context, Imputed, Imputer, Observed, parameter
 from impbench.errors import InputError, UnavailableError
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,10 @@ class MaskClassBest(Imputer):
     clip_negative: bool = parameter(
         False, "Clip reconstructed values at 0, which the published method does not."
     )
-    engine: Literal["auto", "fast", "reference"] = parameter(
-        "auto", "fast: compiled, CPU; reference: plain PyTorch; auto: fast on CPU."
+    engine: Literal["auto", "fast", "batched", "reference"] = parameter(
+        "auto",
+        "fast: compiled, CPU; batched: many seeds at once, for a GPU; reference: plain PyTorch; "
+        "auto: fast on a CPU, batched on a GPU.",
     )
 
     def __post_init__(self) -> None:
@@ -94,44 +101,63 @@ class MaskClassBest(Imputer):
         UnavailableError
             If CUDA is asked for and absent.
         """
+        return self.impute_many(observed, [context])[0]
+
+    def impute_many(self, observed: Observed, contexts: Sequence[Context]) -> list[Imputed]:
+        """Impute once per context; what does not depend on the seed is computed once.
+
+        On a GPU the seeds train side by side, as many at a time as fit its memory. Returns and
+        raises what `impute` does; `info` also says how many seeds trained together.
+        """
         _check(observed)
-        device = choose_device(context.device)
+        device = choose_device(contexts[0].device)
         engine = self._engine(device)
         from .training import TrainingSet
 
         data = TrainingSet.prepare(observed.counts, observed.lognorm, self.alpha, self.quantiles)
-        if engine == "fast":
+        settings = self._settings()
+        if engine == "batched":
+            trained = _train_together(data, settings, contexts, device)
+        elif engine == "fast":
             from .fast import train
 
-            network, losses = train(data, self._settings(), context.seed, context.progress)
+            trained = ((*train(data, settings, c.seed, c.progress), 1) for c in contexts)
         else:
             from . import reference
 
-            network, losses = reference.train(
-                data, self._settings(), context.seed, context.progress, device
+            trained = (
+                (*reference.train(data, settings, c.seed, c.progress, device), 1) for c in contexts
             )
-        expression, embedding = network.reconstruct(data)
+        facts = {"engine": engine, "device": device, "k": data.curve.k, "x0": data.curve.x0}
+        if not _are_integers(observed.counts):
+            facts["note"] = (
+                "counts are not integers: taken as back-transformed log values, 2^x − 1, as the "
+                "MaskClass authors do; p_bio was estimated from them"
+            )
+        return [
+            self._imputed(
+                observed, *network.reconstruct(data),
+                facts | {"final_loss": losses[-1], "seeds_together": together},
+            )
+            for network, losses, together in trained
+        ]  # fmt: skip
+
+    def _imputed(
+        self,
+        observed: Observed,
+        expression: NDArray[np.float32],
+        embedding: NDArray[np.float32],
+        info: dict[str, Any],
+    ) -> Imputed:
         if self.keep_observed:
             np.copyto(expression, observed.lognorm, where=observed.lognorm > 0)
         if self.clip_negative:
             np.maximum(expression, 0, out=expression)
-        info: dict[str, Any] = {
-            "engine": engine,
-            "device": device,
-            "final_loss": losses[-1],
-            "k": data.curve.k,
-            "x0": data.curve.x0,
-        }
-        if not _are_integers(observed.counts):
-            info["note"] = (
-                "counts are not integers: taken as back-transformed log values, 2^x − 1, as the "
-                "MaskClass authors do; p_bio was estimated from them"
-            )
         return Imputed(expression, "lognorm", embedding=embedding, info=info)
 
     def _engine(self, device: str) -> str:
         if self.engine == "auto":
-            return "fast" if device == "cpu" else "reference"
+            return "fast" if device == "cpu" else "batched"
         if self.engine == "fast" and device != "cpu":
             raise InputError(
                 f"{self.name}: engine 'fast' runs on the CPU, but device {device!r} was asked for; "
@@ -155,6 +181,34 @@ class MaskClassBalanced(MaskClassBest):
     gamma: float = parameter(
         1.0, "Weight of the biozero regulariser, L = L_mask + γ L_bio (2.5).", min=0, symbol="γ"
     )
+
+
+def _train_together(
+    data: Any, settings: Any, contexts: Sequence[Context], device: str
+) -> Iterator[tuple[Any, list[float], int]]:
+    """Train all seeds at once, or in halves where the GPU's memory does not hold them all."""
+    import torch
+
+    from .batched import train_many
+
+    def progress(done: int, total: int) -> None:
+        for context in contexts:
+            context.progress(done, total)
+
+    try:
+        trained = train_many(data, settings, [c.seed for c in contexts], progress, device)
+    except torch.OutOfMemoryError:
+        if len(contexts) == 1:
+            raise
+        half = len(contexts) // 2
+        _LOG.warning("%d seeds do not fit %s together; training %d at a time",
+                     len(contexts), device, len(contexts) - half)  # fmt: skip
+    else:
+        yield from ((network, losses, len(contexts)) for network, losses in trained)
+        return
+    torch.cuda.empty_cache()
+    yield from _train_together(data, settings, contexts[:half], device)
+    yield from _train_together(data, settings, contexts[half:], device)
 
 
 def choose_device(requested: str) -> str:
