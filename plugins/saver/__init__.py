@@ -72,9 +72,11 @@ class Saver(Imputer):
         filled = np.asarray(observed.dense_counts, dtype=np.float64)
         filled = np.where(filled < MIN_COUNT, 0.0, filled)
         cells = np.flatnonzero(filled.sum(axis=1) > 0)
-        data = _Data.of(filled[cells])
         expression = np.zeros((observed.n_cells, observed.n_genes), dtype=np.float32)
         std = np.zeros_like(expression)
+        if not len(cells):
+            return Imputed(expression, "counts", std=std)
+        data = _Data.of(filled[cells])
         expressed = np.flatnonzero(data.counts.any(axis=1))
         done = 0
 

@@ -10,6 +10,8 @@ from impbench_plugins.saver.prediction import N_FOLDS, N_STEPS, cross_validated
 from impbench_plugins.saver.r_random import folds
 
 DATA = Path(__file__).parents[2] / "data"
+# What run_glmnet returned with glmnet 4.1-6 under R 4.2.2; run this file to make it again.
+GLMNET_OUTPUT = DATA / "saver" / "glmnet.npz"
 GENES = (5, 120)
 
 # One line per λ: λ, intercept, coefficients, cross-validated deviance and its standard error.
@@ -35,7 +37,9 @@ class Problem:
         counts = counts.astype(np.float64)
         size_factors = counts.sum(axis=1) / counts.sum(axis=1).mean()
         genes = np.flatnonzero(counts.mean(axis=0) >= 0.1)
-        self.predictors = np.ascontiguousarray(np.log((counts + 1) / size_factors[:, None])[:, genes].T)
+        self.predictors = np.ascontiguousarray(
+            np.log((counts + 1) / size_factors[:, None])[:, genes].T
+        )
         self.y = counts[:, gene] / size_factors
         self.own = int(np.flatnonzero(genes == gene)[0])
         self.fold = folds(1, len(counts), N_FOLDS)
@@ -83,7 +87,7 @@ def glmnet(request, problem, tmp_path):
     gene, posed = problem
     if request.param == "live":
         return run_glmnet(posed, tmp_path)
-    return np.load(DATA / "saver" / "glmnet.npz")[f"gene_{gene}"]
+    return np.load(GLMNET_OUTPUT)[f"gene_{gene}"]
 
 
 @pytest.fixture(params=GENES)
@@ -131,7 +135,9 @@ def test_path_meets_the_optimality_conditions(problem):
         assert abs(residual.mean()) < slack
         assert np.abs(gradient).max() <= penalty + slack
         used = coefficients != 0
-        np.testing.assert_allclose(gradient[used], penalty * np.sign(coefficients[used]), atol=slack)
+        np.testing.assert_allclose(
+            gradient[used], penalty * np.sign(coefficients[used]), atol=slack
+        )
 
 
 def test_cell_that_weighs_nothing_leaves_the_solution_alone():
@@ -161,4 +167,4 @@ if __name__ == "__main__":
     import tempfile
 
     stored = {f"gene_{g}": run_glmnet(Problem(g), Path(tempfile.mkdtemp())) for g in GENES}
-    np.savez_compressed(DATA / "saver" / "glmnet.npz", **stored)
+    np.savez_compressed(GLMNET_OUTPUT, **stored)

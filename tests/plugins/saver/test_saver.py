@@ -1,0 +1,132 @@
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from impbench_plugins.saver import Saver
+
+import impbench
+from impbench.errors import Cancelled
+from impbench.imputer import Context, Observed
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+@pytest.fixture(scope="module", params=["small_rare", "small_batch"])
+def imputed(request):
+    """Our output for seed 1, brought back to SAVER's normalised scale, and the original's."""
+    counts = anndata.read_h5ad(DATA / "inputs" / f"{request.param}.h5ad").X
+    observed = Observed.from_counts(counts)
+    ours = Saver().impute(observed, Context(seed=1))
+    ours.check(observed)
+    library_sizes = np.asarray(counts.sum(axis=1)).ravel()
+    size_factors = (library_sizes / library_sizes.mean())[:, None]
+    original = np.load(DATA / "saver" / f"{request.param}.npz")
+    return ours.expression / size_factors, ours.std / size_factors, ours.info, original
+
+
+@pytest.fixture
+def tiny():
+    return Observed.from_counts(np.random.default_rng(0).poisson(2, (40, 25)))
+
+
+def error(ours, original):
+    return np.linalg.norm(ours - original) / np.linalg.norm(original)
+
+
+def test_estimate_and_deviation_equal_the_originals_to_1e_6(imputed):
+    estimate, std, _, original = imputed
+    # Both are rounded up to 3 decimals, so an entry may differ by one unit of the last.
+    assert error(estimate, original["estimate"]) < 1e-6
+    assert error(std, original["std"]) < 1e-6
+    assert np.abs(estimate - original["estimate"]).max() < 1.1e-3
+
+
+def test_as_many_genes_as_in_the_original_are_predicted(imputed):
+    info, original = imputed[2:]
+    assert info["predicted_genes"] == (original["chosen"] > 0).sum()
+    assert info["median_correlation"] == pytest.approx(np.median(original["correlation"]), abs=1e-6)
+
+
+def test_saver_is_registered():
+    assert isinstance(impbench.get_imputer("saver[do_fast=false]"), Saver)
+
+
+def test_result_is_the_same_with_any_number_of_threads(tiny):
+    one, three = (Saver().impute(tiny, Context(seed=5, threads=n)) for n in (1, 3))
+    np.testing.assert_array_equal(one.expression, three.expression)
+    np.testing.assert_array_equal(one.std, three.std)
+    assert one.info == three.info
+
+
+def test_sparse_and_dense_counts_give_the_same(tiny):
+    sparse = Observed.from_counts(sp.csr_matrix(tiny.counts))
+    dense, from_sparse = (Saver().impute(o, Context()) for o in (tiny, sparse))
+    np.testing.assert_array_equal(dense.expression, from_sparse.expression)
+
+
+def test_seed_changes_the_folds_and_little_else(tiny):
+    first, second = (Saver().impute(tiny, Context(seed=seed)).expression for seed in (1, 2))
+    assert (first != second).any()
+    assert error(first, second) < 0.1
+
+
+def test_cells_and_genes_without_counts_come_back_as_zeros(tiny):
+    counts = tiny.counts.copy()
+    counts[7] = 0
+    counts[:, 3] = 0
+    full = Saver().impute(Observed.from_counts(counts), Context())
+    assert not full.expression[7].any()
+    assert not full.std[7].any()
+    assert not full.expression[:, 3].any()
+    kept = np.delete(np.delete(counts, 7, axis=0), 3, axis=1)
+    alone = Saver().impute(Observed.from_counts(kept), Context())
+    rest = np.delete(np.delete(full.expression, 7, axis=0), 3, axis=1)
+    np.testing.assert_array_equal(rest, alone.expression)
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (1, 4), (3, 4), (7, 4), (30, 1), (30, 2)])
+def test_few_cells_and_few_genes_are_imputed(shape):
+    counts = np.random.default_rng(3).poisson(3, shape)
+    observed = Observed.from_counts(counts)
+    imputed = Saver().impute(observed, Context())
+    imputed.check(observed)
+    assert (imputed.expression >= 0).all()
+
+
+def test_counts_in_millions_and_a_constant_gene_stay_finite():
+    random = np.random.default_rng(4)
+    counts = random.negative_binomial(1, 1e-6, (30, 6))
+    counts[:, 2] = 5
+    observed = Observed.from_counts(counts)
+    imputed = Saver().impute(observed, Context())
+    imputed.check(observed)
+    np.testing.assert_allclose(imputed.expression[:, 0], counts[:, 0], rtol=1e-2)
+
+
+def test_null_model_predicts_nothing(tiny):
+    imputed = Saver(null_model=True).impute(tiny, Context())
+    library_sizes = tiny.counts.sum(axis=1)
+    normalised = tiny.counts / (library_sizes / library_sizes.mean())[:, None]
+    estimate = imputed.expression / (library_sizes / library_sizes.mean())[:, None]
+    # Shrunk towards the gene's mean, so between it and the observed value.
+    low = np.minimum(normalised, normalised.mean(axis=0))
+    high = np.maximum(normalised, normalised.mean(axis=0))
+    assert (estimate >= low - 1e-4).all()
+    assert (estimate <= high + 2e-3).all()
+
+
+def test_progress_ends_at_the_number_of_genes(tiny):
+    seen = []
+    Saver().impute(tiny, Context(on_progress=lambda *step: seen.append(step)))
+    assert seen == [(done, 25) for done in range(1, 26)]
+
+
+def test_cancelling_stops_the_method(tiny):
+    def cancel(done, total):
+        if done == 3:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        Saver().impute(tiny, Context(threads=2, on_progress=cancel))
