@@ -13,6 +13,7 @@ import numba
 import numpy as np
 
 from . import fast_corruption, fast_network, rows
+from .biozero import DropoutCurve
 from .fast_corruption import Batch, Rates, Scaled, corrupt, hashed, shuffle
 from .fast_network import (
     Activations,
@@ -101,7 +102,7 @@ def compile_kernels() -> None:
     """Compile the engine, or load it from numba's cache, by training on next to nothing."""
     lognorm = np.eye(3, dtype=np.float32)
     data = TrainingSet(
-        lognorm, 1 - lognorm, np.ones(3, np.float32), GeneScaler.fit(lognorm), curve=None
+        lognorm, 1 - lognorm, np.ones(3, np.float32), GeneScaler.fit(lognorm), DropoutCurve(-1, 0)
     )
     train(data, Settings(epochs=1), 0, lambda done, total: None)
 

@@ -136,19 +136,20 @@ class MaskClassBest(Imputer):
             )
         return [
             self._imputed(
-                observed, *network.reconstruct(data),
+                observed,
+                network.reconstruct(data),
                 facts | {"final_loss": losses[-1], "seeds_together": together},
             )
             for network, losses, together in trained
-        ]  # fmt: skip
+        ]
 
     def _imputed(
         self,
         observed: Observed,
-        expression: NDArray[np.float32],
-        embedding: NDArray[np.float32],
+        reconstructed: tuple[NDArray[np.float32], NDArray[np.float32]],
         info: dict[str, Any],
     ) -> Imputed:
+        expression, embedding = reconstructed
         if self.keep_observed:
             np.copyto(expression, observed.lognorm, where=observed.lognorm > 0)
         if self.clip_negative:

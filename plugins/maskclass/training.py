@@ -90,12 +90,12 @@ class TrainingSet:
     @property
     def n_cells(self) -> int:
         """Number of cells."""
-        return self.lognorm.shape[0]
+        return int(self.lognorm.shape[0])
 
     @property
     def n_genes(self) -> int:
         """Number of genes."""
-        return self.lognorm.shape[1]
+        return int(self.lognorm.shape[1])
 
 
 class Engine(Protocol):
