@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from impbench_plugins.saver.genes import Genes
 from impbench_plugins.saver.posterior import posterior
-from impbench_plugins.saver.prediction import (
-    N_FOLDS,
-    Prediction,
-    approximate,
-    cross_validated,
-    largest_correlation,
-)
-from impbench_plugins.saver.r_random import folds, permutation
+from impbench_plugins.saver.prediction import approximate
+from impbench_plugins.saver.r_random import permutation
 from impbench_plugins.saver.schedule import Outcome, Task, schedule
-from numpy.typing import NDArray
 
 from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
 
@@ -26,8 +21,6 @@ __all__ = ["Saver"]
 
 MIN_COUNT = 1e-3
 """Smaller values count as 0."""
-MIN_PREDICTOR_MEAN = 0.1
-"""Genes with a lower mean count predict no other gene."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +69,19 @@ class Saver(Imputer):
         std = np.zeros_like(expression)
         if not len(cells):
             return Imputed(expression, "counts", std=std)
-        data = _Data.of(filled[cells])
-        expressed = np.flatnonzero(data.counts.any(axis=1))
+        genes = Genes.of(filled[cells])
+        expressed = np.flatnonzero(genes.counts.any(axis=1))
         done = 0
 
         def impute_gene(task: Task) -> Outcome:
-            prediction = data.predict(task)
-            estimates = posterior(data.counts[task.gene], prediction.mean, data.size_factors)
+            prediction = genes.predict(task)
+            estimates = posterior(genes.counts[task.gene], prediction.mean, genes.size_factors)
             for result, values in zip((expression, std), estimates, strict=True):
-                result[cells, task.gene] = np.ceil(values * 1000) / 1000 * data.size_factors
+                result[cells, task.gene] = np.ceil(values * 1000) / 1000 * genes.size_factors
             return Outcome(prediction.largest, prediction.chosen, prediction.gain)
 
-        with ThreadPoolExecutor(context.threads) as pool:
+        info: dict[str, Any] = {}
+        with _pool(context.threads) as pool:
 
             def run(tasks: Sequence[Task]) -> Iterator[Outcome]:
                 nonlocal done
@@ -96,17 +90,16 @@ class Saver(Imputer):
                     context.progress(done, len(expressed))
                     yield outcome
 
-            info: dict[str, Any] = {}
             if self.null_model:
                 list(run([Task(int(gene)) for gene in expressed]))
             else:
                 correlation = np.zeros(observed.n_genes)
-                correlation[expressed] = list(pool.map(data.largest_correlation, expressed))
+                correlation[expressed] = list(pool.map(genes.largest_correlation, expressed))
                 order = expressed[permutation(context.seed, len(expressed))]
-                deviation = (data.counts / data.size_factors).std(axis=1)
+                deviation = (genes.counts / genes.size_factors).std(axis=1)
                 summary = schedule(order, correlation, deviation, run, self.do_fast)
                 info = {
-                    "predictors": len(data.predictors),
+                    "predictors": len(genes.predictors),
                     "predicted_genes": sum(o.chosen > 0 for o in summary.outcomes.values()),
                     "correlation_cutoff": summary.cutoff,
                     "median_correlation": float(np.median(correlation[expressed])),
@@ -114,53 +107,15 @@ class Saver(Imputer):
         return Imputed(expression, "counts", std=std, info=info)
 
 
-@dataclass(frozen=True)
-class _Data:
-    """What all regressions share.
-
-    Attributes
-    ----------
-    counts
-        (genes, cells) float64, of cells that have counts.
-    size_factors
-        (cells,) library size / mean library size.
-    predictors, norms
-        (p, cells) ln((count + 1) / size factor) of expressed enough genes; (p,) norms about means.
-    row
-        (genes,) a gene's row among the predictors, or -1.
-    """
-
-    counts: NDArray[np.float64]
-    size_factors: NDArray[np.float64]
-    predictors: NDArray[np.float64]
-    norms: NDArray[np.float64]
-    row: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, cells_by_genes: NDArray[np.float64]) -> _Data:
-        counts = np.ascontiguousarray(cells_by_genes.T)
-        library_sizes = counts.sum(axis=0)
-        size_factors = library_sizes / library_sizes.mean()
-        genes = np.flatnonzero(counts.mean(axis=1) >= MIN_PREDICTOR_MEAN)
-        predictors = np.log((counts[genes] + 1) / size_factors)
-        norms = np.linalg.norm(predictors - predictors.mean(axis=1, keepdims=True), axis=1)
-        row = np.full(len(counts), -1)
-        row[genes] = np.arange(len(genes))
-        return cls(counts, size_factors, predictors, norms, row)
-
-    def predict(self, task: Task) -> Prediction:
-        y = self.counts[task.gene] / self.size_factors
-        own = self.row[task.gene]
-        if task.fold_seed is not None:
-            fold = folds(task.fold_seed, len(y), N_FOLDS)
-            return cross_validated(self.predictors, y, fold, own)
-        if task.chosen > 0:
-            return approximate(self.predictors, y, own, task.largest, task.chosen)
-        return Prediction(np.full(len(y), y.mean()), 0.0, 0.0, 0.0)
-
-    def largest_correlation(self, gene: int) -> float:
-        y = self.counts[gene] / self.size_factors
-        return float(largest_correlation(self.predictors, self.norms, y, self.row[gene]))
+@contextlib.contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool of threads that drops what waits when its user fails or is cancelled."""
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 @hookimpl

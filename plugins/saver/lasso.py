@@ -209,7 +209,7 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
     entered, active = fit.entered, fit.active
     visits = np.flatnonzero(fit.strong)
     for k in visits:
-        linear, square = _curve(predictors, k, working, centre[k])
+        linear, square = _curve(predictors, int(k), working, centre[k])
         tilt[k] = linear / spread[k]
         curvature[k] = square / spread[k] ** 2
     n_visits = len(visits)

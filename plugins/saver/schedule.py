@@ -116,7 +116,8 @@ def _cross_validate(genes: NDArray[np.int64]) -> list[Task]:
 def _cutoff(correlation: NDArray[np.float64], gains: list[float]) -> float:
     """Return the correlation at which the line through √gain reaches `USEFUL_GAIN`."""
     intercept, slope = _line(correlation, np.sqrt(gains))
-    return (USEFUL_GAIN - intercept) / slope if slope != 0 else math.inf
+    # Without a slope no correlation is known to suffice; none exceeds 1.
+    return (USEFUL_GAIN - intercept) / slope if slope != 0 else 1.0
 
 
 def _line(x: NDArray[np.float64], y: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:

@@ -82,15 +82,15 @@ def run_glmnet(problem, folder):
     return np.loadtxt(names[3], delimiter=",")
 
 
-@pytest.fixture(params=["stored", pytest.param("live", marks=pytest.mark.r)])
-def glmnet(request, problem, tmp_path):
+@pytest.fixture(scope="module", params=["stored", pytest.param("live", marks=pytest.mark.r)])
+def glmnet(request, problem, tmp_path_factory):
     gene, posed = problem
     if request.param == "live":
-        return run_glmnet(posed, tmp_path)
+        return run_glmnet(posed, tmp_path_factory.mktemp("glmnet"))
     return np.load(GLMNET_OUTPUT)[f"gene_{gene}"]
 
 
-@pytest.fixture(params=GENES)
+@pytest.fixture(scope="module", params=GENES)
 def problem(request):
     return request.param, Problem(request.param)
 
