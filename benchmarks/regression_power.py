@@ -51,7 +51,6 @@ def simulate(builds: int) -> None:
         for n, k, same, r in (
             (5, 5, False, 0.0),
             (10, 5, False, 0.0),
-            (20, 5, False, 0.0),
             (5, 5, True, 0.0),
             (5, 5, True, 0.99),
         ):

@@ -4,9 +4,9 @@ Let x be the n scores of the baseline and y the k new ones, one per seed, and δ
 difference of means, positive where the metric got worse. The new mean should lie in the prediction
 interval mean(x) ± (floor + t · s · √(1/n + 1/k)), with s² pooled from both samples on n + k − 2
 degrees of freedom (after Hahn and Meeker 1991, Statistical Intervals, chapter 4, which has the
-baseline's s alone). Where an F test tells the two spreads apart, the standard error and degrees of
-freedom of Welch (1947) take their place. For unchanged methods the pooled test is exact and, in
-normal samples, independent of the F test.
+baseline's s alone). Where an F test tells the two spreads apart, Welch's test (1947), which lets
+them differ, must show the loss too. So unchanged methods with normal scores raise no more false
+alarms than the pooled test, which is exact for them, whatever n and k.
 
 Seeds that both runs share say more: method and evaluation draw the same random numbers, so the
 differences seed by seed often vary far less than the scores. A paired t test over shared seeds is
@@ -66,24 +66,25 @@ class Evidence:
     floor
         Largest loss that does not matter.
     unpaired
-        The difference of means.
+        The difference of means, with the pooled standard error, and with Welch's where the
+        spreads differ; all of them must show a loss.
     paired
         The mean difference over shared seeds, or None where fewer than two are shared.
     """
 
     floor: float
-    unpaired: Shift
+    unpaired: tuple[Shift, ...]
     paired: Shift | None = None
 
     @property
     def loss(self) -> float:
         """Difference of means, positive where the new one is worse; the metric's unit."""
-        return self.unpaired.loss
+        return self.unpaired[0].loss
 
     @property
     def noiseless(self) -> bool:
         """Whether every seed scores the same in each sample: then the floor alone decides."""
-        return self.unpaired.error == 0
+        return self.unpaired[0].error == 0
 
     @property
     def p_worse(self) -> float:
@@ -98,11 +99,12 @@ class Evidence:
     def largest_passing_loss(self, p_value: float) -> float:
         """Return the estimated loss that would have had this uncorrected p value."""
         if self.paired is None:
-            return self.floor + self.unpaired.bound(p_value)
-        return self.floor + min(s.bound(p_value / 2) for s in (self.unpaired, self.paired))
+            return self.floor + max(shift.bound(p_value) for shift in self.unpaired)
+        unpaired = max(shift.bound(p_value / 2) for shift in self.unpaired)
+        return self.floor + min(unpaired, self.paired.bound(p_value / 2))
 
     def _p_beyond(self, sign: int) -> float:
-        p_value = self.unpaired.p_beyond(self.floor, sign)
+        p_value = max(shift.p_beyond(self.floor, sign) for shift in self.unpaired)
         if self.paired is None:
             return p_value
         return min(1.0, 2 * min(p_value, self.paired.p_beyond(self.floor, sign)))
@@ -137,7 +139,7 @@ def weigh(
         raise ValueError("noise cannot be told from change with fewer than two seeds")
     sign = 1 if direction == "min" else -1
     unpaired = _unpaired(list(base.values()), list(new.values()), sign)
-    shared = [seed for seed in base if seed in new] if paired and unpaired.error > 0 else []
+    shared = [seed for seed in base if seed in new] if paired and unpaired[0].error > 0 else []
     differences = [sign * (new[seed] - base[seed]) for seed in shared]
     return Evidence(
         floor=max(floor, ROUNDING),
@@ -168,16 +170,17 @@ def variance(values: Sequence[float]) -> float:
     return math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1)
 
 
-def _unpaired(x: Sequence[float], y: Sequence[float], sign: int) -> Shift:
+def _unpaired(x: Sequence[float], y: Sequence[float], sign: int) -> tuple[Shift, ...]:
     loss = sign * (mean(y) - mean(x))
     n, k = len(x), len(y)
     var_x, var_y = variance(x), variance(y)
-    if _spreads_differ(var_x, n, var_y, k):
-        a, b = var_x / n, var_y / k
-        freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (k - 1))
-        return Shift(loss, math.sqrt(a + b), freedom)
-    pooled = ((n - 1) * var_x + (k - 1) * var_y) / (n + k - 2)
-    return Shift(loss, math.sqrt(pooled * (1 / n + 1 / k)), n + k - 2)
+    variance_of_both = ((n - 1) * var_x + (k - 1) * var_y) / (n + k - 2)
+    pooled = Shift(loss, math.sqrt(variance_of_both * (1 / n + 1 / k)), n + k - 2)
+    if not _spreads_differ(var_x, n, var_y, k):
+        return (pooled,)
+    share = k * var_x / (k * var_x + n * var_y)
+    freedom = 1 / (share**2 / (n - 1) + (1 - share) ** 2 / (k - 1))
+    return pooled, Shift(loss, math.sqrt(var_x / n + var_y / k), freedom)
 
 
 def _spreads_differ(var_x: float, n: int, var_y: float, k: int) -> bool:

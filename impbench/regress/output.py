@@ -80,7 +80,7 @@ def _print_rest(out: Console, check: Check) -> None:
     out.print()
     colour = "red" if check.rules.fail_on_runtime else "yellow"
     for line in runtime_lines(check):
-        out.print(f"[{colour}]runtime[/]: {escape(line)}", soft_wrap=True)
+        out.print(f"[{colour}]{escape(line)}[/]", soft_wrap=True)
     for line in (*notes(check), test_sentence(check)):
         out.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
 
@@ -94,7 +94,7 @@ def markdown(check: Check, run: str, baseline: str) -> str:
         heads = ("", "imputer", "metric", "dataset", "protocol", "baseline", "run", "change", "why")
         parts.append(f"\n| {' | '.join(heads)} |\n|{' --- |' * len(heads)}\n")
         parts += [_line(row) for row in found]
-    parts += [f"\nRuntime: {_cell(line)}\n" for line in runtime_lines(check)]
+    parts += [f"\n{_cell(line)}\n" for line in runtime_lines(check)]
     parts += [f"\n{_cell(line)}\n" for line in (*notes(check), test_sentence(check))]
     command = accept(check, run, baseline)
     if command:

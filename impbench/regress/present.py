@@ -57,7 +57,7 @@ def rows(check: Check, statuses: Iterable[Status] = WORTH_SHOWING) -> Iterator[R
 def summary(check: Check) -> str:
     """Count the findings of each status in one line."""
     counts = [(status, len(check.having(status))) for status in MEANING]
-    parts = [f"{count} {status}" for status, count in counts if count]
+    parts = [f"{status} {count}" for status, count in counts if count]
     return f"{counted(len(check.findings), 'score')}: {', '.join(parts)}"
 
 
@@ -66,9 +66,9 @@ def runtime_lines(check: Check) -> list[str]:
     control, allowed = check.rules.control, check.rules.max_slowdown
     lines = [
         plain(
-            f"{pace.imputer} on {pace.dataset}: {pace.slowdown:.2f} times as slow as in the "
-            f"baseline, in units of {control} in the same run ({pace.base:.3g} → {pace.new:.3g}; "
-            f"up to {allowed:g} times is allowed; p = {pace.p_slower:.1g})"
+            f"slower: {pace.imputer} on {pace.dataset} takes {pace.slowdown:.2f} times as long as "
+            f"in the baseline, in units of {control} in the same run "
+            f"({pace.base:.3g} → {pace.new:.3g}; {allowed:g} is allowed; p = {pace.p_slower:.1g})"
         )
         for pace in check.slower
     ]
@@ -139,9 +139,10 @@ def _why(check: Check, finding: Finding) -> str:
         return finding.reason
     if finding.evidence.noiseless:
         return f"no noise in either run; changes up to {finding.evidence.floor:.2g} do not matter"
-    p_value = min(finding.p_worse, finding.p_better)
+    if finding.status == "improvement":
+        return f"p = {finding.p_better:.1g}"
     limit = largest_passing_mean(check, finding)
-    return f"p = {p_value:.1g}; a mean of {limit:.4g} would have passed"
+    return f"p = {finding.p_worse:.1g}; a mean of {limit:.4g} would have passed"
 
 
 def largest_passing_mean(check: Check, finding: Finding) -> float:

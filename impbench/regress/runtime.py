@@ -10,8 +10,8 @@ from impbench.regress.decide import Evidence, holm, weigh
 from impbench.regress.measured import Runtime
 
 CONTROL = "maskclass-prior"
-"""The longest of the controls, and so the least disturbed: on a busy machine its time varied by 23 %
-over 55 seeds (standard deviation of the logarithm), that of `permuted` by 55 %, that of
+"""The longest of the controls, and so the least disturbed: on a busy machine its time varied by
+23 % over 55 seeds (standard deviation of the logarithm), that of `permuted` by 55 %, that of
 `nonzero-mean` by 83 %. It trains nothing and does the same arithmetic for every seed."""
 
 MAX_SLOWDOWN = 1.25
