@@ -78,6 +78,37 @@ class Hoards(_Hostile):
 
 
 @dataclass(frozen=True)
+class Allocates(_Hostile):
+    name = "allocates"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        np.ones(100 * 2**30 // 8)
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class Forks(_Hostile):
+    name = "forks"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        if os.fork() == 0:
+            # Leaves the group and the session, and outlives the worker.
+            os.setsid()
+            if os.fork() == 0:
+                time.sleep(3600)
+            os._exit(0)
+        return Imputed(observed.lognorm.copy(), "lognorm")
+
+
+@dataclass(frozen=True)
+class Cheats(_Hostile):
+    name = "cheats"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        return Imputed(observed.true_counts, "counts")  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
 class NaN(_Hostile):
     name = "nan"
 

@@ -24,6 +24,9 @@ from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 
 HOSTILE = Path(__file__).with_name("hostile.py")
+OURS = "IMPBENCH_TEST_PROCESS"
+"""Inherited by every process of these tests; somebody else may run impbench on this machine."""
+os.environ.setdefault(OURS, str(os.getpid()))
 SUITE = Suite(
     name="tiny",
     title="tiny",
@@ -94,6 +97,8 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
         ("crashes", "failed", "SIGSEGV"),
         ("hangs", "timeout", "limit of 6 s"),
         ("hoards", "memory", "limit of 600 MiB"),
+        ("allocates", "memory", ""),
+        ("cheats", "failed", "'Observed' object has no attribute 'true_counts'"),
         ("nan", "failed", "1 values that are NaN or infinite, first at cell 3"),
         ("wrong-shape", "failed", "expected (40, "),
         ("returns-list", "failed", "must return impbench.Imputed"),
@@ -112,13 +117,19 @@ def test_failure_is_a_record_with_its_reason(
     assert not strays()
 
 
+def test_child_that_outlives_its_worker_is_ended(tmp_path: Path) -> None:
+    results = run(tmp_path, "forks", "fine", seeds=1)
+    assert (scores(results, "forks").status == "ok").all()
+    assert not strays()
+
+
 def strays() -> list[str]:
     """Processes of this test process's tasks that are still alive."""
     found = []
     for process in psutil.process_iter():
         try:
             environ = process.environ()
-            ours = environ.get("PYTEST_XDIST_WORKER") == os.environ.get("PYTEST_XDIST_WORKER")
+            ours = environ.get(OURS) == os.environ[OURS]
             if MARK in environ and ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(" ".join(process.cmdline()))
         except (psutil.Error, OSError):
