@@ -122,7 +122,8 @@ def test_generated_file_runs_and_passes_its_own_tests(
     assert re.search(r"\d\d passed", tests.stdout)
     done = call(
         IMPBENCH, "run", "--plugin", plugin, "--imputers", "my-method", "--seeds", "1", "--json",
-        "--datasets", "sim_equal[n_cells=40,n_genes=60]", "--out", "x", cwd=project,
+        "--datasets", "sim_equal[n_cells=40,n_genes=60]", "--protocols", "simulated-truth",
+        "--out", "x", cwd=project,
     )  # fmt: skip
     mine = [row for row in json.loads(done.stdout)["scores"] if row["imputer"] == "my-method"]
     assert mine
