@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from impbench import scale
@@ -124,10 +123,8 @@ def _update(digest: Any, array: Any) -> None:
     if array is None:
         digest.update(b"none")
         return
-    if sp.issparse(array):
-        # The same matrix must hash the same whether it was stored dense or sparse.
-        array = array.toarray()
-    array = np.asarray(array)
+    # The same matrix must hash the same whether it was stored dense or sparse.
+    array = array.toarray() if hasattr(array, "toarray") else np.asarray(array)
     digest.update(str(array.shape).encode())
     if array.dtype.kind in "OU":
         digest.update("\0".join(map(str, array.ravel())).encode())

@@ -42,6 +42,7 @@ class DatasetFacts:
     facts: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     labels_confidence: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True)

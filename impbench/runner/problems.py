@@ -120,9 +120,11 @@ def _save(
 
 def _facts(source: Source, dataset: Dataset) -> dict[str, Any]:
     counts = dataset.counts
+    facts = dict(dataset.facts)
+    card = facts.pop("card", {})
     stored = counts.count_nonzero() if sp.issparse(counts) else int(np.count_nonzero(counts))
     return {
-        "title": dataset.facts.get("title", dataset.name),
+        "title": facts.get("title", dataset.name),
         "summary": type(source).summary,
         "n_cells": dataset.n_cells,
         "n_genes": dataset.n_genes,
@@ -130,10 +132,18 @@ def _facts(source: Source, dataset: Dataset) -> dict[str, Any]:
         "zero_fraction": 1 - stored / max(1, dataset.n_cells * dataset.n_genes),
         "simulated": dataset.true_counts is not None,
         "steps": list(dataset.steps),
-        "facts": dict(dataset.facts),
+        "facts": {**facts, **_shown(card)},
+        "labels_confidence": card.get("labels_from", ""),
+        "warning": card.get("warning", ""),
         "fingerprint": dataset.fingerprint,
         "parameters": source.parameters(),
     }
+
+
+def _shown(card: dict[str, Any]) -> dict[str, Any]:
+    """What of a dataset's card belongs in a report."""
+    keys = ("organism", "tissue", "protocol", "labels_note", "citation", "doi", "accession")
+    return {key.replace("_", " "): card[key] for key in keys if card.get(key)}
 
 
 def _skip(source: Source, protocol: Protocol, reason: str) -> dict[str, str]:
