@@ -12,7 +12,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ["README.md", "docs/datasets.md", "docs/extending.md", "docs/scale.md", "docs/tutorial.md"]
+PAGES = [
+    "README.md",
+    "docs/datasets.md",
+    "docs/extending.md",
+    "docs/plugins.md",
+    "docs/regression.md",
+    "docs/scale.md",
+    "docs/tutorial.md",
+]
 
 
 def run_page(text: str, folder: Path) -> int:
