@@ -32,7 +32,8 @@ class Dca(Imputer):
 
     type: Literal["nb-conddisp", "nb", "zinb", "zinb-conddisp", "poisson"] = parameter(
         "nb-conddisp",
-        "Likelihood: Poisson, negative binomial or zero-inflated; conddisp: a dispersion per entry.",
+        "Likelihood: Poisson, negative binomial (nb), zero-inflated (zinb); conddisp: a dispersion "
+        "for every entry instead of one per gene.",
     )
     train_dropout: bool = parameter(
         False,

@@ -202,7 +202,7 @@ def _sigmoid(x: Any) -> Any:
 
 @_inlined
 def _log_gamma_ratio(y: Any, theta: Any) -> Any:
-    """ln Γ(θ + y) − ln Γ(θ), by Stirling's series after eight steps of Γ(x + 1) = x Γ(x)."""
+    """Return ln Γ(θ + y) − ln Γ(θ), by Stirling's series after eight steps of Γ(x + 1) = x Γ(x)."""
     steps = 1.0
     for k in range(8):
         steps *= (theta + k) / (theta + y + k)

@@ -129,7 +129,7 @@ class Pace:
 
 
 def denoise(network: Network, data: TrainingSet) -> tuple[Float32, Float32]:
-    """Return mean × size factor, (cells, genes), and the bottleneck, (cells, width), of all cells."""
+    """Return every cell's mean × size factor, (cells, genes), and bottleneck, (cells, width)."""
     parts = []
     for block in range(0, len(data), _CELLS_PER_BLOCK):
         inputs, _, factors = data.cells(slice(block, block + _CELLS_PER_BLOCK))
@@ -147,7 +147,7 @@ def _loss(network: Network, data: TrainingSet, start: int) -> float:
     return total / (len(data) - start)
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 def _rmsprop(weights: Any, gradients: Any, mean_square: Any, rate: float, clip: float) -> None:
     """Take one step, each gradient clipped to ±`clip`.
 
@@ -155,7 +155,8 @@ def _rmsprop(weights: Any, gradients: Any, mean_square: Any, rate: float, clip: 
     """
     step, limit = np.float32(rate), np.float32(clip)
     decay, rest, epsilon = np.float32(DECAY), np.float32(1 - DECAY), np.float32(EPSILON)
+    tiny = np.float32(1e-30)  # Keeps the average out of the denormal numbers, which are slow.
     for k in range(weights.size):
         g = min(max(gradients[k], -limit), limit)
-        mean_square[k] = decay * mean_square[k] + rest * g * g
+        mean_square[k] = decay * mean_square[k] + (rest * g * g + tiny)
         weights[k] -= step * g / (np.sqrt(mean_square[k]) + epsilon)
