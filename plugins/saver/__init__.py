@@ -62,14 +62,15 @@ class Saver(Imputer):
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Predict gene by gene, then weigh prediction against count."""
-        filled = np.asarray(observed.dense_counts, dtype=np.float64)
-        filled = np.where(filled < MIN_COUNT, 0.0, filled)
-        cells = np.flatnonzero(filled.sum(axis=1) > 0)
+        counts = np.array(observed.dense_counts, dtype=np.float64)
+        counts[counts < MIN_COUNT] = 0.0
+        cells = np.flatnonzero(counts.any(axis=1))
         expression = np.zeros((observed.n_cells, observed.n_genes), dtype=np.float32)
         std = np.zeros_like(expression)
         if not len(cells):
             return Imputed(expression, "counts", std=std)
-        genes = Genes.of(filled[cells])
+        genes = Genes.of(counts[cells])
+        del counts
         expressed = np.flatnonzero(genes.counts.any(axis=1))
         done = 0
 
@@ -96,8 +97,7 @@ class Saver(Imputer):
                 correlation = np.zeros(observed.n_genes)
                 correlation[expressed] = list(pool.map(genes.largest_correlation, expressed))
                 order = expressed[permutation(context.seed, len(expressed))]
-                deviation = (genes.counts / genes.size_factors).std(axis=1)
-                summary = schedule(order, correlation, deviation, run, self.do_fast)
+                summary = schedule(order, correlation, genes.deviations(), run, self.do_fast)
                 info = {
                     "predictors": len(genes.predictors),
                     "predicted_genes": sum(o.chosen > 0 for o in summary.outcomes.values()),

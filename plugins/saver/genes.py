@@ -70,3 +70,7 @@ class Genes:
         """Return the largest absolute correlation of a gene with a predictor other than itself."""
         y = self.counts[gene] / self.size_factors
         return float(largest_correlation(self.predictors, self.norms, y, self.row[gene]))
+
+    def deviations(self) -> NDArray[np.float64]:
+        """Return the standard deviation of each gene's normalised counts, (genes,)."""
+        return np.array([(counts / self.size_factors).std() for counts in self.counts])
