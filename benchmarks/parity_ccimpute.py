@@ -32,10 +32,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("reference", type=Path, nargs="?")
     parser.add_argument("--cells", type=int)
+    parser.add_argument("--starts", type=int, help="of k-means, with --cells")
     arguments = parser.parse_args()
     CcImpute().prepare(Context())
     if arguments.cells:
-        scale(arguments.cells)
+        scale(arguments.cells, arguments.starts)
     elif arguments.reference:
         for name in ORIGINAL_SECONDS:
             compare(arguments.reference, name)
@@ -102,7 +103,7 @@ def true_lognorm(cells: anndata.AnnData) -> np.ndarray:
     return Observed.from_counts(counts).lognorm
 
 
-def scale(n_cells: int) -> None:
+def scale(n_cells: int, n_starts: int | None) -> None:
     import impbench
 
     cells = impbench.simulate("sim_rare", n_cells=n_cells, seed=42)
@@ -110,7 +111,7 @@ def scale(n_cells: int) -> None:
     _ = observed.lognorm, observed.dense_counts
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     start = time.perf_counter()
-    imputed = CcImpute().impute(observed, Context())
+    imputed = CcImpute(n_starts=n_starts).impute(observed, Context())
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(

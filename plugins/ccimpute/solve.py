@@ -41,8 +41,10 @@ def fill_dropouts(
 
     Raises
     ------
+    numpy.linalg.LinAlgError
+        If the system of a gene is singular, which only `mirrored` can make it.
     ArithmeticError
-        If a system is singular or the iteration does not converge.
+        If the iteration for a gene with many dropouts does not converge.
     """
     is_dropout = consensus.dropouts(expression > 0)[consensus.profile]
     is_dropout &= expression == 0
