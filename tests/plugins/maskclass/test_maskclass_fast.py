@@ -127,6 +127,39 @@ def test_loss_gradient_and_adam_equal_autograd_on_the_same_mask(
             torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.7])
+def test_whole_epochs_with_a_partial_last_batch_equal_pytorch(data, gamma):
+    # With p_nonzero 1 and p_zero 0 the corruption is certain, so both can be given the same.
+    data = first_cells(data, 75)
+    settings = Settings(gamma=gamma, p_nonzero=1.0, p_zero=0.0, learning_rate=1e-3)
+    network = Network.initial(data.n_genes, settings, seed=2)
+    training = fast.Training.start(data, settings, network, seed=2)
+    before = torch.nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    zero, p_bio = torch.tensor(data.lognorm == 0), torch.tensor(data.p_bio)
+    s, s0 = (
+        torch.tensor(values, dtype=torch.float32)
+        for values in (data.scaler.scale(data.lognorm), data.scaler.s0)
+    )
+    for epoch in range(3):
+        training.run(epoch)
+        order = np.arange(75)
+        shuffle(order, bits(bits(bits(2, 0), epoch), -1))
+        for batch in torch.tensor(order).split(32):
+            s_hat = network(torch.where(zero[batch], -1.0, 0.0))
+            loss = masked_loss(s_hat, s[batch], zero[batch], ~zero[batch], settings)
+            loss = loss + gamma * biozero_loss(s_hat, s0, p_bio[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    ours = Network(data.n_genes)
+    training.weights.copy_to(ours)
+    ours, theirs = (
+        torch.nn.utils.parameters_to_vector(n.parameters()).detach() for n in (ours, network)
+    )
+    assert (ours - theirs).abs().mean() < 0.01 * (theirs - before).abs().mean()
+
+
 def test_corruption_masks_at_the_papers_rates_and_fills_with_the_papers_values(data):
     settings = Settings(p_zero=0.4, batch_size=200)
     network = Network.initial(data.n_genes, settings, 1)
