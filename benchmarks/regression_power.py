@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from impbench.regress.check import Rules, check
-from impbench.regress.floor import Floor
+from impbench.regress.check import check
 from impbench.regress.measured import Entry, Measured, MetricFacts, Sample, measure
+from impbench.regress.rules import Floor, Rules
 
 LOSS = 1.05
 SCORES = 200

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from impbench.regress.check import Check
+    from impbench.regress.verdict import Check
 
 baseline_app = typer.Typer(no_args_is_help=True, help="Scores to hold later runs against.")
 
@@ -77,18 +77,18 @@ def check(
 ) -> None:
     """Hold a run against a baseline: status 0 as good, 1 worse, 2 cannot be compared."""
     from impbench.errors import ImpbenchError
-    from impbench.regress import check as rules
+    from impbench.regress import check as judge
     from impbench.regress import junit as xml
     from impbench.regress import output
     from impbench.regress.baseline import read_baseline
-    from impbench.regress.floor import read_floors
     from impbench.regress.measured import measure
+    from impbench.regress.rules import Rules, read_floors
     from impbench.regress.runtime import CONTROL, MAX_SLOWDOWN
 
     try:
         _load(plugin)
         base = read_baseline(baseline)
-        chosen = rules.Rules(
+        rules = Rules(
             alpha=alpha,
             floors=read_floors(floor or [], base.metrics),
             allow_missing=allow_missing,
@@ -96,7 +96,7 @@ def check(
             max_slowdown=max_slowdown or MAX_SLOWDOWN,
             fail_on_runtime=fail_on_runtime,
         )
-        found = rules.check(base, measure(run), chosen)
+        found = judge.check(base, measure(run), rules)
     except ImpbenchError as error:
         # Whoever reads only the files must not take an older one for this check.
         _write(junit, xml.junit_error(str(error)))
@@ -133,9 +133,9 @@ def compare(
 
 
 def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float) -> Check:
-    from impbench.regress.check import Rules, check
-    from impbench.regress.floor import read_floors
+    from impbench.regress.check import check
     from impbench.regress.measured import measure
+    from impbench.regress.rules import Rules, read_floors
 
     a, b = measure(run_a), measure(run_b)
     rules = Rules(

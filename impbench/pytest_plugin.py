@@ -70,10 +70,10 @@ def impbench_scores(request: pytest.FixtureRequest, tmp_path: Path) -> Scores:
 def _hold(folder: Path, baseline: Path, floors: Sequence[str], allow_missing: bool) -> None:
     from impbench.errors import ImpbenchError
     from impbench.regress.baseline import read_baseline
-    from impbench.regress.check import Rules, check
-    from impbench.regress.floor import read_floors
+    from impbench.regress.check import check
     from impbench.regress.measured import measure
     from impbench.regress.output import terminal_text
+    from impbench.regress.rules import Rules, read_floors
 
     try:
         base = read_baseline(baseline)

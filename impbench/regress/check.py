@@ -3,151 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator
 
 from impbench.errors import InputError
-from impbench.regress.decide import Evidence, holm, weigh
-from impbench.regress.floor import Floor, floor_of
-from impbench.regress.measured import UNDEFINED, Entry, Measured, Sample
-from impbench.regress.runtime import CONTROL, MAX_SLOWDOWN, Pace, compare_runtimes
+from impbench.regress.decide import holm, weigh
+from impbench.regress.measured import UNDEFINED, Entry, Measured
+from impbench.regress.rules import Rules, floor_of
+from impbench.regress.runtime import compare_runtimes
+from impbench.regress.verdict import Check, Finding, Status
 from impbench.report.text import listed
-
-Status = Literal[
-    "regression",
-    "failed",
-    "undecided",
-    "missing",
-    "improvement",
-    "fixed",
-    "new",
-    "unchanged",
-    "identical",
-    "still-failing",
-]
-
-MEANING: dict[Status, str] = {
-    "regression": "worse by more than the floor, beyond noise",
-    "failed": "had scores in the baseline, now the method fails",
-    "undecided": "cannot be compared: NaN, or fewer than two seeds with a score",
-    "missing": "in the baseline, not in the run",
-    "improvement": "better by more than the floor, beyond noise",
-    "fixed": "failed in the baseline, now has scores",
-    "new": "in the run, not in the baseline",
-    "unchanged": "no change beyond noise and floor",
-    "identical": "the same score, digit by digit, for the same seed",
-    "still-failing": "no scores in the baseline and none now",
-}
-"""Every status, the most urgent first."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the user may set.
-
-    Attributes
-    ----------
-    alpha
-        Largest chance of any false alarm per build, over all entries together.
-    floors
-        Metric → largest change that does not matter, instead of the defaults.
-    allow_missing
-        Whether entries of the baseline may be absent, as when only a part was run.
-    any_suite
-        Whether the runs may be of different suites.
-    control
-        The imputer whose runtime is the unit of all others'.
-    max_slowdown
-        Runtime ratio (new : old) that is not worth a warning.
-    fail_on_runtime
-        Whether a slower method fails the build.
-    """
-
-    alpha: float = 0.01
-    floors: Mapping[str, Floor] = field(default_factory=dict)
-    allow_missing: bool = False
-    any_suite: bool = False
-    control: str = CONTROL
-    max_slowdown: float = MAX_SLOWDOWN
-    fail_on_runtime: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 < self.alpha < 0.5:
-            raise InputError(f"alpha is a chance between 0 and 0.5, such as 0.01, not {self.alpha}")
-        if not 1 <= self.max_slowdown < math.inf:
-            raise InputError(
-                f"the allowed slowdown is a ratio of 1 or more, not {self.max_slowdown}"
-            )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What became of one score.
-
-    Attributes
-    ----------
-    base, new
-        The samples; None where there is none.
-    evidence
-        The test, where one was made.
-    p_worse, p_better
-        Corrected for all tests of the build (Holm); 1 where none was made.
-    largest_passing_loss
-        A loss up to here would have passed; None where nothing was tested.
-    reason
-        Why it failed or is undecided.
-    """
-
-    entry: Entry
-    status: Status
-    base: Sample | None = None
-    new: Sample | None = None
-    evidence: Evidence | None = None
-    p_worse: float = 1.0
-    p_better: float = 1.0
-    largest_passing_loss: float | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Check:
-    """All findings; `exit_code` is 0 for a pass, 1 for a regression, 2 if it cannot be decided."""
-
-    base: Measured
-    new: Measured
-    rules: Rules
-    findings: tuple[Finding, ...]
-    paces: tuple[Pace, ...]
-    runtime_note: str
-    notes: tuple[str, ...] = ()
-
-    def having(self, *statuses: Status) -> list[Finding]:
-        """Return the findings of these statuses, in order of entry."""
-        return [finding for finding in self.findings if finding.status in statuses]
-
-    @property
-    def tested(self) -> int:
-        """Number of entries that entered the correction."""
-        return sum(_tested(finding) for finding in self.findings)
-
-    @property
-    def slower(self) -> list[Pace]:
-        """Methods shown to be slower."""
-        return [pace for pace in self.paces if pace.slower]
-
-    @property
-    def exit_code(self) -> Literal[0, 1, 2]:
-        """What the command returns to the shell; a regression outweighs what is undecided."""
-        strict = self.rules.fail_on_runtime
-        if self.having("regression", "failed") or (strict and self.slower):
-            return 1
-        if self.having("undecided") or (strict and not self.paces):
-            return 2
-        if self.having("missing") and not self.rules.allow_missing:
-            return 2
-        return 0
 
 
 def check(base: Measured, new: Measured, rules: Rules | None = None) -> Check:
@@ -243,13 +107,9 @@ def _judge(entry: Entry, base: Measured, new: Measured, rules: Rules) -> Finding
     )
 
 
-def _tested(finding: Finding) -> bool:
-    return finding.evidence is not None and not finding.evidence.noiseless
-
-
 def _decide(findings: list[Finding], alpha: float) -> Iterator[Finding]:
     """Correct the p values and turn them into verdicts; scores without noise need no correction."""
-    tested = [f.evidence for f in findings if f.evidence is not None and _tested(f)]
+    tested = [f.evidence for f in findings if f.evidence is not None and f.tested]
     worse = iter(holm([evidence.p_worse for evidence in tested]))
     better = iter(holm([evidence.p_better for evidence in tested]))
     for finding in findings:
@@ -258,7 +118,7 @@ def _decide(findings: list[Finding], alpha: float) -> Iterator[Finding]:
             yield finding
             continue
         p_worse, p_better = evidence.p_worse, evidence.p_better
-        if _tested(finding):
+        if finding.tested:
             p_worse, p_better = next(worse), next(better)
         status: Status = "unchanged"
         if p_worse <= alpha:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from impbench.regress.check import MEANING, Check, Finding
 from impbench.regress.present import describe, runtime_lines
+from impbench.regress.verdict import MEANING, Check, Finding
 from impbench.report.text import plain
 
 _ELEMENTS = {

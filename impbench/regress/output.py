@@ -10,7 +10,6 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from impbench.regress.check import MEANING, Check, Finding, Status
 from impbench.regress.measured import Sample
 from impbench.regress.present import (
     URGENT,
@@ -25,6 +24,7 @@ from impbench.regress.present import (
     summary,
     test_sentence,
 )
+from impbench.regress.verdict import MEANING, Check, Finding, Status
 
 _COLOURS = {0: "green", 1: "red", 2: "yellow"}
 

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from impbench.regress.check import MEANING, Check, Finding, Status
 from impbench.regress.measured import Sample
+from impbench.regress.verdict import MEANING, Check, Finding, Status
 from impbench.report.text import counted, plain, shorten
 
 VERDICTS = {0: "pass", 1: "regression", 2: "cannot compare"}

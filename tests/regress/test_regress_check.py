@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +11,10 @@ import numpy as np
 import pytest
 
 from impbench.errors import ImpbenchError, InputError
-from impbench.regress.check import MEANING, Check, Rules, check
-from impbench.regress.floor import read_floors
-from impbench.regress.junit import junit
+from impbench.regress.check import check
 from impbench.regress.measured import measure
-from impbench.regress.output import as_json, markdown, terminal_text
+from impbench.regress.rules import Rules, read_floors
+from impbench.regress.verdict import Check
 
 Make = Callable[..., Path]
 D, P = "d", "p"
@@ -233,53 +230,3 @@ def test_runtime_without_a_control_is_said_and_never_a_strict_pass(make_run: Mak
     assert "not compared" in check(run, run).runtime_note
     assert check(run, run).exit_code == 0
     assert check(run, run, Rules(fail_on_runtime=True)).exit_code == 2
-
-
-HOSTILE = 'a|b <script>&"\x1b[31m`*_@x'
-
-
-@pytest.fixture
-def mixed(make_run: Make) -> Check:
-    """One finding of nearly every status, with hostile names."""
-    mse = {"mse": OLD}
-    better, worse = {"mse": scaled(0.9)}, {"mse": scaled(1.2)}
-    old = {(D, P, n): mse for n in ("up", HOSTILE, "gone", "breaks")}
-    new = {(D, P, "up"): better, (D, P, HOSTILE): worse, (D, P, "added"): mse}
-    a = measure(make_run("a", old))
-    b = measure(
-        make_run("b", {**new, (D, P, "breaks"): mse}, failing={("breaks", 2): HOSTILE + "\x00"})
-    )
-    return check(a, b)
-
-
-def test_junit_is_well_formed_and_counts_as_the_check_does(mixed: Check) -> None:
-    suite = ElementTree.fromstring(junit(mixed)).find("testsuite")
-    assert suite is not None
-    counts = {key: int(suite.get(key, "")) for key in ("tests", "failures", "errors", "skipped")}
-    assert counts == {"tests": 6, "failures": 2, "errors": 1, "skipped": 1}
-    (failure,) = suite.findall("testcase/failure[@type='regression']")
-    assert "would have passed" in failure.get("message", "")
-
-
-def test_json_holds_every_finding(mixed: Check) -> None:
-    data = json.loads(json.dumps(as_json(mixed, "run", "b.json"), allow_nan=False))
-    assert data["exit_code"] == mixed.exit_code == 1
-    assert sum(data["counts"].values()) == len(data["findings"]) == 5
-    assert set(data["counts"]) == set(MEANING)
-
-
-def test_markdown_keeps_hostile_names_inside_their_cells(mixed: Check) -> None:
-    lines = markdown(mixed, "run", "b.json").splitlines()
-    table = [line for line in lines if line.startswith("|")]
-    bars = {line.replace("\\|", "").count("|") for line in table}
-    assert bars == {10}
-    assert "<script" not in "\n".join(lines).replace("\\<", "")
-    assert "\x1b" not in "\n".join(lines)
-
-
-def test_terminal_says_what_moved_why_and_how_to_accept_it(mixed: Check) -> None:
-    text = terminal_text(mixed, "my run", "b.json")
-    for part in ("regression", "improvement", "up  mse", "a mean of", "\\x1b[31m"):
-        assert part in text, part
-    assert "impbench baseline create 'my run' -o b.json" in text
-    assert "\x1b" not in text

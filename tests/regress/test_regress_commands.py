@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from impbench.cli import main
 
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
+ACTION = ROOT / ".github" / "actions" / "check" / "action.yml"
 SUITE = """
 title = "small"
 seeds = 3
@@ -88,8 +92,9 @@ def impbench(
     return command
 
 
-def call(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+def call(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path, **variables}
     return subprocess.run(
         command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=120
     )
@@ -177,23 +182,23 @@ def test_compare_shows_both_runs_with_the_same_verdict(impbench: Impbench) -> No
 
 
 TEST = """
-def test_scores(impbench_scores):
-    scores = impbench_scores("small.toml", plugins=["{plugin}"], seeds=3)
+def test_wide_floors(impbench_scores):
+    floors = ["mse=9%", "dropout-mse=9%", "pearson-cell=0.1", "pearson-gene=0.1"]
+    scores = impbench_scores("small.toml", plugins=["edited.py"], seeds=3, floors=floors)
     assert scores.status.eq("ok").all()
+
+def test_default_floors(impbench_scores):
+    impbench_scores("small.toml", plugins=["edited.py"], seeds=3)
 """
 
 
-@pytest.mark.parametrize(("plugin", "outcome"), [("shrink.py", 0), ("edited.py", 1)])
-def test_pytest_fixture_holds_scores_against_the_baseline(
-    place: Path, plugin: str, outcome: int
-) -> None:
-    test = place / f"test_with_{plugin}"
-    test.write_text(TEST.format(plugin=plugin), encoding="utf-8")
-    done = call(place, "pytest", "-q", test.name, "--impbench-baseline", "baseline.json")
-    assert done.returncode == outcome, done.stdout + done.stderr
-    if outcome:
-        assert "would have passed" in done.stdout
-        assert "Traceback" not in done.stdout
+def test_pytest_fixture_holds_scores_against_the_baseline(place: Path) -> None:
+    (place / "test_scores.py").write_text(TEST, encoding="utf-8")
+    done = call(place, "pytest", "-q", "test_scores.py", "--impbench-baseline", "baseline.json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed, 1 passed" in done.stdout
+    assert "a mean of" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 def test_pytest_plugin_costs_other_peoples_tests_nothing() -> None:
@@ -203,3 +208,38 @@ def test_pytest_plugin_costs_other_peoples_tests_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert set(json.loads(done.stdout.replace("'", '"'))) <= {"impbench"}
+
+
+def test_github_action_runs_checks_and_writes_the_step_summary(place: Path) -> None:
+    action = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
+    inputs = {name: facts.get("default", "") for name, facts in action["inputs"].items()}
+    # The folder holds these results already, so that nothing is run again.
+    inputs |= {"suite": "small.toml", "seeds": "3", "out": "worse", "baseline": "baseline.json"}
+    inputs |= {"plugin": "edited.py", "floor": "mse=9%"}
+    summary = place / "step-summary.md"
+    for step in action["runs"]["steps"][1:]:
+        env = {
+            name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda m: inputs[m[1]], value)
+            for name, value in step["env"].items()
+        }
+        env["GITHUB_STEP_SUMMARY"] = str(summary)
+        done = call(place, step["shell"], "-eo", "pipefail", "-c", step["run"], **env)
+    assert done.returncode == 1, done.stdout + done.stderr
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith("### impbench: regression")
+    assert "| dropout-mse |" in text
+    assert "| mse |" not in text
+    assert (place / "worse" / "junit.xml").is_file()
+
+
+def test_example_workflow_gives_the_action_only_inputs_it_has() -> None:
+    action = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "regression.md").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(page.partition("```yaml file=scores.yml\n")[2].partition("```")[0])
+    (given,) = [
+        step["with"]
+        for step in workflow["jobs"]["check"]["steps"]
+        if "actions/check@" in step["uses"]
+    ]
+    assert set(given) <= set(action["inputs"])
+    assert {name for name, i in action["inputs"].items() if i.get("required")} <= set(given)

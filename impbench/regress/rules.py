@@ -1,14 +1,15 @@
-"""Changes too small to matter: one floor per metric, relative or in the metric's own unit."""
+"""What the user may set: changes too small to matter (floors), and how strict a check is."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from impbench.errors import InputError
 from impbench.registry import find
 from impbench.regress.measured import MetricFacts
+from impbench.regress.runtime import CONTROL, MAX_SLOWDOWN
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,42 @@ def read_floors(texts: Iterable[str], metrics: Iterable[str]) -> dict[str, Floor
         find("metric", known, name.strip())
         floors[name.strip()] = Floor(size, relative)
     return floors
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the user may set.
+
+    Attributes
+    ----------
+    alpha
+        Largest chance of any false alarm per build, over all entries together.
+    floors
+        Metric → largest change that does not matter, instead of the defaults.
+    allow_missing
+        Whether entries of the baseline may be absent, as when only a part was run.
+    any_suite
+        Whether the runs may be of different suites.
+    control
+        The imputer whose runtime is the unit of all others'.
+    max_slowdown
+        Runtime ratio (new : old) that is not worth a warning.
+    fail_on_runtime
+        Whether a slower method fails the build.
+    """
+
+    alpha: float = 0.01
+    floors: Mapping[str, Floor] = field(default_factory=dict)
+    allow_missing: bool = False
+    any_suite: bool = False
+    control: str = CONTROL
+    max_slowdown: float = MAX_SLOWDOWN
+    fail_on_runtime: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 0.5:
+            raise InputError(f"alpha is a chance between 0 and 0.5, such as 0.01, not {self.alpha}")
+        if not 1 <= self.max_slowdown < math.inf:
+            raise InputError(
+                f"the allowed slowdown is a ratio of 1 or more, not {self.max_slowdown}"
+            )

@@ -1,0 +1,111 @@
+"""What a check found: a status for every score, and one for the build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from impbench.regress.decide import Evidence
+from impbench.regress.measured import Entry, Measured, Sample
+from impbench.regress.rules import Rules
+from impbench.regress.runtime import Pace
+
+Status = Literal[
+    "regression",
+    "failed",
+    "undecided",
+    "missing",
+    "improvement",
+    "fixed",
+    "new",
+    "unchanged",
+    "identical",
+    "still-failing",
+]
+
+MEANING: dict[Status, str] = {
+    "regression": "worse by more than the floor, beyond noise",
+    "failed": "had scores in the baseline, now the method fails",
+    "undecided": "cannot be compared: NaN, or fewer than two seeds with a score",
+    "missing": "in the baseline, not in the run",
+    "improvement": "better by more than the floor, beyond noise",
+    "fixed": "failed in the baseline, now has scores",
+    "new": "in the run, not in the baseline",
+    "unchanged": "no change beyond noise and floor",
+    "identical": "the same score, digit by digit, for the same seed",
+    "still-failing": "no scores in the baseline and none now",
+}
+"""Every status, the most urgent first."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one score.
+
+    Attributes
+    ----------
+    base, new
+        The samples; None where there is none.
+    evidence
+        The test, where one was made.
+    p_worse, p_better
+        Corrected for all tests of the build (Holm); 1 where none was made.
+    largest_passing_loss
+        A loss up to here would have passed; None where nothing was tested.
+    reason
+        Why it failed or is undecided.
+    """
+
+    entry: Entry
+    status: Status
+    base: Sample | None = None
+    new: Sample | None = None
+    evidence: Evidence | None = None
+    p_worse: float = 1.0
+    p_better: float = 1.0
+    largest_passing_loss: float | None = None
+    reason: str = ""
+
+    @property
+    def tested(self) -> bool:
+        """Whether it was tested against noise; without noise the floor alone decides."""
+        return self.evidence is not None and not self.evidence.noiseless
+
+
+@dataclass(frozen=True)
+class Check:
+    """All findings; `exit_code` is 0 for a pass, 1 for a regression, 2 if it cannot be decided."""
+
+    base: Measured
+    new: Measured
+    rules: Rules
+    findings: tuple[Finding, ...]
+    paces: tuple[Pace, ...]
+    runtime_note: str
+    notes: tuple[str, ...] = ()
+
+    def having(self, *statuses: Status) -> list[Finding]:
+        """Return the findings of these statuses, in order of entry."""
+        return [finding for finding in self.findings if finding.status in statuses]
+
+    @property
+    def tested(self) -> int:
+        """Number of entries that entered the correction."""
+        return sum(finding.tested for finding in self.findings)
+
+    @property
+    def slower(self) -> list[Pace]:
+        """Methods shown to be slower."""
+        return [pace for pace in self.paces if pace.slower]
+
+    @property
+    def exit_code(self) -> Literal[0, 1, 2]:
+        """What the command returns to the shell; a regression outweighs what is undecided."""
+        strict = self.rules.fail_on_runtime
+        if self.having("regression", "failed") or (strict and self.slower):
+            return 1
+        if self.having("undecided") or (strict and not self.paces):
+            return 2
+        if self.having("missing") and not self.rules.allow_missing:
+            return 2
+        return 0
