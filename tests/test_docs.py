@@ -12,21 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = [
-    "README.md",
-    "docs/datasets.md",
-    "docs/extending.md",
-    "docs/plugins.md",
-    "docs/regression.md",
-    "docs/scale.md",
-    "docs/tutorial.md",
-]
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 
 
-def run_page(text: str, folder: Path) -> int:
-    """Write the page's files and run its bash and python blocks; return how many ran."""
+def run_page(text: str, folder: Path) -> None:
+    """Write the page's files and run its bash and python blocks, except those that make a venv."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ran = 0
     for language, file, body in BLOCK.findall(text):
         if file:
             (folder / file).write_text(body, encoding="utf-8")
@@ -43,18 +34,16 @@ def run_page(text: str, folder: Path) -> int:
             check=False,
         )
         assert done.returncode == 0, f"{body}\n{done.stdout}\n{done.stderr}"
-        ran += 1
-    return ran
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_everything_a_page_tells_to_run_works(page: str, tmp_path: Path) -> None:
-    assert run_page((ROOT / page).read_text(encoding="utf-8"), tmp_path) > 0
+    run_page((ROOT / page).read_text(encoding="utf-8"), tmp_path)
 
 
 def test_a_broken_snippet_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no imputer is called"):
-        run_page("```bash\nimpbench info magick\n```\n".replace("info", "run --imputers"), tmp_path)
+        run_page("```bash\nimpbench run --imputers magick\n```\n", tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES)
