@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -42,6 +43,8 @@ def examine(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Check an imputer against the contract; exit status 1 when a check fails."""
+    # The imputer runs in this process; if compiled code crashes, say at least where.
+    faulthandler.enable()
     from rich.console import Console
     from rich.progress import track
 

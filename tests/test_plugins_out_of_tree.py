@@ -80,7 +80,7 @@ def test_installed_suite_runs_on_installed_data_with_installed_metric(
     text = fresh.impbench("run", "--suite", "far-suite", "--json", "--out", "x", cwd=tmp_path)
     scores = json.loads(text)["scores"]
     assert {row["status"] for row in scores} == {"ok"}
-    assert {"far-smooth", "far-smooth[weight=0.9]", "no-imputation", "oracle"} <= {
+    assert {"far-smooth", "far-smooth[weight=0.9]", "far-awk", "no-imputation", "oracle"} <= {
         row["imputer"] for row in scores
     }
     by_name = {row["imputer"]: row["value"] for row in scores if row["metric"] == "far-zero-error"}

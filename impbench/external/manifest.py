@@ -90,7 +90,19 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def imputer_class(path: Path, module: str) -> type[ProgramImputer]:
-    """Make the imputer that the manifest at `path` describes, as a class of `module`."""
+    """Make the imputer that the manifest at `path` describes.
+
+    Parameters
+    ----------
+    module
+        Name of the module that will hold the class under the class's own name, which is the
+        imputer's in capitals: ``AwkMean = imputer_class(path, __name__)`` for ``awk-mean``.
+
+    Raises
+    ------
+    InputError
+        As `read_manifest`.
+    """
     manifest = read_manifest(path)
     attributes = {
         "__module__": module,
@@ -98,7 +110,7 @@ def imputer_class(path: Path, module: str) -> type[ProgramImputer]:
         "name": manifest.name,
         "summary": manifest.summary,
         "citation": manifest.citation,
-        "version": f"{manifest.version}+{_files_hash(manifest)}",
+        "version": f"{manifest.version}+{_files_hash(path, manifest)}",
         "input_scale": manifest.input_scale,
         "stochastic": manifest.stochastic,
         "keeps_observed": manifest.keeps_observed,
@@ -108,16 +120,15 @@ def imputer_class(path: Path, module: str) -> type[ProgramImputer]:
         "folder": manifest.folder,
     }
     fields = [(name, kind, field) for name, (kind, field) in manifest.parameters.items()]
-    made = make_dataclass(
-        "Program", fields, bases=(ProgramImputer,), namespace=attributes, frozen=True
-    )
+    name = "".join(part.capitalize() for part in re.split(r"[-_.]", manifest.name))
+    made = make_dataclass(name, fields, bases=(ProgramImputer,), namespace=attributes, frozen=True)
     made.__module__ = module
     return made
 
 
-def _files_hash(manifest: Manifest) -> str:
-    """Hash the files that the command names: somebody who edits a script raises no version."""
-    digest = hashlib.sha256()
+def _files_hash(path: Path, manifest: Manifest) -> str:
+    """Hash the manifest and the files it names: who edits a script raises no version."""
+    digest = hashlib.sha256(path.read_bytes())
     for word in manifest.command:
         file = manifest.folder / word
         if file.is_file():

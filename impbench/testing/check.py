@@ -64,9 +64,18 @@ class Check:
     examine: Callable[[Subject], str | None]
 
     def result(self, imputer: str | type[Imputer] | Imputer) -> CheckResult:
-        """Examine an imputer, a class (with default parameters) or a spec; never raises for it."""
+        """Examine an imputer, a class (with default parameters) or a spec; never raises for it.
+
+        Raises
+        ------
+        NotFoundError, InputError
+            If a spec names no imputer, or its parameters do not fit.
+        """
+        from impbench.registry import registry
         from impbench.testing.subject import subject
 
+        if isinstance(imputer, str):
+            imputer = registry().imputer(imputer)
         try:
             message = self.examine(subject(imputer))
         except Violation as violation:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import threadpoolctl
@@ -89,8 +91,8 @@ def many_seeds_equal_single_seeds(subject: Subject) -> None:
     """`impute_many`, where defined, returns what `impute` does for each seed."""
     if type(subject.imputer).impute_many is Imputer.impute_many:
         raise DoesNotApply("does not define impute_many")
-    contexts = [Context(seed=seed) for seed in (1, 2)]
-    with hushed():
+    with tempfile.TemporaryDirectory(prefix="impbench-") as scratch, hushed():
+        contexts = [Context(seed=seed, scratch=Path(scratch)) for seed in (1, 2)]
         together = subject.prepared.impute_many(observe(example_counts()), contexts)
     if len(together) != len(contexts):
         raise Violation(f"returned {len(together)} results for {len(contexts)} contexts")

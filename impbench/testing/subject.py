@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 from impbench.imputer import Context, Imputed, Imputer, Observed
-from impbench.registry import registry
 from impbench.testing.check import Violation
 from impbench.testing.example import example_counts, observe
 
@@ -88,11 +87,9 @@ class Subject:
         return None
 
 
-def subject(imputer: str | type[Imputer] | Imputer) -> Subject:
-    """Return the subject for an imputer, a class or a spec; the latest ones keep their runs."""
-    if isinstance(imputer, str):
-        imputer = registry().imputer(imputer)
-    elif isinstance(imputer, type):
+def subject(imputer: type[Imputer] | Imputer) -> Subject:
+    """Return the subject for an imputer or a class; the latest ones keep their runs."""
+    if isinstance(imputer, type):
         imputer = imputer()
     for known in _latest:
         same_class = type(known.imputer) is type(imputer)

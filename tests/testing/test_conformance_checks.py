@@ -13,6 +13,7 @@ from unittest import SkipTest
 import numpy as np
 import pytest
 
+from impbench.errors import NotFoundError
 from impbench.testing import ConformanceError, check_imputer, checks, parametrize_checks
 from impbench.testing.example import example_counts
 
@@ -103,6 +104,11 @@ def test_failure_raises_after_all_checks_with_remedies() -> None:
     assert len(info.value.results) == len(CHECKS)
     collected = check_imputer(BAD.CitationIsGiven, on_fail="collect")
     assert [r.check.name for r in collected if r.verdict == "failed"] == ["citation-is-given"]
+
+
+def test_name_that_does_not_exist_is_no_failure_of_an_imputer() -> None:
+    with pytest.raises(NotFoundError, match="did you mean magic"):
+        check_imputer("magik", on_fail="collect")
 
 
 def test_calling_a_check_raises_or_skips_as_a_test_does() -> None:

@@ -8,6 +8,7 @@ import typer
 
 from impbench import Imputer, hookimpl
 from impbench.data.dataset import Source
+from impbench.external.manifest import imputer_class
 from impbench.metrics.metric import Metric
 from impbench.protocols.protocol import Protocol
 
@@ -17,11 +18,13 @@ from .imputer import Smooth
 from .metric import zero_error
 from .protocol import FarTruth
 
+FarAwk = imputer_class(Path(__file__).with_name("far_awk.toml"), __name__)
+
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    """Offer one imputer."""
-    return [Smooth]
+    """Offer two imputers: a class, and a program with its manifest."""
+    return [Smooth, FarAwk]
 
 
 @hookimpl
