@@ -92,8 +92,8 @@ def check(
             alpha=alpha,
             floors=read_floors(floor or [], base.metrics),
             allow_missing=allow_missing,
-            control=control or CONTROL,
-            max_slowdown=max_slowdown or MAX_SLOWDOWN,
+            control=CONTROL if control is None else control,
+            max_slowdown=MAX_SLOWDOWN if max_slowdown is None else max_slowdown,
             fail_on_runtime=fail_on_runtime,
         )
         found = judge.check(base, measure(run), rules)
