@@ -16,6 +16,7 @@ import anndata
 import numpy as np
 import pandas as pd
 from impbench_plugins.dca import Dca
+from impbench_plugins.dca.training import TrainingSet
 from threadpoolctl import threadpool_limits
 
 from impbench import Context, Observed
@@ -43,8 +44,13 @@ def main(reference: Path) -> None:
             original, ours, seconds, steps = scores[wanted][SPLITS], [], [], 0
             stored = reference / "dca" / f"{type}_{path.stem}.npz"
             if stored.exists():
-                again = splits(np.load(stored)["mean_seed1"], observed, truth, true)
+                saved = np.load(stored)
+                again = splits(saved["mean_seed1"], observed, truth, true)
                 np.testing.assert_allclose(again, original.iloc[0], rtol=1e-4)
+                data = TrainingSet.prepare(counts)
+                logs = np.log1p(counts / data.factors[:, None])
+                inputs = (logs - saved["var_mean_seed1"]) / saved["var_std_seed1"]
+                np.testing.assert_allclose(data.inputs, inputs, atol=1e-5)
             for seed in (1, 2, 3):
                 start = time.perf_counter()
                 imputed = imputer.impute(observed, Context(seed=seed))
