@@ -19,6 +19,16 @@ from impbench.plugin_new import write_project
 FAR_AWAY = Path(__file__).with_name("out_of_tree_package")
 IMPBENCH = str(Path(sys.executable).with_name("impbench"))
 
+QUICK = """
+title = "One small question, no controls"
+seeds = 1
+controls = false
+
+[[question]]
+datasets = ["sim_equal[n_cells=40,n_genes=60]"]
+protocols = ["simulated-truth"]
+"""
+
 
 def call(
     *command: str | Path, cwd: Path | None = None, status: int = 0
@@ -102,9 +112,10 @@ def test_generated_package_runs_and_passes_its_own_tests(fresh: Fresh, tmp_path:
         cwd=tmp_path,
     )  # fmt: skip
     assert re.search(r"\d\d passed", done.stdout)
+    (tmp_path / "quick.toml").write_text(QUICK)
     text = fresh.impbench(
-        "run", "--imputers", "my-method,my-method[weight=0.9]", "--seeds", "1", "--json",
-        "--datasets", "far-two-types", "--protocols", "far-truth", "--out", "x", cwd=tmp_path,
+        "run", "--imputers", "my-method,my-method[weight=0.9]", "--suite", "quick.toml",
+        "--json", "--out", "x", cwd=tmp_path,
     )  # fmt: skip
     mine = [row for row in json.loads(text)["scores"] if row["imputer"].startswith("my-method")]
     assert len(mine) >= 4
@@ -120,10 +131,10 @@ def test_generated_file_runs_and_passes_its_own_tests(
     plugin = f"my_method.{suffix}"
     tests = call(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=project)
     assert re.search(r"\d\d passed", tests.stdout)
+    (project / "quick.toml").write_text(QUICK)
     done = call(
-        IMPBENCH, "run", "--plugin", plugin, "--imputers", "my-method", "--seeds", "1", "--json",
-        "--datasets", "sim_equal[n_cells=40,n_genes=60]", "--protocols", "simulated-truth",
-        "--out", "x", cwd=project,
+        IMPBENCH, "run", "--plugin", plugin, "--imputers", "my-method", "--suite", "quick.toml",
+        "--json", "--out", "x", cwd=project,
     )  # fmt: skip
     mine = [row for row in json.loads(done.stdout)["scores"] if row["imputer"] == "my-method"]
     assert mine
