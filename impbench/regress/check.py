@@ -84,7 +84,7 @@ def _judge(entry: Entry, base: Measured, new: Measured, rules: Rules) -> Finding
         if now.lost:
             return dataclasses.replace(found, status="still-failing", reason=reason)
         return dataclasses.replace(found, status="fixed")
-    if len(now.lost) > len(old.lost):
+    if now.n == 0 or now.share_lost > old.share_lost:
         undefined = UNDEFINED in now.lost.values()
         nan = f"the score is NaN for {listed([f'seed {seed}' for seed in now.lost])}"
         return dataclasses.replace(

@@ -53,6 +53,11 @@ class Sample:
         return len(self.values)
 
     @property
+    def share_lost(self) -> float:
+        """Share of the seeds that have no score."""
+        return len(self.lost) / max(1, len(self.lost) + self.n)
+
+    @property
     def mean(self) -> float:
         """Mean over seeds; NaN without scores."""
         return mean(list(self.values.values())) if self.values else math.nan

@@ -151,6 +151,16 @@ def test_an_entry_with_one_seed_left_is_undecided(make_run: Make) -> None:
     assert found.exit_code == 2
 
 
+def test_a_method_that_lost_every_seed_failed_however_flaky_it_was(make_run: Make) -> None:
+    scores = {(D, P, "flaky"): {"mse": OLD}, (D, P, "fine"): {"mse": OLD}}
+    a = make_run("a", scores, failing={("flaky", s): "x" for s in (1, 2, 3)})
+    three = {key: {"mse": OLD[:3]} for key in scores}
+    b = make_run("b", three, failing={("flaky", s): "x" for s in (1, 2, 3)})
+    found = check(measure(a), measure(b))
+    assert [finding.entry.imputer for finding in found.having("failed")] == ["flaky"]
+    assert found.exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -223,6 +233,17 @@ def test_runtime_is_in_units_of_the_control(
     assert found.paces[0].slowdown == pytest.approx(method)
     strict = check(base, new, Rules(control="control", fail_on_runtime=True))
     assert strict.exit_code == int(slower)
+
+
+def test_runtime_on_another_device_is_not_compared(make_run: Make) -> None:
+    scores = {(D, P, name): {"mse": OLD} for name in ("control", "method")}
+    run = measure(make_run("a", scores))
+    moved = dataclasses.replace(run.runtimes[D, "method"], device="cuda")
+    elsewhere = dataclasses.replace(run, runtimes={**run.runtimes, (D, "method"): moved})
+    assert len(check(run, run, Rules(control="control")).paces) == 1
+    found = check(run, elsewhere, Rules(control="control"))
+    assert not found.paces
+    assert found.runtime_note.startswith("runtime not compared for method: another device")
 
 
 def test_runtime_without_a_control_is_said_and_never_a_strict_pass(make_run: Make) -> None:
