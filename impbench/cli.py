@@ -114,14 +114,15 @@ def run(
         return
     folder = out or Path("reports") / (data.stem if data is not None else name.name)
     try:
-        results = api.run(
-            name,
-            folder,
-            **choice,
-            settings=_settings(jobs, threads, timeout, memory, device, fresh),
-            listener=None if quiet else terminal.listener(),
-            command=_command_line(),
-        )
+        with terminal.display(quiet) as listener:
+            results = api.run(
+                name,
+                folder,
+                **choice,
+                settings=_settings(jobs, threads, timeout, memory, device, fresh),
+                listener=listener,
+                command=_command_line(),
+            )
     except KeyboardInterrupt:
         typer.echo(f"\nstopped; {folder} keeps what is finished. To go on:", err=True)
         typer.echo(f"  {_command_line()}", err=True)

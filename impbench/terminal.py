@@ -38,9 +38,20 @@ _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
 
 
-def listener() -> Listener:
-    """Return a live display in a terminal, plain lines elsewhere; both on standard error."""
-    return _Live() if _err.is_terminal else _Lines()
+@contextmanager
+def display(quiet: bool) -> Iterator[Listener | None]:
+    """Show a run on standard error: live in a terminal, plain lines elsewhere.
+
+    However the run ends, the terminal is left as it was.
+    """
+    if quiet or not _err.is_terminal:
+        yield None if quiet else _Lines()
+        return
+    live = _Live()
+    try:
+        yield live
+    finally:
+        live.progress.stop()
 
 
 class _Lines:

@@ -172,4 +172,5 @@ def test_progress_bar_shows_in_a_terminal(tmp_path: Path) -> None:
         shown += chunk
     assert process.wait(60) == 0
     assert b"left" in shown
+    assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l"), "the cursor is shown again"
     assert b"writing the report" in shown
