@@ -73,6 +73,11 @@ def test_imputer_that_keeps_every_promise_fails_no_check(name: str) -> None:
         assert [r.check.name for r in results if r.verdict == "skipped"] == []
 
 
+def test_method_with_two_solutions_is_not_blamed_for_the_order_of_cells() -> None:
+    result = CHECKS["cell-order"].result(BAD.TwoSolutions)
+    assert result.verdict == "passed", result
+
+
 def test_there_are_checks_enough_and_each_says_why_and_what_to_do() -> None:
     assert len(CHECKS) == len(checks()) >= 25
     for check in checks():

@@ -75,3 +75,15 @@ class Refuses(Good):
         if observed.n_cells < 50:
             raise InputError(f"needs at least 50 cells, got {observed.n_cells}")
         return super().values(observed, context)
+
+
+@dataclass(frozen=True)
+class TwoSolutions(Good):
+    """Ends in one of two solutions by chance: three seeds of either kind can agree."""
+
+    stochastic = True
+
+    def values(self, observed: Observed, context: Context) -> Any:
+        # Seeds 1 to 3 all end in the first, 1000 to 1002 all in the second.
+        second = context.seed >= 1000 if context.seed % 1000 <= 3 else context.seed % 2
+        return super().values(observed, context) * (0.9 if second else 1.0)
