@@ -21,8 +21,8 @@ SPREAD = 2.0
 """How many times the typical difference between seeds a permutation may make."""
 
 SEEDS = (3, 10)
-"""Seeds on each side; the second number where the first looks bad, because a method that ends in one
-of two solutions can by chance give one three times and the other three times."""
+"""Seeds on each side; the second number where the first looks bad, because a method that ends in
+one of two solutions can by chance give one three times and the other three times."""
 
 Values = NDArray[np.float32]
 
