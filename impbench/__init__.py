@@ -44,6 +44,8 @@ __all__ = [*_HOME, "__version__"]
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
+    if name == "testing":
+        return importlib.import_module("impbench.testing")
     raise AttributeError(f"module 'impbench' has no attribute {name!r}")
 
 

@@ -214,7 +214,7 @@ def _scored(
         picture = workplace.pictures / f"{record.key}.npz"
     request = ScoreRequest(
         view=str(posed.view),
-        hidden=str(posed.hidden),
+        hidden=posed.hidden,
         output=None if task.imputer is None else str(run.folder / f"seed-{seed}"),
         protocol=posed.protocol,
         metrics=record.metrics,

@@ -20,6 +20,7 @@ from impbench.runner.oracle import SUMMARY as ORACLE_SUMMARY
 from impbench.runner.oracle import VERSION as ORACLE_VERSION
 from impbench.runner.plan import Plan, code_version
 from impbench.runner.problems import Problems
+from impbench.runner.record import SCORING
 
 _PACKAGES = (
     "anndata",
@@ -62,6 +63,7 @@ def describe_run(
             "description": plan.suite.description,
         },
         "command": command,
+        "scoring": SCORING,
         "started": None,
         "finished": None,
         "interrupted": False,

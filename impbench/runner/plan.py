@@ -112,7 +112,7 @@ class Posed:
     view
         Folder the worker reads.
     hidden
-        Folder only the scorer reads.
+        Descriptor that only the scoring processes inherit; see `impbench.runner.hidden`.
     metrics
         Names, cost metrics included.
     """
@@ -121,7 +121,7 @@ class Posed:
     protocol: str
     fingerprint: str
     view: Path
-    hidden: Path
+    hidden: int
     metrics: tuple[str, ...]
     has_truth: bool
 

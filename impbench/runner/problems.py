@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,9 @@ from impbench.errors import ImpbenchError
 from impbench.metrics.metric import Metric
 from impbench.protocols.protocol import Problem, Protocol
 from impbench.runner.exchange import observed_hash, save_observed
+from impbench.runner.hidden import conceal
 from impbench.runner.plan import Plan, Posed
-from impbench.runner.score import COST_METRICS, save_hidden
+from impbench.runner.score import COST_METRICS
 
 POSE_SEED = 1
 """What is random in a problem (a mask, a split) is drawn once, the same for every imputer."""
@@ -43,6 +44,12 @@ class Problems:
     skipped: list[dict[str, str]] = field(default_factory=list)
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Let go of everything hidden."""
+        for posed in self.posed.values():
+            os.close(posed.hidden)
+        self.posed.clear()
 
 
 def pose_all(
@@ -101,10 +108,6 @@ def _save(
     if not view.exists():
         view.mkdir(parents=True)
         save_observed(view, problem.observed)
-    # The name cannot be guessed from the view's path, which is all that a worker is told.
-    hidden = folder / f"hidden-{secrets.token_hex(16)}"
-    hidden.mkdir(parents=True, mode=0o700)
-    save_hidden(hidden, problem.hidden)
     parameters = json.dumps(protocol.parameters(), sort_keys=True, default=str)
     fingerprint = f"{dataset.fingerprint}{protocol.name}{parameters}"
     return Posed(
@@ -112,7 +115,7 @@ def _save(
         protocol=protocol.spec,
         fingerprint=hashlib.sha256(fingerprint.encode()).hexdigest()[:16],
         view=view,
-        hidden=hidden,
+        hidden=conceal(problem.hidden, folder),
         metrics=metrics,
         has_truth=problem.hidden.truth_counts is not None,
     )

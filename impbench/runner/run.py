@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,34 +165,8 @@ def _run_locked(
     work = store.folder / ".work"
     shutil.rmtree(work, ignore_errors=True)
     try:
-        problems = pose_all(plan, work, registry.metrics, tell.preparing)
-        if not problems.posed:
-            raise InputError(_nothing_to_ask(problems))
-        tasks = make_tasks(plan, problems, settings)
-        keys = [key for task in in_plan_order(tasks) for key in task_keys(task)]
-        about = {
-            "jobs": settings.jobs,
-            "threads_per_job": settings.threads,
-            "timeout": settings.timeout,
-            "memory_limit": settings.memory,
-            "device": settings.device,
-        }
-        manifest = describe_run(plan, problems, registry, keys, about, command)
-        manifest["started"] = _now()
-        store.write_manifest(manifest)
-        todo = tasks if settings.fresh else [t for t in map(_remaining(store), tasks) if t]
-        total = len(keys)
-        tell.planned(total, total - sum(len(task_keys(task)) for task in todo))
-        try:
-            _execute_all(todo, store, settings, tell, work)
-        except KeyboardInterrupt:
-            manifest["interrupted"] = True
-            store.write_manifest(manifest)
-            store.write_results()
-            raise
-        manifest["finished"] = _now()
-        store.write_manifest(manifest)
-        return store.write_results()
+        with closing(pose_all(plan, work, registry.metrics, tell.preparing)) as problems:
+            return _run_posed(plan, problems, store, registry, settings, tell, command)
     except OSError as error:
         raise InputError(
             f"writing to {store.folder} failed: {error.strerror or error}; what was stored before "
@@ -200,6 +174,44 @@ def _run_locked(
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _run_posed(
+    plan: Plan,
+    problems: Problems,
+    store: Store,
+    registry: Registry,
+    settings: Settings,
+    tell: Listener,
+    command: str,
+) -> pd.DataFrame:
+    if not problems.posed:
+        raise InputError(_nothing_to_ask(problems))
+    tasks = make_tasks(plan, problems, settings)
+    keys = [key for task in in_plan_order(tasks) for key in task_keys(task)]
+    about = {
+        "jobs": settings.jobs,
+        "threads_per_job": settings.threads,
+        "timeout": settings.timeout,
+        "memory_limit": settings.memory,
+        "device": settings.device,
+    }
+    manifest = describe_run(plan, problems, registry, keys, about, command)
+    manifest["started"] = _now()
+    store.write_manifest(manifest)
+    todo = tasks if settings.fresh else [t for t in map(_remaining(store), tasks) if t]
+    total = len(keys)
+    tell.planned(total, total - sum(len(task_keys(task)) for task in todo))
+    try:
+        _execute_all(todo, store, settings, tell)
+    except KeyboardInterrupt:
+        manifest["interrupted"] = True
+        store.write_manifest(manifest)
+        store.write_results()
+        raise
+    manifest["finished"] = _now()
+    store.write_manifest(manifest)
+    return store.write_results()
 
 
 def _nothing_to_ask(problems: Problems) -> str:
@@ -271,15 +283,15 @@ def _remaining(store: Store) -> Any:
     return remaining
 
 
-def _execute_all(
-    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener, work: Path
-) -> None:
+def _execute_all(tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener) -> None:
     """Run tasks on `settings.jobs` slots; each slot has a scoring process of its own."""
     if not tasks:
         return
     stop = threading.Event()
-    place = Workplace(work / "tasks", store.folder / "logs", store.folder / "pictures")
-    with _scorers(store, settings) as free:
+    folder = store.folder
+    place = Workplace(folder / ".work" / "tasks", folder / "logs", folder / "pictures")
+    hidden = {posed.hidden for task in tasks for posed in task.posed}
+    with _scorers(store, settings, sorted(hidden)) as free:
 
         def carry_out(task: Task) -> list[Record]:
             if stop.is_set():
@@ -308,11 +320,11 @@ def _execute_all(
 
 
 @contextmanager
-def _scorers(store: Store, settings: Settings) -> Iterator[list[Scorer]]:
+def _scorers(store: Store, settings: Settings, hidden: Sequence[int]) -> Iterator[list[Scorer]]:
     """One scoring process per slot, ended however the run ends."""
     env = thread_environment(settings.threads)
     log = store.folder / "logs" / "scoring.log"
-    scorers = [Scorer(env, log, plugin_files()) for _ in range(settings.jobs)]
+    scorers = [Scorer(env, log, plugin_files(), hidden) for _ in range(settings.jobs)]
     free = list(scorers)
     try:
         yield free

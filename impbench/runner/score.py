@@ -19,8 +19,9 @@ from impbench.errors import InputError
 from impbench.imputer import Imputed, Observed
 from impbench.metrics.metric import Metric
 from impbench.protocols.components import principal_components
-from impbench.protocols.protocol import Hidden, Problem, Protocol
-from impbench.runner.exchange import load_imputed, load_matrix, load_observed, save_matrix
+from impbench.protocols.protocol import Problem, Protocol
+from impbench.runner.exchange import load_imputed, load_observed
+from impbench.runner.hidden import reveal
 from impbench.runner.store import write_picture
 
 COST_METRICS = ("wall-seconds", "cpu-seconds", "peak-memory")
@@ -34,8 +35,10 @@ class ScoreRequest:
 
     Attributes
     ----------
-    view, hidden
-        Folders of the problem.
+    view
+        Folder of what the imputer saw.
+    hidden
+        Descriptor of what it did not see; see `impbench.runner.hidden`.
     output
         Folder `save_imputed` wrote, or None for the oracle.
     protocol
@@ -49,7 +52,7 @@ class ScoreRequest:
     """
 
     view: str
-    hidden: str
+    hidden: int
     output: str | None
     protocol: str
     metrics: tuple[str, ...]
@@ -64,27 +67,6 @@ class ScoreReply:
 
     scores: dict[str, float]
     info: dict[str, Any]
-
-
-def save_hidden(folder: Path, hidden: Hidden) -> None:
-    """Write what the imputer never sees."""
-    if hidden.truth_counts is not None and hidden.truth_size_factors is not None:
-        save_matrix(folder, "truth_counts", hidden.truth_counts)
-        np.save(folder / "truth_size_factors.npy", hidden.truth_size_factors)
-    for name in ("labels", "batch"):
-        array = getattr(hidden, name)
-        if array is not None:
-            np.save(folder / f"{name}.npy", np.asarray(array, dtype=np.str_))
-
-
-def load_hidden(folder: Path) -> Hidden:
-    """Read what `save_hidden` wrote."""
-    arrays = {
-        name: np.load(folder / f"{name}.npy", allow_pickle=False)
-        for name in ("truth_size_factors", "labels", "batch")
-        if (folder / f"{name}.npy").exists()
-    }
-    return Hidden(truth_counts=load_matrix(folder, "truth_counts"), **arrays)
 
 
 def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metric]) -> ScoreReply:
@@ -115,8 +97,8 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
 
 
 @lru_cache(maxsize=2)
-def _problem(view: str, hidden: str, metrics: tuple[str, ...]) -> Problem:
-    return Problem(load_observed(Path(view)), load_hidden(Path(hidden)), metrics)
+def _problem(view: str, hidden: int, metrics: tuple[str, ...]) -> Problem:
+    return Problem(load_observed(Path(view)), reveal(hidden), metrics)
 
 
 def _evidence(

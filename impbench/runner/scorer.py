@@ -29,10 +29,15 @@ class Scorer:
     """A handle on one scoring process."""
 
     def __init__(
-        self, env: Mapping[str, str], log: Path, plugin_files: Sequence[Path] = ()
+        self,
+        env: Mapping[str, str],
+        log: Path,
+        plugin_files: Sequence[Path] = (),
+        descriptors: Sequence[int] = (),
     ) -> None:
         self._env = dict(env)
         self._log = log
+        self._descriptors = tuple(descriptors)
         self._files = [str(path) for path in plugin_files]
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
@@ -82,6 +87,7 @@ class Scorer:
                     stderr=log,
                     text=True,
                     start_new_session=True,
+                    pass_fds=self._descriptors,
                 )
         return self._process
 

@@ -6,6 +6,8 @@ the contract and the plugin, and it is never told where the truth is.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import importlib.metadata
 import importlib.util
@@ -38,6 +40,7 @@ _NOTABLE = {
 def main(request_path: Path) -> int:
     """Carry out one request; exit status 0 when every seed was imputed."""
     _die_with_parent()
+    _adopt_orphans()
     request = json.loads(request_path.read_text(encoding="utf-8"))
     folder = request_path.parent
     try:
@@ -153,6 +156,27 @@ def _die_with_parent() -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
+def _adopt_orphans() -> None:
+    """Make every descendant's orphans our own children, so that none gets away (Linux only)."""
+    if sys.platform.startswith("linux"):
+        set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def _end_descendants() -> None:
+    """Kill whatever the plugin left running, orphan after orphan (Linux only)."""
+    while children := [
+        int(pid)
+        for listing in Path("/proc/self/task").glob("*/children")
+        for pid in listing.read_text().split()
+    ]:
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
 def _write(path: Path, content: dict[str, Any]) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content), encoding="utf-8")
@@ -162,6 +186,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 if __name__ == "__main__":
     # os._exit: what a plugin registered for interpreter exit must not change the outcome.
     status = main(Path(sys.argv[1]))
+    _end_descendants()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -9,8 +9,6 @@ import numpy as np
 
 from impbench import Context, Imputed, Imputer, Observed, parameter
 
-from .biozero import Biozero
-
 
 @dataclass(frozen=True)
 class MaskClassPrior(Imputer):
@@ -28,6 +26,8 @@ class MaskClassPrior(Imputer):
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Return the prior expectation of every zero; observed values stay."""
+        from .biozero import Biozero
+
         biozero = Biozero.fit(observed.counts)
         lognorm = observed.lognorm
         n_nonzero = np.count_nonzero(lognorm, axis=0)

@@ -173,6 +173,16 @@ class Slow(_Hostile):
         return Imputed(observed.lognorm, "lognorm")
 
 
+@dataclass(frozen=True)
+class Daemonises(_Hostile):
+    name = "daemonises"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        # Out of the session, orphaned, and without the mark in its environment.
+        subprocess.run(["setsid", "-f", "sleep", "54321"], env={"PATH": os.environ["PATH"]})
+        return Imputed(observed.lognorm, "lognorm")
+
+
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
     return list(_Hostile.__subclasses__())

@@ -220,7 +220,9 @@ def test_worker_is_told_nothing_of_truth_or_labels(tmp_path: Path) -> None:
         "    def impute(self, observed, context):\n"
         "        request = json.loads(Path(sys.argv[1]).read_text())\n"
         "        view = sorted(os.listdir(request['view']))\n"
-        "        told = {'argv': sys.argv, 'request': request, 'view': view,\n"
+        "        work = Path(request['view']).parents[1]\n"
+        "        lying = [str(p.relative_to(work)) for p in work.rglob('*') if p.is_file()]\n"
+        "        told = {'argv': sys.argv, 'request': request, 'view': view, 'lying': lying,\n"
         "                'cells': list(observed.cell_names[:2]), 'modules': sorted(sys.modules),\n"
         "                'fields': sorted(vars(observed))}\n"
         "        return Imputed(observed.lognorm, 'lognorm', info=told)\n"
@@ -233,6 +235,10 @@ def test_worker_is_told_nothing_of_truth_or_labels(tmp_path: Path) -> None:
     told = record.info
     assert told["cells"] == ["cell_1", "cell_2"]
     assert "hidden" not in json.dumps([told["request"], told["argv"]])
+    view = {f"views/{Path(told['request']['view']).name}/{name}" for name in told["view"]}
+    task = {name for name in told["lying"] if name.startswith("tasks/")}
+    assert set(told["lying"]) - view == task, "nothing of the truth lies about"
+    assert {Path(name).name for name in task} == {"log", "request.json"}
     assert told["view"] == ["counts.npy", "names.json", "size_factors.npy"]
     assert not {"pandas", "anndata", "torch", "sklearn"} & set(told["modules"])
 
@@ -360,3 +366,11 @@ def test_peak_memory_is_the_worker_s_own(tmp_path: Path) -> None:
     peak = scores(results, "fine").query("metric == 'peak-memory'").value.iloc[0]
     assert ballast.nbytes / 2**20 > 400
     assert 20 < peak < 250
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux only")
+def test_daemon_without_a_trace_in_its_environment_is_ended_too(tmp_path: Path) -> None:
+    results = run(tmp_path, "daemonises", seeds=1)
+    assert (scores(results, "daemonises").status == "ok").all()
+    commands = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+    assert ["sleep", "54321"] not in commands
