@@ -136,7 +136,14 @@ def test_impute_writes_all_or_nothing(tmp_path: Path) -> None:
 def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path) -> None:
     args = ["run", "--datasets", "sim_equal[n_cells=100,n_genes=200]", "--seeds", "2"]
     args += ["--imputers", "magic", "-j", "1", "--out", str(tmp_path / "x")]
-    process = subprocess.Popen([IMPBENCH, *args], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [IMPBENCH, *args],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells start background jobs with Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not list((tmp_path / "x" / "records").glob("*.json")):
         assert time.monotonic() < deadline

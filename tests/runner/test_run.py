@@ -253,7 +253,10 @@ def start_run(out: Path, *imputers: str) -> subprocess.Popen[bytes]:
     )
     here = str(Path(__file__).parent)
     return subprocess.Popen(
-        [sys.executable, "-c", script, here, str(out), *imputers], stderr=subprocess.DEVNULL
+        [sys.executable, "-c", script, here, str(out), *imputers],
+        stderr=subprocess.DEVNULL,
+        # Shells start background jobs with Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
