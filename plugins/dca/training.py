@@ -8,6 +8,7 @@ from math import floor
 from typing import Any
 
 import numpy as np
+from impbench_plugins.keras_pace import Pace
 from numba import njit
 from numpy.typing import NDArray
 
@@ -17,7 +18,6 @@ from .network import Network
 _CELLS_PER_BLOCK = 1024
 VALIDATION_SHARE = 0.1
 DECAY, EPSILON = 0.9, 1e-7
-PLATEAU_FACTOR, PLATEAU_MIN_DELTA = 0.1, 1e-4
 
 
 @dataclass(frozen=True)
@@ -98,34 +98,6 @@ def train(
         if not pace.goes_on_after(losses[-1]):
             break
     return losses
-
-
-class Pace:
-    """How fast to learn, and for how long, judged by the validation loss after each epoch.
-
-    `rate`, the learning rate, falls to a tenth after `reduce_lr` epochs without an improvement of
-    more than 1e-4; training stops after `early_stop` epochs without any.
-    """
-
-    def __init__(self, schedule: Schedule) -> None:
-        self.rate = schedule.learning_rate
-        self._schedule = schedule
-        self._best = self._plateau = np.inf
-        self._waited = self._waited_on_plateau = 0
-
-    def goes_on_after(self, loss: float) -> bool:
-        """Take note of an epoch's validation loss; return whether there should be another."""
-        if loss < self._plateau - PLATEAU_MIN_DELTA:
-            self._plateau, self._waited_on_plateau = loss, 0
-        else:
-            self._waited_on_plateau += 1
-            if self._waited_on_plateau == self._schedule.reduce_lr:
-                self.rate, self._waited_on_plateau = self.rate * PLATEAU_FACTOR, 0
-        if loss < self._best:
-            self._best, self._waited = loss, 0
-        else:
-            self._waited += 1
-        return self._waited < self._schedule.early_stop
 
 
 def denoise(network: Network, data: TrainingSet) -> tuple[Float32, Float32]:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from impbench_plugins.autoclass.network import Network
-from impbench_plugins.autoclass.training import Pace, Schedule, _adam, train
+from impbench_plugins.autoclass.training import Schedule, _adam, train
+from impbench_plugins.keras_pace import Pace
 
 GENES, CLASSES, WIDTH = 12, 3, 7
 

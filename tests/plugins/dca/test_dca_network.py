@@ -3,7 +3,8 @@ import pytest
 import torch
 from impbench_plugins.dca.likelihood import NOISE
 from impbench_plugins.dca.network import Network
-from impbench_plugins.dca.training import Pace, Schedule, TrainingSet, _rmsprop, train
+from impbench_plugins.dca.training import Schedule, TrainingSet, _rmsprop, train
+from impbench_plugins.keras_pace import Pace
 
 HIDDEN = (8, 4, 6)
 
