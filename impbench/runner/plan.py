@@ -108,7 +108,7 @@ class Posed:
     dataset, protocol
         Specs.
     fingerprint
-        Of the dataset.
+        Of the dataset, the protocol and its parameters.
     view
         Folder the worker reads.
     hidden

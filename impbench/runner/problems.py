@@ -81,7 +81,11 @@ def pose_all(
                 found.skipped.append(_skip(source, protocol, obstacle))
                 continue
             problem = protocol.pose(dataset, POSE_SEED)
-            names = tuple(name for name in (*problem.metrics, *COST_METRICS) if name in metrics)
+            names = (*problem.metrics, *COST_METRICS)
+            if unknown := [name for name in names if name not in metrics]:
+                reason = f"no metric is called {' or '.join(map(repr, unknown))}"
+                found.skipped.append(_skip(source, protocol, reason))
+                continue
             posed = _save(folder, source.spec, protocol, dataset, problem, names)
             found.posed[source.spec, protocol.spec] = posed
             found.problems.append(

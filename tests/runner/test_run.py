@@ -377,3 +377,22 @@ def test_daemon_without_a_trace_in_its_environment_is_ended_too(tmp_path: Path) 
     assert (scores(results, "daemonises").status == "ok").all()
     commands = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
     assert ["sleep", "54321"] not in commands
+
+
+def test_protocol_that_names_an_unknown_metric_says_so(tmp_path: Path) -> None:
+    plugin = tmp_path / "typo.py"
+    plugin.write_text(
+        "from dataclasses import dataclass, replace\n"
+        "from impbench import hookimpl\n"
+        "from impbench.protocols.simulated_truth import SimulatedTruth\n"
+        "@dataclass(frozen=True)\n"
+        "class Typo(SimulatedTruth):\n"
+        "    name = 'typo'\n"
+        "    def pose(self, dataset, seed):\n"
+        "        return replace(super().pose(dataset, seed), metrics=('mes',))\n"
+        "@hookimpl\n"
+        "def impbench_protocols():\n"
+        "    return [Typo]\n"
+    )
+    with pytest.raises(InputError, match="no metric is called 'mes'"):
+        run(tmp_path / "out", "fine", protocols=["typo"], plugins=[plugin])
