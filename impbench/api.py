@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impbench.data.dataset import Source
-from impbench.errors import InputError
+from impbench.errors import InputError, UnavailableError
 from impbench.imputer import Context, Imputer
 from impbench.registry import load_file, registry
 from impbench.runner.plan import Plan, make_plan
@@ -163,10 +163,14 @@ def impute(
     ------
     InputError
         If the counts are not raw counts, or the method returns something unusable.
+    UnavailableError
+        If the method lacks something on this machine; says what installs it.
     """
     from impbench.data.read import observed_from_anndata
 
     method = get_imputer(imputer) if isinstance(imputer, str) else imputer
+    if lack := type(method).unavailable():
+        raise UnavailableError(f"{type(method).name} cannot run here: {lack}")
     observed = observed_from_anndata(adata, layer=layer, batch_key=batch_key, n_groups=n_groups)
     with tempfile.TemporaryDirectory(prefix="impbench-") as scratch:
         context = Context(seed=seed, device=device, threads=threads, scratch=Path(scratch))

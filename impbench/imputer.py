@@ -13,16 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
 
 from impbench import scale
 from impbench.errors import InputError
 from impbench.parameters import Parametrised
 from impbench.scale import Matrix
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 Scale = Literal["counts", "lognorm"]
 
@@ -244,7 +246,17 @@ class Imputer(Parametrised):
     is_control: ClassVar[bool] = False
     """Controls stand beside every benchmark to show what a score is worth."""
     requires: ClassVar[tuple[str, ...]] = ()
-    """Python packages, as pip specifiers, beyond impbench's own."""
+    """Python packages, as pip specifiers; they give the method an environment of its own."""
+    requires_python: ClassVar[str] = ""
+    """Versions of Python, such as ``>=3.8,<3.9``, where the method needs another than ours."""
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Say what the method lacks on this machine, and the one line that installs it.
+
+        None means it can run. ``impbench list`` asks every method, so look, but import nothing.
+        """
+        return None
 
     @abstractmethod
     def impute(self, observed: Observed, context: Context) -> Imputed:

@@ -7,16 +7,20 @@ parameters. The text form is the same for all of them: ``magic[t=5,knn=10]``.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import re
-import tomllib
+import sys
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from impbench.errors import InputError
+
+if TYPE_CHECKING:
+    from typing import Self
 
 
 def parameter(
@@ -69,7 +73,7 @@ class Parametrised:
     summary: ClassVar[str]
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
+        hints = _hints(type(self))
         for field in dataclasses.fields(self):
             value = _checked(self.name, field, hints[field.name], getattr(self, field.name))
             object.__setattr__(self, field.name, value)
@@ -77,7 +81,7 @@ class Parametrised:
     @classmethod
     def describe(cls) -> list[Parameter]:
         """List the parameters, in declaration order."""
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         return [
             Parameter(
                 name=field.name,
@@ -103,7 +107,7 @@ class Parametrised:
             if key not in known:
                 offer = ", ".join(known) if known else "none"
                 raise InputError(f"{cls.name} has no parameter {key!r}; its parameters: {offer}")
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         return cls(**{key: _read(text, hints[key]) for key, text in values.items()})
 
     def parameters(self) -> dict[str, Any]:
@@ -113,7 +117,7 @@ class Parametrised:
     @property
     def spec(self) -> str:
         """The shortest text that names this object: parameters at their default are left out."""
-        hints = typing.get_type_hints(type(self))
+        hints = _hints(type(self))
         changed = [
             f"{field.name}={_text(getattr(self, field.name), hints[field.name])}"
             for field in dataclasses.fields(self)
@@ -173,6 +177,8 @@ def _read(text: str, hint: Any) -> Any:
 
 
 def _parse(text: str) -> Any:
+    import tomllib
+
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -214,10 +220,32 @@ def _checked(owner: str, field: dataclasses.Field[Any], hint: Any, value: Any) -
 
 
 _MISFIT = object()
+_NONE = type(None)
+_UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
+
+
+def _hints(cls: type[Parametrised]) -> dict[str, Any]:
+    """Resolve the types of the parameters.
+
+    Those alone: the worker may run on an older Python that cannot resolve every class attribute's.
+    """
+    names = {field.name for field in dataclasses.fields(cls)}
+    hints: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        own = (
+            vars(base).get("__annotations__", {})
+            if sys.version_info < (3, 10)
+            else inspect.get_annotations(base)
+        )
+        stated = {name: hint for name, hint in own.items() if name in names}
+        scope = getattr(sys.modules.get(base.__module__), "__dict__", {})
+        holder: Any = types.SimpleNamespace(__annotations__=stated)
+        hints.update(typing.get_type_hints(holder, scope, dict(vars(base))))
+    return hints
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+    if typing.get_origin(hint) in _UNIONS:
         return typing.get_args(hint)
     return (hint,)
 
@@ -227,16 +255,16 @@ def _fit(hint: Any, value: Any) -> Any:
     if origin is typing.Literal:
         return value if value in args and type(value) in {type(arg) for arg in args} else _MISFIT
     if origin is tuple:
-        if not isinstance(value, list | tuple):
+        if not isinstance(value, (list, tuple)):
             return _MISFIT
         kinds = [args[0]] * len(value) if args[1:] == (...,) else list(args)
         if len(kinds) != len(value):
             return _MISFIT
-        fitted = tuple(_fit(kind, item) for kind, item in zip(kinds, value, strict=True))
+        fitted = tuple(map(_fit, kinds, value))
         return _MISFIT if _MISFIT in fitted else fitted
-    if hint is types.NoneType:
+    if hint is _NONE:
         return None if value is None else _MISFIT
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if hint is int and isinstance(value, bool):
         return _MISFIT
@@ -246,7 +274,7 @@ def _fit(hint: Any, value: Any) -> Any:
 def _check_bounds(owner: str, field: dataclasses.Field[Any], value: Any) -> None:
     low, high = field.metadata.get("min"), field.metadata.get("max")
     for number in value if isinstance(value, tuple) else (value,):
-        if isinstance(number, bool) or not isinstance(number, int | float):
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
             continue
         below = low is not None and not number >= low
         above = high is not None and not number <= high
@@ -262,9 +290,9 @@ def _check_bounds(owner: str, field: dataclasses.Field[Any], value: Any) -> None
 def _type_name(hint: Any) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return " | ".join(str(arg) for arg in typing.get_args(hint))
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+    if typing.get_origin(hint) in _UNIONS:
         return " | ".join(_type_name(arg) for arg in typing.get_args(hint))
-    if hint is types.NoneType:
+    if hint is _NONE:
         return "none"
     if typing.get_origin(hint) is tuple:
         return f"tuple of {_type_name(typing.get_args(hint)[0])}"

@@ -6,11 +6,15 @@ median library size, so that normalised counts keep the scale of a typical cell.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
 
 Matrix: TypeAlias = "NDArray[Any] | sp.csr_matrix | sp.csr_array"
 """Cells × genes, dense or compressed sparse rows."""

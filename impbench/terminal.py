@@ -211,7 +211,8 @@ def _summaries(known: Registry, kind: str) -> Iterable[tuple[str, str]]:
             yield name, str(command.info.help or "")
     else:
         for name, item in sorted(getattr(known, kind).items()):
-            yield name, item.summary
+            lack = item.unavailable() if kind == "imputers" else None
+            yield name, f"{item.summary} (unavailable: {lack})" if lack else item.summary
         if kind == "imputers":
             yield ORACLE, ORACLE_SUMMARY
 
@@ -278,6 +279,7 @@ def _imputer_facts(imputer: type[Imputer]) -> dict[str, str]:
         "keeps observed values": "yes" if imputer.keeps_observed else "no",
         "control": "yes" if imputer.is_control else "no",
         "requires": ", ".join(imputer.requires) or "nothing beyond impbench",
+        "available": "no: " + lack if (lack := imputer.unavailable()) else "yes",
     }
 
 

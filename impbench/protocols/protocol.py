@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,12 +32,16 @@ class Hidden:
         (cells,) cell types, or None.
     batch
         (cells,) batches, or None.
+    extra
+        What else the protocol's metrics need, by its name in `impbench.metrics.metric.EVIDENCE`:
+        arrays of numbers, booleans or strings, or sparse matrices.
     """
 
     truth_counts: Matrix | None = None
     truth_size_factors: NDArray[np.float64] | None = None
     labels: NDArray[np.str_] | None = None
     batch: NDArray[np.str_] | None = None
+    extra: Mapping[str, Matrix] = field(default_factory=dict)
 
     def truth(self) -> Imputed | None:
         """Return the truth as the oracle would impute it, or None."""
@@ -45,6 +49,22 @@ class Hidden:
             return None
         expression = scale.lognorm(self.truth_counts, self.truth_size_factors)
         return Imputed(expression, "lognorm")
+
+
+@dataclass(frozen=True)
+class Again:
+    """Another imputation that a question needs, such as of half the cells or with another seed.
+
+    Attributes
+    ----------
+    observed
+        What the imputer sees this time.
+    seed_shift
+        Added to the job's seed.
+    """
+
+    observed: Observed
+    seed_shift: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,12 +81,19 @@ class Problem:
         Names of the metrics that answer the question; cost metrics come by themselves.
     conventions
         Sentences for the report: what was divided by what, what was masked.
+    again
+        Further imputations that the same imputer makes in the same job, by name (letters, digits
+        and hyphens). Only the imputation of `observed` is timed.
+    answers
+        What came of `again`, by the same names; there when `Protocol.evidence` is called.
     """
 
     observed: Observed
     hidden: Hidden
     metrics: tuple[str, ...]
     conventions: tuple[str, ...] = ()
+    again: Mapping[str, Again] = field(default_factory=dict)
+    answers: Mapping[str, Imputed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,8 +117,9 @@ class Protocol(Parametrised):
     ) -> Mapping[str, Callable[[], Any]]:
         """Return what this protocol's metrics need beyond the problem itself, computed on demand.
 
-        Keys are among `impbench.metrics.metric.EVIDENCE`. `seed` drives what is random in the
-        evaluation, such as k-means starts.
+        Keys are among `impbench.metrics.metric.EVIDENCE`; what ``problem.hidden.extra`` holds is
+        offered without asking. `seed` drives what is random in the evaluation, such as k-means
+        starts.
         """
         return {}
 

@@ -9,14 +9,16 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from impbench.imputer import Imputed, Observed
 from impbench.scale import Matrix
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def save_matrix(folder: Path, name: str, matrix: Matrix) -> None:

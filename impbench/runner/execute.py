@@ -110,6 +110,10 @@ def _impute(task: Task, folder: Path, stop: threading.Event) -> _Run:
             "params": task.imputer.parameters(),
         },
         "view": str(task.posed[0].view),
+        "again": [
+            {"name": again.name, "view": str(again.view), "seed_shift": again.seed_shift}
+            for again in task.posed[0].again
+        ],
         "seeds": task.seeds,
         "device": task.device,
         "threads": task.threads,
@@ -216,6 +220,11 @@ def _scored(
         view=str(posed.view),
         hidden=posed.hidden,
         output=None if task.imputer is None else str(run.folder / f"seed-{seed}"),
+        again={
+            again.name: (str(again.view), str(run.folder / again.name / f"seed-{seed}"))
+            for again in posed.again
+            if task.imputer is not None
+        },
         protocol=posed.protocol,
         metrics=record.metrics,
         seed=seed,

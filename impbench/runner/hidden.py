@@ -19,6 +19,7 @@ from impbench.protocols.protocol import Hidden
 from impbench.scale import Matrix
 
 _CHUNK = 2**30
+_EXTRA = "extra."
 
 
 def conceal(hidden: Hidden, folder: Path) -> int:
@@ -35,7 +36,9 @@ def conceal(hidden: Hidden, folder: Path) -> int:
     }
     if hidden.truth_counts is not None and hidden.truth_size_factors is not None:
         arrays["truth_size_factors"] = hidden.truth_size_factors
-        arrays.update(_parts(hidden.truth_counts))
+        arrays.update(_parts("truth", hidden.truth_counts))
+    for name, value in hidden.extra.items():
+        arrays.update(_parts(_EXTRA + name, value))
     with tempfile.TemporaryFile(dir=folder) as file:
         np.savez(file, **arrays)
         file.flush()
@@ -54,23 +57,31 @@ def reveal(descriptor: int) -> Hidden:
     simple = {
         name: arrays[name] for name in ("truth_size_factors", "labels", "batch") if name in arrays
     }
-    return Hidden(truth_counts=_whole(arrays), **simple)
+    names = {name.split("|")[0] for name in arrays if name.startswith(_EXTRA)}
+    return Hidden(
+        truth_counts=_whole("truth", arrays) if "truth_size_factors" in arrays else None,
+        extra={name.removeprefix(_EXTRA): _whole(name, arrays) for name in sorted(names)},
+        **simple,
+    )
 
 
-def _parts(matrix: Matrix) -> dict[str, Any]:
+def _parts(name: str, matrix: Matrix) -> dict[str, Any]:
+    """Name the arrays that make up a dense or sparse one."""
     if not sp.issparse(matrix):
-        return {"truth": matrix}
+        array = np.asarray(matrix)
+        return {name: array.astype(np.str_) if array.dtype == object else array}
     rows = sp.csr_matrix(matrix)
+    parts = {"data": rows.data, "indices": rows.indices, "indptr": rows.indptr}
     return {
-        "truth_data": rows.data,
-        "truth_indices": rows.indices,
-        "truth_indptr": rows.indptr,
-        "truth_shape": np.asarray(rows.shape),
+        **{f"{name}|{part}": array for part, array in parts.items()},
+        f"{name}|shape": np.asarray(rows.shape),
     }
 
 
-def _whole(arrays: dict[str, Any]) -> Matrix | None:
-    if "truth_data" in arrays:
-        parts = tuple(arrays[f"truth_{part}"] for part in ("data", "indices", "indptr"))
-        return sp.csr_matrix(parts, shape=tuple(arrays["truth_shape"]))
-    return arrays.get("truth")
+def _whole(name: str, arrays: dict[str, Any]) -> Matrix:
+    """Put together again what `_parts` took apart."""
+    if f"{name}|data" in arrays:
+        parts = tuple(arrays[f"{name}|{part}"] for part in ("data", "indices", "indptr"))
+        return sp.csr_matrix(parts, shape=tuple(arrays[f"{name}|shape"]))
+    whole: Matrix = arrays[name]
+    return whole

@@ -100,6 +100,15 @@ def _controls(registry: Registry) -> list[Imputer]:
 
 
 @dataclass(frozen=True)
+class PosedAgain:
+    """One further imputation: its name in ``Problem.again``, its view, and what the seed gains."""
+
+    name: str
+    view: Path
+    seed_shift: int
+
+
+@dataclass(frozen=True)
 class Posed:
     """A problem on disk.
 
@@ -115,6 +124,8 @@ class Posed:
         Descriptor that only the scoring processes inherit; see `impbench.runner.hidden`.
     metrics
         Names, cost metrics included.
+    again
+        Further imputations the problem needs.
     """
 
     dataset: str
@@ -124,6 +135,7 @@ class Posed:
     hidden: int
     metrics: tuple[str, ...]
     has_truth: bool
+    again: tuple[PosedAgain, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ import scipy.sparse as sp
 
 from impbench.data.dataset import Dataset, Source
 from impbench.errors import ImpbenchError
+from impbench.imputer import Observed
 from impbench.metrics.metric import Metric
 from impbench.protocols.protocol import Problem, Protocol
 from impbench.runner.exchange import observed_hash, save_observed
 from impbench.runner.hidden import conceal
-from impbench.runner.plan import Plan, Posed
+from impbench.runner.plan import Plan, Posed, PosedAgain
 from impbench.runner.score import COST_METRICS
 
 POSE_SEED = 1
@@ -108,21 +109,30 @@ def _save(
     problem: Problem,
     metrics: tuple[str, ...],
 ) -> Posed:
-    view = folder / "views" / observed_hash(problem.observed)
-    if not view.exists():
-        view.mkdir(parents=True)
-        save_observed(view, problem.observed)
     parameters = json.dumps(protocol.parameters(), sort_keys=True, default=str)
     fingerprint = f"{dataset.fingerprint}{protocol.name}{parameters}"
     return Posed(
         dataset=spec,
         protocol=protocol.spec,
         fingerprint=hashlib.sha256(fingerprint.encode()).hexdigest()[:16],
-        view=view,
+        view=_save_view(folder, problem.observed),
         hidden=conceal(problem.hidden, folder),
         metrics=metrics,
         has_truth=problem.hidden.truth_counts is not None,
+        again=tuple(
+            PosedAgain(name, _save_view(folder, again.observed), again.seed_shift)
+            for name, again in problem.again.items()
+        ),
     )
+
+
+def _save_view(folder: Path, observed: Observed) -> Path:
+    """Write a view once, however many problems show it."""
+    view = folder / "views" / observed_hash(observed)
+    if not view.exists():
+        view.mkdir(parents=True)
+        save_observed(view, observed)
+    return view
 
 
 def _facts(source: Source, dataset: Dataset) -> dict[str, Any]:

@@ -226,29 +226,29 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
     Protocols that show the imputer the same data share its imputation. Seeds share a worker only
     where the method gains by it and runs on a GPU: on a CPU, separate workers use more cores.
     """
-    views: dict[tuple[Imputer | None, Path], list[Posed]] = {}
+    views: dict[tuple[Imputer | None, Path, Any], list[Posed]] = {}
     for item in plan.asked:
         posed = problems.posed.get((item.source.spec, item.protocol.spec))
         if posed is None:
             continue
         everyone: list[Imputer | None] = [*item.imputers, *([None] if posed.has_truth else [])]
         for imputer in everyone:
-            group = views.setdefault((imputer, posed.view), [])
+            group = views.setdefault((imputer, posed.view, posed.again), [])
             if posed not in group:
                 group.append(posed)
     tasks = []
-    for (imputer, _), group in views.items():
+    for (imputer, *_), group in views.items():
         device = _device(imputer, settings.device)
         together = imputer is not None and shares_seeds(imputer) and device != "cpu"
         for seeds in [plan.seeds] if together else [(seed,) for seed in plan.seeds]:
-            timeout = settings.timeout
+            imputations = len(seeds) * (1 + len(group[0].again))
             task = Task(
                 imputer=imputer,
                 seeds=seeds,
                 posed=tuple(group),
                 device=device,
                 threads=settings.threads,
-                timeout=None if timeout is None else timeout * len(seeds),
+                timeout=settings.timeout and settings.timeout * imputations,
                 memory=settings.memory,
                 pictures=seeds[0] == plan.seeds[0],
             )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from impbench.errors import InputError
 from impbench.imputer import Imputed, Observed
 from impbench.metrics.metric import Metric
 from impbench.protocols.components import principal_components
-from impbench.protocols.protocol import Problem, Protocol
+from impbench.protocols.protocol import Again, Problem, Protocol
 from impbench.runner.exchange import load_imputed, load_observed
 from impbench.runner.hidden import reveal
 from impbench.runner.store import write_picture
@@ -41,6 +41,8 @@ class ScoreRequest:
         Descriptor of what it did not see; see `impbench.runner.hidden`.
     output
         Folder `save_imputed` wrote, or None for the oracle.
+    again
+        The same for further imputations, by name: folder of the view and of the output.
     protocol
         Spec of the protocol.
     metrics
@@ -54,6 +56,7 @@ class ScoreRequest:
     view: str
     hidden: int
     output: str | None
+    again: dict[str, tuple[str, str]]
     protocol: str
     metrics: tuple[str, ...]
     seed: int
@@ -86,6 +89,7 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
     else:
         imputed = load_imputed(Path(request.output))
     imputed.check(problem.observed)
+    problem = _answered(problem, request.again)
     evidence = _evidence(problem, imputed, protocol, request.seed, request.cost)
     scores = {}
     for name in request.metrics:
@@ -94,6 +98,15 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
     if request.picture is not None:
         write_picture(Path(request.picture), _picture(problem, evidence))
     return ScoreReply(scores, imputed.info)
+
+
+def _answered(problem: Problem, again: Mapping[str, tuple[str, str]]) -> Problem:
+    """Add every further imputation, checked, and what was seen for it."""
+    views = {name: Again(load_observed(Path(view))) for name, (view, _) in again.items()}
+    answers = {name: load_imputed(Path(output)) for name, (_, output) in again.items()}
+    for name, answer in answers.items():
+        answer.check(views[name].observed)
+    return replace(problem, again=views, answers=answers)
 
 
 @lru_cache(maxsize=2)
@@ -121,6 +134,7 @@ def _evidence(
         "cpu_seconds": lambda: cost["cpu_seconds"],
         "peak_memory": lambda: cost["peak_memory"],
     }
+    offers.update({name: partial(hidden.extra.__getitem__, name) for name in hidden.extra})
     offers.update(protocol.evidence(problem, imputed, seed))
     return {name: cache(offer) for name, offer in offers.items()}
 

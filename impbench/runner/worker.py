@@ -16,16 +16,17 @@ import os
 import resource
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from impbench.errors import UnavailableError
 from impbench.imputer import Context, Imputed, Imputer, Observed
 from impbench.plugin_file import file_spec
 from impbench.runner.exchange import load_observed, save_imputed
+from impbench.runner.lifeline import die_with_parent
 
 _NOTABLE = {
     "numpy": "numpy",
@@ -39,27 +40,19 @@ _NOTABLE = {
 
 def main(request_path: Path) -> int:
     """Carry out one request; exit status 0 when every seed was imputed."""
-    _die_with_parent()
+    die_with_parent()
     _adopt_orphans()
     request = json.loads(request_path.read_text(encoding="utf-8"))
     folder = request_path.parent
     try:
         imputer = build_imputer(request["imputer"])
-        observed = load_observed(Path(request["view"]))
-        contexts = [
-            Context(
-                seed=seed,
-                device=request["device"],
-                threads=request["threads"],
-                scratch=Path(request["scratch"]),
-            )
-            for seed in request["seeds"]
-        ]
-        results, cost = impute_timed(imputer, observed, contexts)
-        for context, imputed in zip(contexts, results, strict=True):
-            output = folder / f"seed-{context.seed}"
+        if lack := type(imputer).unavailable():
+            raise UnavailableError(lack)
+        cost = _impute_view(imputer, request, request["view"], 0, folder)
+        for again in request["again"]:
+            output = folder / again["name"]
             output.mkdir()
-            save_imputed(output, imputed)
+            _impute_view(imputer, request, again["view"], again["seed_shift"], output)
         _write(folder / "done.json", {**cost, "versions": _versions(imputer)})
     except BaseException as error:
         traceback.print_exc()
@@ -67,6 +60,27 @@ def main(request_path: Path) -> int:
         _write(folder / "error.json", {"type": kind, "message": message})
         return 1
     return 0
+
+
+def _impute_view(
+    imputer: Imputer, request: dict[str, Any], view: str, seed_shift: int, folder: Path
+) -> dict[str, Any]:
+    """Impute one view for every seed asked for, into ``folder/seed-N``; return what it cost."""
+    contexts = [
+        Context(
+            seed=seed + seed_shift,
+            device=request["device"],
+            threads=request["threads"],
+            scratch=Path(request["scratch"]),
+        )
+        for seed in request["seeds"]
+    ]
+    results, cost = impute_timed(imputer, load_observed(Path(view)), contexts)
+    for place, imputed in enumerate(results):
+        output = folder / f"seed-{request['seeds'][place]}"
+        output.mkdir()
+        save_imputed(output, imputed)
+    return cost
 
 
 def build_imputer(reference: dict[str, Any]) -> Imputer:
@@ -142,18 +156,6 @@ def _versions(imputer: Imputer) -> dict[str, str]:
     }
     python = ".".join(map(str, sys.version_info[:3]))
     return {"python": python, imputer.name: imputer.version, **found}
-
-
-def _die_with_parent() -> None:
-    """End this process group as soon as standard input closes: the runner is gone."""
-
-    def watch() -> None:
-        while os.read(0, 1024):
-            pass
-        os.killpg(0, signal.SIGKILL)
-
-    if not sys.stdin.isatty():
-        threading.Thread(target=watch, daemon=True).start()
 
 
 def _adopt_orphans() -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 from impbench.imputer import Context, Imputed, Imputer, Observed
-from impbench.testing.check import Violation
+from impbench.testing.check import DoesNotApply, Violation
 from impbench.testing.example import example_counts, observe
 
 
@@ -28,7 +28,9 @@ class Subject:
 
     @cached_property
     def prepared(self) -> Imputer:
-        """The imputer after `prepare`, as the runner calls it."""
+        """The imputer after `prepare`, as the runner calls it; `DoesNotApply` if it cannot run."""
+        if lack := self.imputer.unavailable():
+            raise DoesNotApply(f"unavailable here: {lack}")
         with tempfile.TemporaryDirectory(prefix="impbench-") as scratch, hushed():
             self.imputer.prepare(Context(scratch=Path(scratch)))
         return self.imputer
