@@ -27,6 +27,7 @@ class Clustering(Protocol):
     name: ClassVar[str] = "clustering"
     summary: ClassVar[str] = "Agreement of clusters found in the imputation with the cell types"
     reference: ClassVar[str] = "MaskClass, section 2.8 (iii); scMAE, section 2.4"
+    purpose: ClassVar[str] = "clustering"
 
     library: Literal["true", "own"] = parameter(
         "true", "For simulated data: divide by the true library sizes, or by the observed ones."

@@ -103,6 +103,9 @@ class Protocol(Parametrised):
     name: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str] = ""
+    purpose: ClassVar[str] = ""
+    """What a user wants who cares for the answer, such as ``clustering``; the report's summary
+    has a column for each. Empty: the protocol's name."""
 
     @abstractmethod
     def obstacle(self, dataset: Dataset) -> str | None:

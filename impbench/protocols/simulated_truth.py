@@ -17,6 +17,7 @@ class SimulatedTruth(Protocol):
     name: ClassVar[str] = "simulated-truth"
     summary: ClassVar[str] = "Distance to the true expression of simulated cells"
     reference: ClassVar[str] = "MaskClass, section 2.8 (i)"
+    purpose: ClassVar[str] = "accuracy"
 
     library: Literal["true", "own"] = parameter(
         "true",

@@ -75,6 +75,7 @@ def describe_run(
                 "name": item.protocol.name,
                 "summary": item.protocol.summary,
                 "reference": item.protocol.reference,
+                "purpose": item.protocol.purpose or item.protocol.name,
                 "params": item.protocol.parameters(),
             }
             for item in plan.asked
