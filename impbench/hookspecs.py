@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pluggy
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +14,17 @@ if TYPE_CHECKING:
     from impbench.metrics.metric import Metric
     from impbench.protocols.protocol import Protocol
 
-hookspec = pluggy.HookspecMarker("impbench")
-hookimpl = pluggy.HookimplMarker("impbench")
+try:
+    from pluggy import HookimplMarker, HookspecMarker
+
+    hookspec, hookimpl = HookspecMarker("impbench"), HookimplMarker("impbench")
+except ModuleNotFoundError:
+    # An environment of a method's own: the worker imports the plugin there, but calls no hook.
+
+    def _unmarked(function: Any) -> Any:
+        return function
+
+    hookspec = hookimpl = _unmarked  # type: ignore[assignment]
 
 
 @hookspec

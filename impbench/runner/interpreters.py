@@ -1,0 +1,169 @@
+"""Python interpreters on this machine, for methods that need another one than ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+from impbench.errors import ImpbenchError
+
+OLDEST = "3.8"
+"""The oldest Python that the worker's few files run on."""
+
+DOWNLOAD_LIMIT = 600.0
+"""Seconds uv may take to download an interpreter."""
+
+Failed = Literal["unavailable", "failed"]
+"""Why a method has no environment: something is out of reach, or something is wrong."""
+
+_ASK = (
+    "import json, platform, sys; "
+    "print(json.dumps([sys.executable, platform.python_implementation(), "
+    "platform.python_version()]))"
+)
+
+
+class InterpreterError(ImpbenchError):
+    """No interpreter fits.
+
+    Attributes
+    ----------
+    status
+        ``failed`` where the wish itself is malformed, else ``unavailable``.
+    log
+        What uv said when asked to download one.
+    """
+
+    def __init__(self, reason: str, status: Failed, log: str = "") -> None:
+        super().__init__(reason)
+        self.status = status
+        self.log = log
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """One Python.
+
+    Attributes
+    ----------
+    version
+        Such as ``3.8.18``.
+    """
+
+    path: Path
+    implementation: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """Such as ``CPython 3.8.18``."""
+        return f"{self.implementation} {self.version}"
+
+
+def find_interpreter(wanted: str, announce: Callable[[], None] = lambda: None) -> Interpreter:
+    """Return the running interpreter if it fits, else the newest on this machine that does.
+
+    Looked through are PATH and pyenv's versions; if none fits and uv is there, uv downloads one.
+
+    Parameters
+    ----------
+    wanted
+        Version specifier such as ``>=3.8,<3.11``; empty means any.
+    announce
+        Called before a download.
+
+    Raises
+    ------
+    InterpreterError
+        If there is none, or `wanted` is not a version specifier.
+    """
+    try:
+        specifier = SpecifierSet(wanted)
+    except InvalidSpecifier as error:
+        reason = f"requires_python {wanted!r} is not a version specifier such as '>=3.8,<3.11'"
+        raise InterpreterError(reason, "failed") from error
+    specifier &= SpecifierSet(f">={OLDEST}")
+    ours = Interpreter(
+        Path(sys.executable), platform.python_implementation(), platform.python_version()
+    )
+    if specifier.contains(ours.version, prereleases=True):
+        return ours
+    fitting = [found for found in installed() if specifier.contains(found.version)]
+    if fitting:
+        return max(fitting, key=lambda found: Version(found.version))
+    return _download(wanted, specifier, announce)
+
+
+@lru_cache(maxsize=1)
+def installed() -> tuple[Interpreter, ...]:
+    """Return every CPython on PATH and among pyenv's versions that starts."""
+    found = {str(path.resolve()): path for path in _candidates()}
+    asked = [_ask(path) for path in found.values()]
+    return tuple(answer for answer in asked if answer and answer.implementation == "CPython")
+
+
+def _candidates() -> Iterator[Path]:
+    for folder in os.get_exec_path():
+        for path in sorted(Path(folder).glob("python3*")):
+            if re.fullmatch(r"python3(\.\d+)?", path.name):
+                yield path
+    root = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    yield from sorted(root.glob("versions/*/bin/python3"))
+
+
+def _ask(path: Path) -> Interpreter | None:
+    """Start the interpreter and ask what it is; None if it does not start."""
+    try:
+        reply = subprocess.run(
+            [path, "-I", "-c", _ASK], capture_output=True, timeout=20, check=True, text=True
+        )
+        executable, implementation, version = json.loads(reply.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return Interpreter(Path(executable), implementation, version)
+
+
+def _download(wanted: str, specifier: SpecifierSet, announce: Callable[[], None]) -> Interpreter:
+    """Let uv fetch an interpreter that fits."""
+    known = ", ".join(sorted({found.version for found in installed()}, key=Version))
+    reason = (
+        f"needs Python {wanted}, and the worker {OLDEST} or newer; found here: {known}. "
+        f"Install one, or uv, which downloads one"
+    )
+    uv = shutil.which("uv")
+    if uv is None:
+        raise InterpreterError(reason, "unavailable")
+    announce()
+    log = ""
+    for action in ("install", "find"):
+        try:
+            reply = subprocess.run(
+                [uv, "python", action, str(specifier)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=DOWNLOAD_LIMIT,
+            )
+        except subprocess.TimeoutExpired as error:
+            reason = f"{reason}; uv took longer than {DOWNLOAD_LIMIT:g} s"
+            raise InterpreterError(reason, "unavailable", log) from error
+        log += reply.stdout + reply.stderr
+        if reply.returncode != 0:
+            raise InterpreterError(f"{reason}; uv found none either", "unavailable", log)
+    found = _ask(Path(reply.stdout.strip()))
+    if found is None or not specifier.contains(found.version):
+        raise InterpreterError(f"{reason}; what uv offers does not start", "unavailable", log)
+    return found
