@@ -53,7 +53,7 @@ def main(request_path: Path) -> int:
             output = folder / again["name"]
             output.mkdir()
             _impute_view(imputer, request, again["view"], again["seed_shift"], output)
-        _write(folder / "done.json", {**cost, "versions": _versions(imputer)})
+        _write(folder / "done.json", cost)
     except BaseException as error:
         traceback.print_exc()
         kind, message = type(error).__name__, str(error).strip()
@@ -113,7 +113,7 @@ def impute_timed(
 
     Returns
     -------
-    One `Imputed` per context, and the wall and CPU seconds spent, per seed.
+    One `Imputed` per context, and the cost (wall and CPU seconds per seed, memory) with versions.
     """
     imputer.prepare(contexts[0])
     if imputer.input_scale == "lognorm":
@@ -130,6 +130,7 @@ def impute_timed(
         "wall_seconds": wall / len(contexts),
         "cpu_seconds": cpu / len(contexts),
         "peak_memory": _peak_memory(),
+        "versions": _versions(imputer, results),
     }
 
 
@@ -148,14 +149,18 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _versions(imputer: Imputer) -> dict[str, str]:
+def _versions(imputer: Imputer, results: Sequence[Imputed]) -> dict[str, str]:
+    """Name what took part; ``info["versions"]`` tells what lies outside Python, such as R."""
     found = {
         package: importlib.metadata.version(package)
         for module, package in _NOTABLE.items()
         if module in sys.modules
     }
     python = ".".join(map(str, sys.version_info[:3]))
-    return {"python": python, imputer.name: imputer.version, **found}
+    told: dict[str, Any] = {}
+    for result in results:
+        told |= result.info.get("versions", {})
+    return {"python": python, imputer.name: imputer.version, **found, **told}
 
 
 def _adopt_orphans() -> None:
