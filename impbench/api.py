@@ -165,8 +165,11 @@ def impute(
         If the counts are not raw counts, or the method returns something unusable.
     UnavailableError
         If the method lacks something on this machine; says what installs it.
+    ImputationError
+        If a method that has an environment of its own fails there.
     """
     from impbench.data.read import observed_from_anndata
+    from impbench.runner.apart import impute_apart, needs_environment
 
     method = get_imputer(imputer) if isinstance(imputer, str) else imputer
     if lack := type(method).unavailable():
@@ -174,8 +177,11 @@ def impute(
     observed = observed_from_anndata(adata, layer=layer, batch_key=batch_key, n_groups=n_groups)
     with tempfile.TemporaryDirectory(prefix="impbench-") as scratch:
         context = Context(seed=seed, device=device, threads=threads, scratch=Path(scratch))
-        method.prepare(context)
-        imputed = method.impute(observed, context)
+        if needs_environment(method):
+            imputed = impute_apart(method, observed, context).imputed
+        else:
+            method.prepare(context)
+            imputed = method.impute(observed, context)
     imputed.check(observed)
     target = adata.copy() if copy else adata
     target.layers[key_added] = imputed.lognorm(observed)

@@ -68,6 +68,9 @@ class _Lines:
         self.total, self.done = jobs, done
         self.say(_plan_line(jobs, done))
 
+    def building(self, environment: str) -> None:
+        self.say(f"building the environment of {environment}")
+
     def started(self, task: Task) -> None:
         pass
 
@@ -106,6 +109,9 @@ class _Live:
     def planned(self, jobs: int, done: int) -> None:
         self.progress.console.print(_plan_line(jobs, done))
         self.progress.update(self.bar, description="running", total=jobs, completed=done)
+
+    def building(self, environment: str) -> None:
+        self.progress.console.print(f"building the environment of {escape(environment)}")
 
     def started(self, task: Task) -> None:
         name = task.imputer.spec if task.imputer else ORACLE
@@ -279,6 +285,7 @@ def _imputer_facts(imputer: type[Imputer]) -> dict[str, str]:
         "keeps observed values": "yes" if imputer.keeps_observed else "no",
         "control": "yes" if imputer.is_control else "no",
         "requires": ", ".join(imputer.requires) or "nothing beyond impbench",
+        **({"requires Python": imputer.requires_python} if imputer.requires_python else {}),
         "available": "no: " + lack if (lack := imputer.unavailable()) else "yes",
     }
 

@@ -25,6 +25,7 @@ from typing import Any
 import platformdirs
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from impbench.data.locate import CACHE_VARIABLE
 from impbench.errors import ImpbenchError
@@ -138,6 +139,26 @@ class Environment:
         """Its interpreter."""
         return self.folder / "bin" / "python"
 
+    def command(self) -> list[str]:
+        """Return how to start its interpreter, with nothing but the given path to import from."""
+        safe_path = Version(self.interpreter.split()[-1]) >= Version("3.11")
+        return [str(self.python), *(["-P"] if safe_path else [])]
+
+    def variables(self, variables: Mapping[str, str], importable: Path) -> dict[str, str]:
+        """Change the environment variables of a process of ours to those of one in here.
+
+        Parameters
+        ----------
+        importable
+            Folder of the packages of ours that may be imported.
+        """
+        return {
+            **variables,
+            "PATH": os.pathsep.join([str(self.folder / "bin"), variables.get("PATH", os.defpath)]),
+            "PYTHONPATH": str(importable),
+            "VIRTUAL_ENV": str(self.folder),
+        }
+
     def versions(self) -> dict[str, str]:
         """Return what a record says of it: hash, interpreter, versions of what was asked for."""
         names: list[str] = [canonicalize_name(Requirement(text).name) for text in self.requires]
@@ -213,8 +234,12 @@ def obtain(
     if found is not None:
         return found
     announce()
-    with _locked(key):
-        return _read(cache_folder() / key) or _build(wish, interpreter, key, limit)
+    try:
+        with _locked(key):
+            return _read(cache_folder() / key) or _build(wish, interpreter, key, limit)
+    except OSError as error:
+        reason = f"cannot write to {cache_folder()}: {error.strerror or error}"
+        raise BuildError(f"{reason}; make room, or set {CACHE_VARIABLE}", "failed") from error
 
 
 def cache_folder() -> Path:

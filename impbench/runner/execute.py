@@ -12,12 +12,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from impbench import __version__
+from impbench.runner.environments import BuildError, Built, Environment
+from impbench.runner.importable import link_packages
 from impbench.runner.plan import Posed, Task, plugin_file
 from impbench.runner.record import Cost, Record, Status
 from impbench.runner.sandbox import Limits, Outcome, run_limited
@@ -47,11 +49,14 @@ class Workplace:
         For requests, outputs and scratch; emptied after each task.
     logs, pictures
         Where a job's log and picture go, as ``KEY.log`` and ``KEY.npz``.
+    environments
+        Of the imputers that ask for one of their own.
     """
 
     folder: Path
     logs: Path
     pictures: Path
+    environments: Built = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,10 @@ def execute(
     folder.mkdir(parents=True)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        run = _Run(folder, None, "", {}) if task.imputer is None else _impute(task, folder, stop)
+        if task.imputer is None:
+            run = Attempt(folder, None, "", {})
+        else:
+            run = run_worker(task, folder, workplace.environments, stop)
         records = list(_records(task, run, workplace, scorer, stop))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -85,8 +93,8 @@ def thread_environment(threads: int) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Run:
-    """What a worker left behind."""
+class Attempt:
+    """What a worker left behind: ``seed-N`` folders in `folder`, or a failure."""
 
     folder: Path
     failure: Failure | None
@@ -95,10 +103,14 @@ class _Run:
     peak_memory: int = 0
 
 
-def _impute(task: Task, folder: Path, stop: threading.Event) -> _Run:
-    """Run the worker for `task` and say how it went."""
+def run_worker(task: Task, folder: Path, environments: Built, stop: threading.Event) -> Attempt:
+    """Run the worker for `task`, in the environment its imputer asks for; say how it went."""
     assert task.imputer is not None
     imputer = type(task.imputer)
+    environment = environments.get(imputer)
+    if isinstance(environment, BuildError):
+        failure = Failure(environment.status, str(environment))
+        return Attempt(folder, failure, environment.log, {})
     file = plugin_file(imputer)
     scratch = folder / "scratch"
     scratch.mkdir()
@@ -121,11 +133,16 @@ def _impute(task: Task, folder: Path, stop: threading.Event) -> _Run:
     }
     path = folder / "request.json"
     path.write_text(json.dumps(request), encoding="utf-8")
+    command, variables = [sys.executable, "-P"], thread_environment(task.threads)
+    if environment is not None:
+        link_packages(imputer, folder / "importable")
+        command = environment.command()
+        variables = environment.variables(variables, folder / "importable")
     outcome = run_limited(
-        [sys.executable, "-P", "-m", "impbench.runner.worker", str(path)],
+        [*command, "-m", "impbench.runner.worker", str(path)],
         mark=task.mark,
         cwd=scratch,
-        env=thread_environment(task.threads),
+        env=variables,
         log=folder / "log",
         limits=Limits(task.timeout, task.memory),
         stop=stop,
@@ -133,7 +150,7 @@ def _impute(task: Task, folder: Path, stop: threading.Event) -> _Run:
     log = (folder / "log").read_text(encoding="utf-8", errors="replace")
     failure = _failure(task, outcome, folder)
     done = {} if failure else json.loads((folder / "done.json").read_text(encoding="utf-8"))
-    return _Run(folder, failure, log, done, outcome.peak_memory)
+    return Attempt(folder, failure, log, done, outcome.peak_memory)
 
 
 def _failure(task: Task, outcome: Outcome, folder: Path) -> Failure | None:
@@ -169,9 +186,11 @@ def _ending(status: int) -> str:
 
 
 def _records(
-    task: Task, run: _Run, workplace: Workplace, scorer: Scorer, stop: threading.Event
+    task: Task, run: Attempt, workplace: Workplace, scorer: Scorer, stop: threading.Event
 ) -> Iterator[Record]:
-    versions = {"impbench": __version__, **run.done.get("versions", {})}
+    environment = workplace.environments.get(type(task.imputer)) if task.imputer else None
+    asked = environment.versions() if isinstance(environment, Environment) else {}
+    versions = {"impbench": __version__, **asked, **run.done.get("versions", {})}
     for seed in task.seeds:
         cost = None
         if task.imputer is not None and run.failure is None:
@@ -206,7 +225,7 @@ def _scored(
     task: Task,
     posed: Posed,
     record: Record,
-    run: _Run,
+    run: Attempt,
     workplace: Workplace,
     scorer: Scorer,
     stop: threading.Event,

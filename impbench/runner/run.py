@@ -19,6 +19,7 @@ import psutil
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.registry import Registry, plugin_files
+from impbench.runner.environments import build_all
 from impbench.runner.execute import Workplace, execute, thread_environment
 from impbench.runner.manifest import describe_run
 from impbench.runner.plan import Plan, Posed, Task, shares_seeds
@@ -87,6 +88,9 @@ class Listener(Protocol):
     def planned(self, jobs: int, done: int) -> None:
         """There are `jobs` jobs, of which `done` have results from an earlier run."""
 
+    def building(self, environment: str) -> None:
+        """An environment is being built, for an imputer and the packages that it asks for."""
+
     def started(self, task: Task) -> None:
         """A worker starts on `task`."""
 
@@ -102,6 +106,7 @@ class Silent:
 
     def preparing(self, dataset: str) -> None: ...  # noqa: D102
     def planned(self, jobs: int, done: int) -> None: ...  # noqa: D102
+    def building(self, environment: str) -> None: ...  # noqa: D102
     def started(self, task: Task) -> None: ...  # noqa: D102
     def finished(self, record: Record) -> None: ...  # noqa: D102
     def reporting(self) -> None: ...  # noqa: D102
@@ -289,7 +294,10 @@ def _execute_all(tasks: Sequence[Task], store: Store, settings: Settings, tell: 
         return
     stop = threading.Event()
     folder = store.folder
-    place = Workplace(folder / ".work" / "tasks", folder / "logs", folder / "pictures")
+    # Before any job, whose time would suffer from it.
+    kinds = [type(task.imputer) for task in tasks if task.imputer is not None]
+    built = build_all(kinds, tell.building)
+    place = Workplace(folder / ".work" / "tasks", folder / "logs", folder / "pictures", built)
     hidden = {posed.hidden for task in tasks for posed in task.posed}
     with _scorers(store, settings, sorted(hidden)) as free:
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.runner.apart import needs_environment
 from impbench.testing.check import DoesNotApply, Violation
 from impbench.testing.example import example_counts, observe
 
@@ -31,6 +32,8 @@ class Subject:
         """The imputer after `prepare`, as the runner calls it; `DoesNotApply` if it cannot run."""
         if lack := self.imputer.unavailable():
             raise DoesNotApply(f"unavailable here: {lack}")
+        if needs_environment(self.imputer):
+            raise DoesNotApply("runs in an environment of its own, these checks run here")
         with tempfile.TemporaryDirectory(prefix="impbench-") as scratch, hushed():
             self.imputer.prepare(Context(scratch=Path(scratch)))
         return self.imputer

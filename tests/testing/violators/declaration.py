@@ -74,5 +74,5 @@ PicklesAndCopiesNot = _local_class()
 
 
 @dataclass(frozen=True)
-class RequirementsAreMet(Good):
-    requires = ("numpy>=1.26", "numpy<1")
+class RequirementsAreSpecifiers(Good):
+    requires = ("numpy=>1.26",)

@@ -39,7 +39,6 @@ class Rich(Good):
     name = "rich"
     stochastic = True
     keeps_observed = True
-    requires = ("numpy>=1.26",)
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         assert context.scratch is None or not list(context.scratch.iterdir())
