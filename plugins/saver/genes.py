@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from impbench_plugins.r_random import folds
 from impbench_plugins.saver.prediction import (
     N_FOLDS,
     Prediction,
@@ -12,7 +13,6 @@ from impbench_plugins.saver.prediction import (
     cross_validated,
     largest_correlation,
 )
-from impbench_plugins.saver.r_random import folds
 from impbench_plugins.saver.schedule import Task
 from numpy.typing import NDArray
 

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from impbench_plugins.r_random import permutation
 
 from impbench import Context, Imputed, Observed
 
 from .genes import Genes
 from .posterior import posterior
 from .prediction import approximate
-from .r_random import permutation
 from .schedule import Outcome, Task, schedule
 
 MIN_COUNT = 1e-3

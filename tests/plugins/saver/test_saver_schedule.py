@@ -3,7 +3,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from impbench_plugins.saver.r_random import folds, permutation
+from impbench_plugins.r_random import folds, permutation
 from impbench_plugins.saver.schedule import Outcome, schedule
 
 

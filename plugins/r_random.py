@@ -1,12 +1,13 @@
-"""R's `set.seed` and `sample`, so that genes come in the order, and cells in the folds, R gives.
+"""R's `set.seed`, `sample` and `rnorm`: draws that equal R's, so that results can equal R's.
 
-R ≥ 3.6: a Mersenne Twister whose state a linear congruential generator fills, and integers below n
-drawn as random bits, again while they are not below n.
+R ≥ 3.6: a Mersenne Twister whose state a linear congruential generator fills; integers below n
+drawn as random bits, again while they are not below n; normal numbers by inversion of 53 bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,30 @@ def folds(seed: int, n_cells: int, n_folds: int) -> NDArray[np.int64]:
     return np.arange(n_cells)[permutation(seed, n_cells)] % n_folds
 
 
-def _random_16_bits(seed: int) -> Iterator[int]:
+class Normals(np.random.RandomState):
+    """The stream ``set.seed(seed); rnorm(...)`` draws from, for libraries that take a RandomState.
+
+    Only `normal` is R's.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(0)
+        self._twister = _twister(seed)
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = ()) -> NDArray[np.float64]:
+        """Draw a float64 array of shape `size`, filled column by column as R fills a matrix."""
+        from scipy.special import ndtri
+
+        raw = self._twister.random_raw(2 * int(np.prod(size))) * _TO_UNIT
+        draws = ndtri((np.floor(raw[::2] * 2**27) + raw[1::2]) / 2**27)
+        return np.asarray(loc + scale * draws.reshape(size, order="F"))
+
+
+_TO_UNIT = 2.3283064365386963e-10
+"""1 / (2³² − 1), to the digits R has."""
+
+
+def _twister(seed: int) -> np.random.MT19937:
     # The first 50 numbers stir; the next stands where R keeps the position, which starts anew.
     state = []
     for _ in range(50 + 1 + 624):
@@ -38,6 +62,11 @@ def _random_16_bits(seed: int) -> Iterator[int]:
     key = np.array(state[51:], dtype=np.uint32)
     twister = np.random.MT19937()
     twister.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": 624}}
+    return twister
+
+
+def _random_16_bits(seed: int) -> Iterator[int]:
+    twister = _twister(seed)
     while True:
         yield from (twister.random_raw(624) >> np.uint64(16)).tolist()
 

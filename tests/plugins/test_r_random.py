@@ -1,0 +1,26 @@
+"""Draws that equal R's; the expected numbers were printed by R 4.2.2."""
+
+import numpy as np
+import pytest
+from impbench_plugins.r_random import Normals, permutation
+
+PRINTED = {
+    1: ([-0.8356286124100472, -0.8204683841180153, 0.4874290524284853], [0, 3, 7, 1, 5, 2, 6, 4]),
+    42: ([0.3631284113373392, -0.1061245160914840, 1.5115219974389389], [0, 4, 7, 5, 1, 3, 2, 6]),
+    2**31 - 1: (
+        [1.59238663800399149, -1.90787041782001765, 0.08487509733211063],
+        [6, 5, 0, 3, 2, 7, 4, 1],
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", PRINTED)
+def test_normal_matrices_are_filled_and_the_stream_goes_on_as_in_r(seed):
+    normals = Normals(seed)
+    last_row = normals.normal(size=(3, 2))[2]
+    np.testing.assert_allclose([*last_row, normals.normal()], PRINTED[seed][0], rtol=1e-13)
+
+
+@pytest.mark.parametrize("seed", PRINTED)
+def test_permutations_are_rs(seed):
+    assert permutation(seed, 8).tolist() == PRINTED[seed][1]
