@@ -6,19 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from impbench.scale import Matrix
 
 BLOCK = 2**20
 """Entries per block: 8 MiB of float64."""
 
 
-def cell_blocks(*matrices: NDArray[Any]) -> Iterator[tuple[NDArray[np.float64], ...]]:
+def cell_blocks(*matrices: Matrix) -> Iterator[tuple[NDArray[np.float64], ...]]:
     """Yield the same rows of every matrix as float64, some rows at a time, in order.
 
     Parameters
     ----------
     matrices
-        (cells, genes) each, of one shape and any real dtype.
+        (cells, genes) each, of one shape and any real dtype, dense or compressed sparse rows.
 
     Yields
     ------
@@ -27,4 +30,9 @@ def cell_blocks(*matrices: NDArray[Any]) -> Iterator[tuple[NDArray[np.float64], 
     n_cells, n_genes = matrices[0].shape
     step = max(1, BLOCK // max(1, n_genes))
     for start in range(0, n_cells, step):
-        yield tuple(matrix[start : start + step].astype(np.float64) for matrix in matrices)
+        yield tuple(_float64(matrix[start : start + step]) for matrix in matrices)
+
+
+def _float64(rows: Matrix) -> NDArray[np.float64]:
+    values: NDArray[Any] = rows.toarray() if sp.issparse(rows) else rows
+    return values.astype(np.float64)
