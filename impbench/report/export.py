@@ -42,19 +42,21 @@ def export(
     summary: pd.DataFrame,
     board: pd.DataFrame,
     comparisons: list[Comparison],
+    purposes: pd.DataFrame,
     failed: list[Failure],
     folder: Path,
 ) -> list[Path]:
     """Write every table and return the paths.
 
     ``scores`` has one row per dataset, protocol, imputer and metric, ``leaderboard`` one per
-    protocol, kind of data, imputer and metric, ``tests`` one per pair of imputers; ``failures``
-    lists jobs without a result. Per protocol, the table of its lead metric is written as Markdown
-    and LaTeX too.
+    protocol, kind of data, imputer and metric, ``purposes`` one per purpose and imputer, ``tests``
+    one per pair of imputers; ``failures`` lists jobs without a result. Per protocol, the table of
+    its lead metric is written as Markdown and LaTeX too.
     """
     frames = {
         "scores": summary,
         "leaderboard": board,
+        "purposes": purposes,
         "failures": pd.DataFrame(failed, columns=list(Failure.__dataclass_fields__)).drop(
             columns="log"
         ),

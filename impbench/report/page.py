@@ -22,6 +22,7 @@ from impbench.report.export import export
 from impbench.report.failures import MAX_GROUPS, failures
 from impbench.report.findings import find
 from impbench.report.pictures import Figures, draw
+from impbench.report.purposes import advise, purposes_of
 from impbench.report.run import Run, read_run
 from impbench.report.statistics import compare
 from impbench.report.tables import leaderboard_of, summarise
@@ -71,13 +72,15 @@ def write_report(store: Store) -> Path:
     comparisons = compare(run, summary)
     failed = failures(run)
     folders = {name: _fresh(store.folder / name) for name in ("figures", "tables")}
-    figures = draw(run, summary, board, comparisons, store.picture, folders["figures"])
-    files = export(run, summary, board, comparisons, failed, folders["tables"])
+    purposes = purposes_of(run, summary)
+    figures = draw(run, summary, board, comparisons, purposes, store.picture, folders["figures"])
+    files = export(run, summary, board, comparisons, purposes, failed, folders["tables"])
     context = {
         "run": run,
         "manifest": run.manifest,
         "overview": _overview(run),
         "findings": find(run, summary),
+        "advice": advise(run, purposes),
         "protocols": [_protocol(run, summary, name) for name in run.protocols],
         "bases": _bases(run, summary),
         "dataset_tables": _dataset_tables(run, summary),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 
+from impbench.report.answers import draw_answers
 from impbench.report.bars import draw_bars
 from impbench.report.clouds import Picture, draw_genes, draw_maps
 from impbench.report.diagram import draw_diagram
@@ -15,6 +17,7 @@ from impbench.report.drawing import Drawing, style
 from impbench.report.heatmap import draw_heatmap
 from impbench.report.numbers import fixed
 from impbench.report.palette import Look, looks
+from impbench.report.purpose_map import draw_purposes
 from impbench.report.run import NO_IMPUTATION, ORACLE, PRIOR, Run
 from impbench.report.statistics import Comparison
 from impbench.report.tables import order
@@ -47,8 +50,11 @@ class DatasetFigures:
 class Figures:
     """Every figure of the page."""
 
+    purposes: Drawing | None = None
     skill: Drawing | None = None
     rank: Drawing | None = None
+    answers: dict[str, Drawing] = field(default_factory=dict)
+    """By the first spec of each protocol."""
     tradeoffs: dict[str, Drawing] = field(default_factory=dict)
     diagrams: dict[str, Drawing] = field(default_factory=dict)
     datasets: dict[str, DatasetFigures] = field(default_factory=dict)
@@ -60,6 +66,7 @@ def draw(
     summary: pd.DataFrame,
     board: pd.DataFrame,
     comparisons: list[Comparison],
+    purposes: pd.DataFrame,
     picture: Callable[[str], Picture | None],
     folder: Path,
 ) -> Figures:
@@ -70,8 +77,15 @@ def draw(
     styles = looks(run)
     protocols, datasets = unique_slugs(run.protocols), unique_slugs(list(run.datasets))
     with style():
+        figures.purposes = draw_purposes(run, purposes, styles, folder)
         figures.skill = draw_heatmap(run, board, styles, "mean_skill", folder)
         figures.rank = draw_heatmap(run, board, styles, "mean_rank", folder)
+        by_name = groupby(sorted(protocols, key=_bare_name), key=_bare_name)
+        for specs in (list(group) for _, group in by_name):
+            name = f"answers-{protocols[specs[0]]}"
+            drawing = draw_answers(run, summary, styles, specs, folder, name)
+            if drawing is not None:
+                figures.answers[specs[0]] = drawing
         for protocol, name in protocols.items():
             drawing = draw_tradeoff(run, summary, styles, protocol, folder, f"tradeoff-{name}")
             if drawing is not None:
@@ -109,6 +123,10 @@ def draw(
         if unseen:
             figures.left_out.append(f"cells and genes are not drawn for {listed(unseen)}")
     return figures
+
+
+def _bare_name(protocol: str) -> str:
+    return protocol.partition("[")[0]
 
 
 def _draw_clouds(

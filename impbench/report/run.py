@@ -220,6 +220,16 @@ class Run:
                 return name
         return None
 
+    def purpose(self, protocol: str) -> str:
+        """Return the purpose that `protocol` serves; its bare name where the manifest has none."""
+        facts = self.manifest.get("protocols", {}).get(protocol, {})
+        return str(facts.get("purpose") or protocol.partition("[")[0])
+
+    def protocol_parameters(self, protocol: str) -> Mapping[str, Any]:
+        """Return the parameters of a protocol's spec; empty where the manifest has none."""
+        facts = self.manifest.get("protocols", {}).get(protocol, {})
+        return dict(facts.get("params") or {})
+
     def scope(self, dataset: str) -> str:
         """Return ``simulated`` or ``real``."""
         return "simulated" if self.datasets[dataset].simulated else "real"

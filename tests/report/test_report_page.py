@@ -59,7 +59,7 @@ def test_every_section_of_the_issue_is_there(default):
     _, page = default
     sections = {attrs["id"] for tag, attrs in page.tags if tag == "section"}
     assert sections == {
-        *("findings", "run", "leaderboard", "glance", "time", "datasets"),
+        *("findings", "purposes", "run", "leaderboard", "glance", "time", "datasets"),
         *("statistics", "failures", "definitions", "environment", "cite"),
     }
 

@@ -1,0 +1,116 @@
+"""Which method for which purpose: ranks, skills and verdicts against numbers worked out by hand."""
+
+import pandas as pd
+import pytest
+
+from impbench.metrics.clustering import ari
+from impbench.metrics.cost import wall_seconds
+from impbench.metrics.error import mse
+from impbench.report.answers import draw_answers, sweep_of
+from impbench.report.palette import looks
+from impbench.report.purpose_map import draw_purposes
+from impbench.report.purposes import SPEED, advise, purposes_of
+from impbench.report.run import run_of_results
+from impbench.report.tables import summarise
+from impbench.runner.store import COLUMNS
+
+METRICS = {metric.name: metric for metric in (mse, ari, wall_seconds)}
+CONTROLS = ("no-imputation", "gene-mean")
+
+
+def make_run(scores, protocols):
+    """`scores` maps (dataset, protocol, imputer, metric) to a value; `protocols` facts by spec."""
+    rows = [
+        (data, protocol, imputer, "{}", 1, metric, value, "ok", "", f"{data}{protocol}{imputer}")
+        for (data, protocol, imputer, metric), value in scores.items()
+    ]
+    results = pd.DataFrame(rows, columns=COLUMNS)
+    manifest = {
+        "datasets": {name: {"simulated": True} for name in results["dataset"].unique()},
+        "imputers": {n: {"is_control": n in CONTROLS} for n in results["imputer"].unique()},
+        "protocols": protocols,
+    }
+    return run_of_results(results, manifest, METRICS)
+
+
+@pytest.fixture
+def run():
+    errors = {"a": (1.0, 3.0), "b": (2.0, 2.0), "no-imputation": (4.0, 1.0), "gene-mean": (5.0, 5)}
+    agreement = {"a": 0.2, "b": 0.9, "no-imputation": 0.1, "gene-mean": 0.0}
+    seconds = {"a": 10.0, "b": 1.0, "no-imputation": 0.1, "gene-mean": 0.1}
+    scores = {}
+    for name, (first, second) in errors.items():
+        scores["d", "truth", name, "mse"] = first
+        scores["e", "truth[x=2]", name, "mse"] = second
+        scores["d", "groups", name, "ari"] = agreement[name]
+        for dataset, protocol in (("d", "truth"), ("e", "truth[x=2]"), ("d", "groups")):
+            scores[dataset, protocol, name, "wall-seconds"] = seconds[name]
+    facts = {"purpose": "accuracy", "summary": ""}
+    return make_run(
+        scores,
+        {"truth": {**facts, "params": {"x": 1}}, "truth[x=2]": {**facts, "params": {"x": 2}}},
+    )
+
+
+def test_ranks_are_averaged_over_every_question_of_a_purpose(run):
+    table = purposes_of(run, summarise(run)).set_index(["purpose", "imputer"])
+    # On d: a, b, no-imputation, gene-mean; on e: no-imputation, b, a, gene-mean.
+    assert table.loc[("accuracy", "a"), "mean_rank"] == 2
+    assert table.loc[("accuracy", "b"), "mean_rank"] == 2
+    assert table.loc[("accuracy", "gene-mean"), "mean_place"] == 1
+    assert table.loc[("accuracy", "a"), "mean_place"] == pytest.approx((0 + 2 / 3) / 2)
+    assert table.loc[("accuracy", "a"), "n_questions"] == 2
+    # A protocol without a purpose stands for itself.
+    assert table.loc[("groups", "b"), "mean_rank"] == 1
+
+
+def test_time_of_a_shared_imputation_counts_once_and_only_for_methods(run):
+    table = purposes_of(run, summarise(run))
+    speed = table[table["purpose"] == SPEED].set_index("imputer")
+    assert set(speed.index) == {"a", "b"}
+    assert speed.loc["b", "n_questions"] == 2
+    assert speed.loc["b", "mean_rank"] == 1
+    assert speed.loc["a", "seconds"] == 10
+
+
+def test_advice_names_the_best_method_and_a_control_that_beats_it(run):
+    table = purposes_of(run, summarise(run))
+    advice = {item.purpose: item for item in advise(run, table)}
+    assert advice["groups"].verdict == "b"
+    assert not advice["groups"].caution
+    assert "a and b" in advice["accuracy"].verdict
+    worse = table.assign(
+        mean_rank=table["mean_rank"].where(table["imputer"] != "no-imputation", 0.5)
+    )
+    beaten = {item.purpose: item for item in advise(run, worse)}["accuracy"]
+    assert beaten.caution
+    assert "no-imputation ranks before it" in beaten.basis
+
+
+def test_map_shows_every_imputer_and_purpose(run, tmp_path):
+    drawing = draw_purposes(run, purposes_of(run, summarise(run)), looks(run), tmp_path)
+    for text in ("accuracy", "groups", "speed", "gene-mean", "10 s"):
+        assert text in drawing.svg
+
+
+def test_nothing_ranked_draws_nothing(tmp_path):
+    run = make_run({("d", "p", "gene-mean", "wall-seconds"): 1.0}, {})
+    assert draw_purposes(run, purposes_of(run, summarise(run)), looks(run), tmp_path) is None
+
+
+def test_protocol_asked_along_a_number_is_drawn_along_it(run, tmp_path):
+    sweep = sweep_of(run, ["truth[x=2]", "truth"])
+    assert sweep.parameter == "x"
+    assert list(sweep.values.values()) == [1, 2]
+    drawing = draw_answers(
+        run, summarise(run), looks(run), ["truth", "truth[x=2]"], tmp_path, "answers"
+    )
+    assert drawing.alt == "MSE along x"
+
+
+def test_protocols_that_differ_in_words_are_no_sweep():
+    run = make_run(
+        {("d", "p", "a", "mse"): 1.0, ("d", "p[k=v]", "a", "mse"): 1.0},
+        {"p": {"params": {"k": "u"}}, "p[k=v]": {"params": {"k": "v"}}},
+    )
+    assert sweep_of(run, ["p", "p[k=v]"]) is None
