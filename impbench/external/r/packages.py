@@ -56,7 +56,7 @@ class RPackage:
         if lack := lack_of_r():
             return lack
         if self.version() is None:
-            return f"R has no package {self.name}; {self.install}"
+            return f"R has no package {self.name}: {self.install}"
         return None
 
     def version(self) -> str | None:
@@ -73,9 +73,9 @@ class RPackage:
 def lack_of_r() -> str | None:
     """Say that rpy2 or R is missing, and how to get it; or None."""
     if importlib.util.find_spec("rpy2") is None:
-        return f"rpy2 is not installed; {RPY2}"
+        return f"rpy2 is not installed: {RPY2}"
     if _r_program() is None:
-        return "R is not installed; see https://www.r-project.org (Debian: apt install r-base)"
+        return "R is not installed: see https://www.r-project.org (Debian: apt install r-base)"
     return None
 
 

@@ -154,7 +154,7 @@ def _attach(evaluate: Evaluate, package: RPackage) -> str:
         (version,) = evaluate(_ATTACH, {"name": package.name}, None)
     except RError as error:
         raise UnavailableError(
-            f"R's package {package.name} does not load: {error}; {package.install}"
+            f"R's package {package.name} does not load: {error}; install it with {package.install}"
         ) from None
     return str(version)
 
