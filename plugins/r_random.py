@@ -40,8 +40,8 @@ class Normals(np.random.RandomState):
         super().__init__(0)
         self._twister = _twister(seed)
 
-    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = ()) -> NDArray[np.float64]:
-        """Draw a float64 array of shape `size`, filled column by column as R fills a matrix."""
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = ()) -> Any:
+        """Draw float64 of shape `size`, filled column by column as R fills a matrix."""
         from scipy.special import ndtri
 
         raw = self._twister.random_raw(2 * int(np.prod(size))) * _TO_UNIT

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
 from impbench.errors import InputError
 
@@ -99,9 +97,7 @@ class Alra(Imputer):
         with threadpool_limits(1, user_api="blas"):
             values = log_normalised(observed.counts)
             if self.k == "auto":
-                rank = choose_rank(
-                    values, normals, self.n_values, self.noise_start, self.threshold
-                )
+                rank = choose_rank(values, normals, self.n_values, self.noise_start, self.threshold)
                 if rank is None:
                     raise InputError(
                         "alra: no gap between singular values stands out from noise by "
@@ -117,7 +113,7 @@ class Alra(Imputer):
         expression = counts_from_log(values, observed.counts)
         context.progress(3, n_steps)
         info: dict[str, Any] = {"k": rank, "n_restored": n_restored}
-        return Imputed(np.asarray(expression), "counts", info=info)
+        return Imputed(expression, "counts", info=info)
 
 
 @hookimpl
