@@ -103,10 +103,11 @@ class Network(nn.Module):
         self.second_norm = BatchNorm(shape.filters)
         self.dense = nn.Linear(n_features, shape.dense)
         self.last = nn.Linear(shape.dense, shape.n_targets)
-        for layer in (self.first, self.second, self.dense, self.last):
-            assert layer.bias is not None
-            nn.init.xavier_uniform_(layer.weight, generator=generator)
-            nn.init.zeros_(layer.bias)
+        for name, weights in self.named_parameters():
+            if name.endswith(".weight"):
+                nn.init.xavier_uniform_(weights, generator=generator)
+            elif name.endswith(".bias"):
+                nn.init.zeros_(weights)
         # The first pooled position that sees no gene, and as much input as the three from there on
         # need, so that the last of the second convolution sees none either.
         silent = -(-shape.n_inputs // POOL)

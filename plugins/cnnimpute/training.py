@@ -59,7 +59,7 @@ def train(
         shuffled = training[torch.randperm(n_training, generator=generator)]
         for batch in torch.split(shuffled, schedule.batch_size):
             adam.zero_grad()
-            masked_loss(network(inputs[batch]), targets[batch]).backward()
+            torch.autograd.backward(masked_loss(network(inputs[batch]), targets[batch]))
             adam.step()
         predicted = torch.from_numpy(predict(network, inputs[validation]))
         losses.append(float(masked_loss(predicted, targets[validation])))
