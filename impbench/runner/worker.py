@@ -1,7 +1,8 @@
 """The sandboxed process: reads what may be seen, imputes once per seed, writes what came out.
 
 Run as ``python -P -m impbench.runner.worker request.json``. It imports nothing but NumPy, SciPy,
-the contract and the plugin, and it is never told where the truth is.
+the contract and the plugin, and it is never told where the truth is. This file and what it imports
+also run on Python 3.8.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def _versions(imputer: Imputer, results: Sequence[Imputed]) -> dict[str, str]:
     python = ".".join(map(str, sys.version_info[:3]))
     told: dict[str, Any] = {}
     for result in results:
-        told |= result.info.get("versions", {})
+        told.update(result.info.get("versions", {}))
     return {"python": python, imputer.name: imputer.version, **found, **told}
 
 
