@@ -1,0 +1,95 @@
+"""Error on entries that were masked, on the log scale of the protocol.
+
+Arguments are (entries,), hidden truth and imputation of the same entries. A score over no entries
+is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench.metrics.metric import metric
+
+Entries = NDArray[np.floating[Any]]
+
+
+@metric(
+    "masked-rmse",
+    title="Masked RMSE",
+    direction="min",
+    unit="log",
+    range=(0, math.inf),
+    reference="√(Σ(x − x̂)² / m) over the masked entries; AutoImpute, Gene expression recovery",
+)
+def masked_rmse(masked_imputed: Entries, masked_truth: Entries) -> float:
+    """Root mean squared error over the masked entries."""
+    return math.sqrt(masked_mse(masked_imputed, masked_truth))
+
+
+@metric(
+    "masked-mae",
+    title="Masked MAE",
+    direction="min",
+    unit="log",
+    range=(0, math.inf),
+    reference="Σ|x − x̂| / m over the masked entries; AutoImpute, Gene expression recovery",
+)
+def masked_mae(masked_imputed: Entries, masked_truth: Entries) -> float:
+    """Mean absolute error over the masked entries."""
+    if not len(masked_truth):
+        return math.nan
+    return float(np.abs(masked_imputed - masked_truth).mean(dtype=np.float64))
+
+
+@metric(
+    "masked-nmse",
+    title="Masked NMSE",
+    direction="min",
+    range=(0, math.inf),
+    reference="‖x − x̂‖ / ‖x‖ over the masked entries; AutoImpute, Gene expression recovery",
+)
+def masked_nmse(masked_imputed: Entries, masked_truth: Entries) -> float:
+    """Length of the error over length of the truth: 1 for an imputation of zeros.
+
+    AutoImpute calls it the normalised mean squared error; it is the root of one.
+    """
+    length = float(np.linalg.norm(masked_truth))
+    return float(np.linalg.norm(masked_imputed - masked_truth)) / length if length else math.nan
+
+
+@metric(
+    "masked-mse",
+    title="Masked MSE",
+    direction="min",
+    unit="log²",
+    range=(0, math.inf),
+    reference="Σ(x − x̂)² / m over the masked entries; cnnImpute, Methods",
+)
+def masked_mse(masked_imputed: Entries, masked_truth: Entries) -> float:
+    """Mean squared error over the masked entries."""
+    if not len(masked_truth):
+        return math.nan
+    return float(np.square(masked_imputed - masked_truth).mean(dtype=np.float64))
+
+
+@metric(
+    "masked-pearson",
+    title="Masked Pearson r",
+    direction="max",
+    range=(-1, 1),
+    reference="Pearson's r over the masked entries; cnnImpute, Methods",
+)
+def masked_pearson(masked_imputed: Entries, masked_truth: Entries) -> float:
+    """Pearson correlation over the masked entries, all genes and cells together.
+
+    An imputation of one value everywhere scores 0; NaN where the truth is constant.
+    """
+    if not len(masked_truth) or np.ptp(masked_truth) == 0:
+        return math.nan
+    if np.ptp(masked_imputed) == 0:
+        return 0.0
+    return float(np.corrcoef(masked_imputed, masked_truth)[0, 1])

@@ -1,0 +1,108 @@
+"""How far an imputation depends on its seed, and on which cells were imputed together.
+
+Arguments are (cells, genes) on the log2(1 + x) scale; sums are float64, in blocks of cells. Two
+imputations that are equal in every bit agree perfectly: difference 0, correlation 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench.metrics.blocks import cell_blocks
+from impbench.metrics.correlation import pearson_gene
+from impbench.metrics.error import mse
+from impbench.metrics.metric import metric
+
+Values = NDArray[np.floating[Any]]
+
+
+@metric(
+    "seed-rmsd",
+    title="RMSD, seeds",
+    direction="min",
+    unit="log2",
+    range=(0, math.inf),
+    reference="√(Σ(x − x′)² / (N G)), two seeds",
+)
+def seed_rmsd(imputed: Values, other_seed: Values) -> float:
+    """Root mean squared difference between two seeds; 0 for deterministic methods."""
+    return math.sqrt(mse(imputed, other_seed))
+
+
+@metric(
+    "seed-pearson",
+    title="Pearson r, seeds",
+    direction="max",
+    range=(-1, 1),
+    reference="mean over genes of Pearson's r over cells, two seeds",
+)
+def seed_pearson(imputed: Values, other_seed: Values) -> float:
+    """Mean over genes of the correlation between two seeds; 1 for deterministic methods."""
+    return _pearson(other_seed, imputed)
+
+
+@metric(
+    "half-rmsd",
+    title="RMSD, halves",
+    direction="min",
+    unit="log2",
+    range=(0, math.inf),
+    reference="√(Σ(x − x′)² / (N G)), cells imputed with half of the others or with all",
+)
+def half_rmsd(imputed: Values, apart: Values) -> float:
+    """Root mean squared difference between imputing a cell with half the others and with all."""
+    return math.sqrt(mse(imputed, apart))
+
+
+@metric(
+    "half-pearson",
+    title="Pearson r, halves",
+    direction="max",
+    range=(-1, 1),
+    reference="mean over genes of Pearson's r over cells, imputed with half of the others or all",
+)
+def half_pearson(imputed: Values, apart: Values) -> float:
+    """Mean over genes of the correlation between imputing with half the others and with all."""
+    return _pearson(apart, imputed)
+
+
+@metric(
+    "half-correlations",
+    title="Gene–gene r, halves",
+    direction="max",
+    range=(-1, 1),
+    reference="Pearson's r between the gene–gene correlation matrices of two halves",
+)
+def half_correlations(apart: Values, half: NDArray[np.integer[Any]]) -> float:
+    """Agreement of the gene-gene correlations in two halves of the cells, imputed apart.
+
+    Pearson's r over all pairs of genes that vary in both halves; NaN for fewer than three of them.
+    """
+    parts = [apart[half == number] for number in (0, 1)]
+    varying = np.all([np.ptp(part, axis=0) > 0 for part in parts], axis=0)
+    if varying.sum() < 3:
+        return math.nan
+    pairs = np.triu_indices(int(varying.sum()), k=1)
+    first, second = (_gene_correlations(part[:, varying])[pairs] for part in parts)
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return math.nan
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _pearson(x: Values, reference: Values) -> float:
+    return 1.0 if np.array_equal(x, reference) else pearson_gene(x, reference)
+
+
+def _gene_correlations(values: Values) -> NDArray[np.float64]:
+    """Pearson's r over cells of every pair of genes, (genes, genes)."""
+    mean = values.mean(axis=0, dtype=np.float64)
+    products = np.zeros((values.shape[1], values.shape[1]))
+    for (block,) in cell_blocks(values):
+        block -= mean
+        products += block.T @ block
+    spread = np.sqrt(np.diag(products))
+    return products / spread / spread[:, None]

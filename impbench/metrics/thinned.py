@@ -1,0 +1,84 @@
+"""How well molecules set aside are predicted: the denoising scores of Open Problems.
+
+Arguments are (cells, genes) at the depth of the molecules set aside; sums are float64, in blocks of
+cells.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from impbench.metrics.blocks import cell_blocks
+from impbench.metrics.metric import metric
+
+Values = NDArray[np.floating[Any]]
+TARGET = 1e4
+"""Open Problems scales every cell to this total before the log."""
+
+
+@metric(
+    "thinned-mse",
+    title="Thinned MSE",
+    direction="min",
+    unit="ln²",
+    range=(0, math.inf),
+    reference="mean (ln(1 + 10⁴ ŷ / Σŷ) − ln(1 + 10⁴ y / Σy))²; Open Problems denoising",
+)
+def thinned_mse(predicted_test: Values, test_counts: sp.csr_matrix) -> float:
+    """Mean squared error after scaling every cell of both to 10⁴ and ln(1 + x).
+
+    A cell without molecules stays 0.
+    """
+    total = 0.0
+    for predicted, test in cell_blocks(predicted_test, test_counts):
+        total += float(np.square(_logs(predicted) - _logs(test)).sum())
+    return total / predicted_test.size if predicted_test.size else math.nan
+
+
+@metric(
+    "thinned-poisson",
+    title="Thinned Poisson loss",
+    direction="min",
+    reference="mean ŷ − y ln(ŷ + 10⁻⁶), ŷ the prediction, y the molecules set aside",
+)
+def thinned_poisson(predicted_test: Values, test_counts: sp.csr_matrix) -> float:
+    """Poisson loss of the prediction, without the part that depends on the data alone.
+
+    Its expectation is least for the true mean of every entry, so it rewards the expression behind
+    the counts.
+    """
+    return _poisson(predicted_test, test_counts)
+
+
+@metric(
+    "openproblems-poisson",
+    title="Poisson loss, Open Problems",
+    direction="min",
+    reference="mean y − ŷ ln(y + 10⁻⁶): Open Problems' published code, version 1",
+)
+def openproblems_poisson(predicted_test: Values, test_counts: sp.csr_matrix) -> float:
+    """Poisson loss with prediction and molecules in swapped places, as Open Problems computes it.
+
+    For comparison with published numbers only: it is linear in the prediction, and least for one
+    that is 0 where no molecule was set aside and without bound where two or more were.
+    """
+    return _poisson(test_counts, predicted_test)
+
+
+def _poisson(mean: Values | sp.csr_matrix, counts: Values | sp.csr_matrix) -> float:
+    """Average mean - counts · ln(mean + 10⁻⁶) over all entries."""
+    n_cells, n_genes = mean.shape
+    total = 0.0
+    for expected, found in cell_blocks(mean, counts):
+        total += float((expected - found * np.log(expected + 1e-6)).sum())
+    return total / (n_cells * n_genes) if n_cells * n_genes else math.nan
+
+
+def _logs(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    totals = values.sum(axis=1, keepdims=True)
+    return np.log1p(values * (TARGET / np.where(totals > 0, totals, TARGET)))

@@ -1,0 +1,61 @@
+"""A cell's molecules dealt to two piles: one that is shown, and one to test against."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from impbench.data.dataset import Dataset
+from impbench.scale import Matrix, library_sizes
+
+
+def deal(dataset: Dataset, share: float, seed: list[int]) -> tuple[Dataset, sp.csr_matrix]:
+    """Give each molecule to the training pile with probability `share`, else to the test pile.
+
+    If a count is Poisson with mean λ, the two piles are independent, Poisson with means
+    `share` · λ and (1 - `share`) · λ (Batson, Royer and Webber 2019, molecular cross-validation).
+    Molecules of genes that the dataset leaves out are dealt as well, so that the training library
+    sizes say nothing about the test pile.
+
+    Parameters
+    ----------
+    dataset
+        With whole counts.
+    share
+        Between 0 and 1.
+    seed
+        Any integers; the same dataset and seed give the same deal, dense or sparse.
+
+    Returns
+    -------
+    The dataset with the training pile as its counts and library sizes, without truth; and the
+    test pile, (cells, genes) CSR of the counts' dtype.
+    """
+    rng = np.random.default_rng(seed)
+    counts = rows_without_zeros(dataset.counts)
+    train = counts.copy()
+    train.data = rng.binomial(counts.data.astype(np.int64), share).astype(counts.dtype)
+    elsewhere = np.rint(dataset.library_size - library_sizes(counts)).astype(np.int64)
+    library = library_sizes(train) + rng.binomial(np.maximum(elsewhere, 0), share)
+    shown = replace(
+        dataset,
+        counts=as_stored(rows_without_zeros(train), dataset.counts),
+        library_size=library,
+        true_counts=None,
+    )
+    return shown, rows_without_zeros(counts - train)
+
+
+def rows_without_zeros(counts: Matrix) -> sp.csr_matrix:
+    """Return a CSR copy, sorted, that stores no zero."""
+    rows = sp.csr_matrix(counts, copy=True)
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    return rows
+
+
+def as_stored(rows: sp.csr_matrix, like: Matrix) -> Matrix:
+    """Return `rows` dense if `like` is dense."""
+    return rows if sp.issparse(like) else rows.toarray()

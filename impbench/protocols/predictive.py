@@ -1,0 +1,167 @@
+"""What a mean with a standard deviation says of values not seen: a distribution per entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from impbench.imputer import Imputed
+from impbench.protocols.protocol import Problem
+from impbench.scale import Matrix, lognorm, normalise
+
+Entries = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+_NEARLY_POISSON = 1e7
+"""From this gamma shape on, the negative binomial is a Poisson to seven digits."""
+
+
+class Prediction(Protocol):
+    """Distributions of the entries of a sample, and the truth for each."""
+
+    def pit(self) -> Entries:
+        """Share of each distribution below the truth, (entries,)."""
+
+    def width(self, level: float) -> Entries:
+        """Width of the central interval of probability `level`, log2 scale, (entries,)."""
+
+
+@dataclass(frozen=True)
+class GaussianPrediction:
+    """A Gaussian on the scale the method answers on; all fields (entries,).
+
+    Attributes
+    ----------
+    truth, mean, std
+        On the method's own scale.
+    size_factors
+        Where that scale is counts; None on the log2 scale.
+    """
+
+    truth: Entries
+    mean: Entries
+    std: Entries
+    size_factors: Entries | None
+
+    @classmethod
+    def of(
+        cls, problem: Problem, imputed: Imputed, cells: Places, genes: Places
+    ) -> GaussianPrediction:
+        """Take some entries of a simulated problem; the truth is hidden in `problem`."""
+        hidden, observed = problem.hidden, problem.observed
+        assert hidden.truth_counts is not None
+        assert hidden.truth_size_factors is not None
+        assert imputed.std is not None
+        factors = None
+        if imputed.scale == "lognorm":
+            truth = lognorm(hidden.truth_counts, hidden.truth_size_factors)
+        else:
+            truth = normalise(hidden.truth_counts, hidden.truth_size_factors)
+            factors = observed.size_factors[cells]
+        return cls(
+            truth[cells, genes].astype(np.float64) * (1 if factors is None else factors),
+            imputed.expression[cells, genes].astype(np.float64),
+            imputed.std[cells, genes].astype(np.float64),
+            factors,
+        )
+
+    def pit(self) -> Entries:
+        """Φ((y - m) / σ); a certain value (σ = 0) is 1/2 where true, else 0 or 1."""
+        away = np.where(np.isclose(self.truth, self.mean, 1e-5, 1e-6), 0, self.truth - self.mean)
+        certain = np.sign(away) * np.inf
+        certain[away == 0] = 0
+        z = np.divide(self.truth - self.mean, self.std, out=certain, where=self.std > 0)
+        return np.asarray(special.ndtr(z))
+
+    def width(self, level: float) -> Entries:
+        """Ends m ± z σ, those below 0 raised to 0, on the log2 scale."""
+        reach = special.ndtri((1 + level) / 2) * self.std
+        low, high = np.maximum(self.mean - reach, 0), np.maximum(self.mean + reach, 0)
+        if self.size_factors is None:
+            return high - low
+        return np.log2(1 + high / self.size_factors) - np.log2(1 + low / self.size_factors)
+
+
+@dataclass(frozen=True)
+class CountPrediction:
+    """A negative binomial: Poisson counts of a gamma-distributed rate; all fields (entries,).
+
+    Attributes
+    ----------
+    truth
+        Molecules set aside.
+    mean
+        Of the counts.
+    shape
+        Of the gamma distribution, m² / σ²; infinite for a certain rate.
+    uniform
+        Uniform on [0, 1): where in its own probability each count falls.
+    """
+
+    truth: Entries
+    mean: Entries
+    shape: Entries
+    uniform: Entries
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        imputed: Imputed,
+        cells: Places,
+        genes: Places,
+        depth: float,
+        uniform: Entries,
+    ) -> CountPrediction:
+        """Take some entries of a thinned problem; `depth` is that of the test pile over ours.
+
+        A standard deviation on the log2 scale becomes one of counts to first order: times
+        d(count) / d(log2) = ln 2 · (count + size factor).
+        """
+        assert imputed.std is not None
+        test: Matrix = problem.hidden.extra["test_counts"]
+        factors = problem.observed.size_factors[cells]
+        mean = imputed.counts(problem.observed)[cells, genes].astype(np.float64)
+        std = imputed.std[cells, genes].astype(np.float64)
+        if imputed.scale == "lognorm":
+            std = std * np.log(2) * (mean + factors)
+        infinite = np.full_like(mean, np.inf)
+        shape = np.divide(mean**2, std**2, out=infinite, where=std > 0)
+        truth = np.asarray(test[cells, genes], dtype=np.float64).ravel()
+        return cls(truth, depth * mean, shape, uniform)
+
+    def pit(self) -> Entries:
+        """F(y - 1) + u (F(y) - F(y - 1)): uniform if the counts do follow the distribution F."""
+        below, upto = self._cumulative(self.truth - 1), self._cumulative(self.truth)
+        return below + self.uniform * (upto - below)
+
+    def width(self, level: float) -> Entries:
+        """Between the quantiles (1 ± level) / 2 of the counts, as log2(1 + molecules)."""
+        low, high = (self._quantile((1 + sign * level) / 2) for sign in (-1, 1))
+        return np.log2(1 + high) - np.log2(1 + low)
+
+    def _cumulative(self, counts: Entries) -> Entries:
+        total = np.zeros_like(counts)
+        for chosen, distribution in self._parts():
+            total[chosen] = distribution.cdf(counts[chosen])
+        return total
+
+    def _quantile(self, probability: float) -> Entries:
+        counts = np.zeros_like(self.truth)
+        for chosen, distribution in self._parts():
+            counts[chosen] = distribution.ppf(probability)
+        return counts
+
+    def _parts(self) -> list[tuple[NDArray[np.bool_], Any]]:
+        """The entries that are Poisson and those that are negative binomial."""
+        poisson = (self.shape > _NEARLY_POISSON) | (self.mean == 0)
+        gamma = ~poisson
+        shape, mean = self.shape[gamma], self.mean[gamma]
+        return [
+            (poisson, stats.poisson(self.mean[poisson])),
+            (gamma, stats.nbinom(shape, shape / (shape + mean))),
+        ]

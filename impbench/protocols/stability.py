@@ -1,0 +1,102 @@
+"""Ask whether a method says the same again: with another seed, and from half of the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench.data.dataset import Dataset
+from impbench.imputer import Imputed, Observed
+from impbench.parameters import parameter
+from impbench.protocols.protocol import Again, Hidden, Problem, Protocol, observe
+
+SEED_SHIFT = 1000
+"""Far from the seeds of other repeats."""
+
+_HALVES = ("half-0", "half-1")
+
+
+@dataclass(frozen=True)
+class Stability(Protocol):
+    """Impute all cells twice with two seeds, and each random half of the cells alone.
+
+    A half is shown with the size factors that its cells have among all, so that only the company
+    differs. There is no truth in this question, and no oracle: a method that ignores the data is
+    perfectly stable.
+    """
+
+    name: ClassVar[str] = "stability"
+    summary: ClassVar[str] = "Agreement between seeds, and between halves of the cells"
+    reference: ClassVar[str] = "split-half reliability, as in psychometrics"
+    purpose: ClassVar[str] = "stability"
+
+    split_seed: int = parameter(1, "Which halves.", min=0)
+
+    def obstacle(self, dataset: Dataset) -> str | None:
+        """Each half needs two cells, and more cells than groups."""
+        least = 2 * max(2, (dataset.n_groups or 1) + 1)
+        if dataset.n_cells < least:
+            return (
+                f"{dataset.name} has {dataset.n_cells} cells; {least} are needed for two halves "
+                "with more cells than groups in each"
+            )
+        return None
+
+    def pose(self, dataset: Dataset, seed: int) -> Problem:
+        """Draw the halves from `seed` and `split_seed`; they differ by one cell at most."""
+        observed, _, convention = observe(dataset, "own")
+        rng = np.random.default_rng([seed, self.split_seed])
+        half = rng.permutation(dataset.n_cells) % 2
+        again = {"other-seed": Again(observed, SEED_SHIFT)}
+        for number, name in enumerate(_HALVES):
+            again[name] = Again(_part(observed, np.flatnonzero(half == number)))
+        return Problem(
+            observed,
+            Hidden(extra={"half": half}),
+            metrics=(
+                "half-rmsd",
+                "half-pearson",
+                "half-correlations",
+                "seed-rmsd",
+                "seed-pearson",
+            ),
+            conventions=(
+                convention,
+                f"two seeds: the job's and that + {SEED_SHIFT}",
+                "random halves of the cells, each imputed alone, against all imputed together",
+            ),
+            again=again,
+        )
+
+    def evidence(
+        self, problem: Problem, imputed: Imputed, seed: int
+    ) -> Mapping[str, Callable[[], Any]]:
+        """Return ``other_seed`` and ``apart``, (cells, genes) float32, log2 scale."""
+
+        def answer(name: str) -> NDArray[np.float32]:
+            return problem.answers[name].lognorm(problem.again[name].observed)
+
+        def apart() -> NDArray[np.float32]:
+            half = problem.hidden.extra["half"]
+            together = np.empty((problem.observed.n_cells, problem.observed.n_genes), np.float32)
+            for number, name in enumerate(_HALVES):
+                together[half == number] = answer(name)
+            return together
+
+        return {"other_seed": lambda: answer("other-seed"), "apart": apart}
+
+
+def _part(observed: Observed, cells: NDArray[np.intp]) -> Observed:
+    """Show some of the cells, everything about them as it was."""
+    return Observed.from_counts(
+        observed.counts[cells],
+        size_factors=observed.size_factors[cells],
+        gene_names=observed.gene_names,
+        cell_names=[observed.cell_names[cell] for cell in cells],
+        batch=None if observed.batch is None else list(observed.batch[cells]),
+        n_groups=observed.n_groups,
+    )
