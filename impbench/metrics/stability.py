@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench.metrics import correlation, error
 from impbench.metrics.blocks import cell_blocks
-from impbench.metrics.correlation import pearson_gene
-from impbench.metrics.error import mse
 from impbench.metrics.metric import metric
 
 Values = NDArray[np.floating[Any]]
@@ -30,7 +29,7 @@ Values = NDArray[np.floating[Any]]
 )
 def seed_rmsd(imputed: Values, other_seed: Values) -> float:
     """Root mean squared difference between two seeds; 0 for deterministic methods."""
-    return math.sqrt(mse(imputed, other_seed))
+    return math.sqrt(error.mse(imputed, other_seed))
 
 
 @metric(
@@ -55,7 +54,7 @@ def seed_pearson(imputed: Values, other_seed: Values) -> float:
 )
 def half_rmsd(imputed: Values, apart: Values) -> float:
     """Root mean squared difference between imputing a cell with half the others and with all."""
-    return math.sqrt(mse(imputed, apart))
+    return math.sqrt(error.mse(imputed, apart))
 
 
 @metric(
@@ -94,7 +93,7 @@ def half_correlations(apart: Values, half: NDArray[np.integer[Any]]) -> float:
 
 
 def _pearson(x: Values, reference: Values) -> float:
-    return 1.0 if np.array_equal(x, reference) else pearson_gene(x, reference)
+    return 1.0 if np.array_equal(x, reference) else correlation.pearson_gene(x, reference)
 
 
 def _gene_correlations(values: Values) -> NDArray[np.float64]:
