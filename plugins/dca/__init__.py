@@ -111,5 +111,7 @@ class Dca(Imputer):
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    """Offer DCA."""
-    return [Dca]
+    """Offer DCA, ours and its authors'."""
+    from .original import DcaOriginal
+
+    return [Dca, DcaOriginal]
