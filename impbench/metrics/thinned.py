@@ -32,7 +32,8 @@ TARGET = 1e4
 def thinned_mse(predicted_test: Values, test_counts: sp.csr_matrix) -> float:
     """Mean squared error after scaling every cell of both to 10⁴ and ln(1 + x).
 
-    A cell without molecules stays 0.
+    A cell without molecules stays 0. Where molecules are few this is far from least for the true
+    means: ln(1 + x) of a chance molecule is large, and predicting nothing can score better.
     """
     total = 0.0
     for predicted, test in cell_blocks(predicted_test, test_counts):
@@ -49,8 +50,8 @@ def thinned_mse(predicted_test: Values, test_counts: sp.csr_matrix) -> float:
 def thinned_poisson(predicted_test: Values, test_counts: sp.csr_matrix) -> float:
     """Poisson loss of the prediction, without the part that depends on the data alone.
 
-    Its expectation is least for the true mean of every entry, so it rewards the expression behind
-    the counts.
+    Its expectation is least for the true mean of every entry, whatever the depth, so it rewards
+    the expression behind the counts. The protocol leads with it.
     """
     return _poisson(predicted_test, test_counts)
 

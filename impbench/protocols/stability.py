@@ -58,9 +58,9 @@ class Stability(Protocol):
             observed,
             Hidden(extra={"half": half}),
             metrics=(
-                "half-rmsd",
-                "half-pearson",
                 "half-correlations",
+                "half-pearson",
+                "half-rmsd",
                 "seed-rmsd",
                 "seed-pearson",
             ),

@@ -53,7 +53,7 @@ class Thinning(Protocol):
         return Problem(
             observed,
             hidden,
-            metrics=("thinned-mse", "thinned-poisson", "openproblems-poisson"),
+            metrics=("thinned-poisson", "thinned-mse", "openproblems-poisson"),
             conventions=(
                 f"each molecule was shown with probability {self.train:g} and set aside otherwise: "
                 f"{test.sum():.0f} set aside",
