@@ -71,6 +71,9 @@ class _Lines:
     def building(self, environment: str) -> None:
         self.say(f"building the environment of {environment}")
 
+    def noticed(self, text: str) -> None:
+        self.say(text)
+
     def started(self, task: Task) -> None:
         pass
 
@@ -112,6 +115,9 @@ class _Live:
 
     def building(self, environment: str) -> None:
         self.progress.console.print(f"building the environment of {escape(environment)}")
+
+    def noticed(self, text: str) -> None:
+        self.progress.console.print(f"[yellow]{escape(text)}[/]")
 
     def started(self, task: Task) -> None:
         name = task.imputer.spec if task.imputer else ORACLE

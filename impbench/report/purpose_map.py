@@ -74,9 +74,22 @@ def _head(axes: Axes, x: int, purpose: str, n_questions: int) -> None:
     asked = f"{n_questions} question{'s' if n_questions > 1 else ''}"
     if purpose == SPEED:
         asked = f"{n_questions} dataset{'s' if n_questions > 1 else ''}"
-    note = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
-    axes.annotate(title, (x + 0.5, 1), xytext=(0, 15), fontweight="bold", **note)
-    axes.annotate(asked, (x + 0.5, 1), xytext=(0, 4), fontsize=7, color=SOFT, **note)
+    at = (x + 0.5, 0.0)
+    for text, rise, size, weight, colour in (
+        (title, 15, 8.0, "bold", INK),
+        (asked, 4, 7.0, "normal", SOFT),
+    ):
+        axes.annotate(
+            text,
+            at,
+            xytext=(0, rise),
+            textcoords="offset points",
+            ha="center",
+            fontsize=size,
+            fontweight=weight,
+            color=colour,
+            annotation_clip=False,
+        )
 
 
 def _cell(axes: Axes, x: int, y: int, row: object, best: bool) -> None:

@@ -15,6 +15,11 @@ SCHEMA = 1
 SCORING = "1"
 """Raised when the same imputation would get other scores; part of every job's key."""
 
+
+class SchemaError(InputError):
+    """A record was written by an impbench whose records mean something else."""
+
+
 Status = Literal["ok", "failed", "timeout", "memory", "unavailable", "cancelled"]
 
 
@@ -111,14 +116,18 @@ class Record:
         Raises
         ------
         InputError
-            If the text is not such an object, or of another schema; names `origin`.
+            If the text is not such an object; names `origin`.
+        SchemaError
+            If it is, and of another schema; says what brings it up to date.
         """
         try:
             data = json.loads(text)
             if data["schema"] != SCHEMA:
-                raise InputError(
-                    f"{origin} has schema {data['schema']}, this impbench reads {SCHEMA}; "
-                    "run again with --fresh"
+                raise SchemaError(
+                    f"{origin} was written by another version of impbench (schema "
+                    f"{data['schema']!r}, this one reads {SCHEMA}); `impbench run --fresh` with "
+                    "the options of the old run replaces its records, or choose another folder "
+                    "with --out"
                 )
             data["job"] = Job(**data["job"])
             data["cost"] = None if data["cost"] is None else Cost(**data["cost"])

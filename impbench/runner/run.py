@@ -91,6 +91,9 @@ class Listener(Protocol):
     def building(self, environment: str) -> None:
         """An environment is being built, for an imputer and the packages that it asks for."""
 
+    def noticed(self, text: str) -> None:
+        """Something the user should know went otherwise than planned, and goes on."""
+
     def started(self, task: Task) -> None:
         """A worker starts on `task`."""
 
@@ -107,6 +110,7 @@ class Silent:
     def preparing(self, dataset: str) -> None: ...  # noqa: D102
     def planned(self, jobs: int, done: int) -> None: ...  # noqa: D102
     def building(self, environment: str) -> None: ...  # noqa: D102
+    def noticed(self, text: str) -> None: ...  # noqa: D102
     def started(self, task: Task) -> None: ...  # noqa: D102
     def finished(self, record: Record) -> None: ...  # noqa: D102
     def reporting(self) -> None: ...  # noqa: D102
@@ -148,8 +152,8 @@ def run_plan(
     Raises
     ------
     InputError
-        If `out` cannot be written to, another run is writing there, or no protocol applies to
-        any of the datasets.
+        If `out` cannot be written to, another run is writing there, it holds records of another
+        schema, or no protocol applies to any of the datasets.
     """
     tell: Listener = listener or Silent()
     store = Store.create(out)
@@ -194,6 +198,7 @@ def _run_posed(
         raise InputError(_nothing_to_ask(problems))
     tasks = make_tasks(plan, problems, settings)
     keys = [key for task in in_plan_order(tasks) for key in task_keys(task)]
+    damaged = [] if settings.fresh else store.unreadable(keys)
     about = {
         "jobs": settings.jobs,
         "threads_per_job": settings.threads,
@@ -204,6 +209,11 @@ def _run_posed(
     manifest = describe_run(plan, problems, registry, keys, about, command)
     manifest["started"] = _now()
     store.write_manifest(manifest)
+    store.note(f"begin: {command or plan.suite.name}; {len(keys)} jobs")
+    for reason in damaged:
+        text = f"ignored and done again: {reason}"
+        store.note(text)
+        tell.noticed(text)
     todo = tasks if settings.fresh else [t for t in map(_remaining(store), tasks) if t]
     total = len(keys)
     tell.planned(total, total - sum(len(task_keys(task)) for task in todo))
@@ -211,11 +221,13 @@ def _run_posed(
         _execute_all(todo, store, settings, tell)
     except KeyboardInterrupt:
         manifest["interrupted"] = True
+        store.note("interrupted")
         store.write_manifest(manifest)
         store.write_results()
         raise
     manifest["finished"] = _now()
     store.write_manifest(manifest)
+    store.note("end")
     return store.write_results()
 
 

@@ -4,6 +4,7 @@
 
     reports/x/
         manifest.json       what was run, on what, under which conventions
+        run.log             when runs began and ended here, and what they noticed
         records/KEY.json    one `Record` per job
         pictures/KEY.npz    small samples for the figures, one per job (first seed only)
         logs/KEY.log        everything the worker printed
@@ -22,6 +23,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from impbench.errors import InputError
-from impbench.runner.record import Record
+from impbench.runner.record import Record, SchemaError
 
 COLUMNS = [
     "dataset",
@@ -44,6 +46,8 @@ COLUMNS = [
     "reason",
     "key",
 ]
+
+_PARTIAL = ".tmp"
 
 
 @dataclass(frozen=True)
@@ -78,20 +82,35 @@ class Store:
     def locked(self) -> Iterator[None]:
         """Keep other runs out of the folder; the system lifts the lock when we die.
 
+        Whatever a killed run left half-written is removed first.
+
         Raises
         ------
         InputError
-            If another run holds it.
+            If another run holds it; says which process.
         """
-        with (self.folder / ".lock").open("w") as file:
+        with (self.folder / ".lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
+                file.seek(0)
+                who = file.read(100).strip() or "unknown"
                 raise InputError(
-                    f"another impbench run is writing to {self.folder}; wait for it to end, "
-                    "or choose another folder with --out"
+                    f"another impbench run (process {who}) is writing to {self.folder}; this one "
+                    "ends here: wait for the other, or choose another folder with --out"
                 ) from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            for partial in self.folder.rglob(f".*{_PARTIAL}"):
+                partial.unlink(missing_ok=True)
             yield
+
+    def note(self, text: str) -> None:
+        """Add a line to ``run.log``, with the time."""
+        line = f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}\n"
+        with (self.folder / "run.log").open("a", encoding="utf-8") as log:
+            log.write(line)
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -137,11 +156,39 @@ class Store:
 
     def record(self, key: str) -> Record | None:
         """Return the record stored under `key`, or None where there is none that can be read."""
+        try:
+            return self._read(key)
+        except InputError:
+            return None
+
+    def unreadable(self, keys: Iterable[str]) -> list[str]:
+        """Return why records under `keys` that are there cannot be read, one sentence each.
+
+        Raises
+        ------
+        InputError
+            If a record has another schema; says how to bring the folder up to date.
+        """
+        reasons = []
+        for key in keys:
+            try:
+                self._read(key)
+            except SchemaError:
+                raise
+            except InputError as error:
+                reasons.append(str(error))
+        return reasons
+
+    def _read(self, key: str) -> Record | None:
+        """Return a record, None where there is no file; `InputError` where it is damaged."""
         path = self.folder / "records" / f"{key}.json"
         try:
-            return Record.from_json(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, InputError):
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
             return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from error
+        return Record.from_json(text, str(path))
 
     def records(self) -> list[Record]:
         """Return the records the manifest lists, in its order; unreadable ones are left out."""
@@ -210,7 +257,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     InputError
         If the disk is full or the folder cannot be written to; `path` is as it was before.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PARTIAL}")
     try:
         with partial.open("xb") as file:
             file.write(data)

@@ -296,7 +296,7 @@ def test_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         while not (tmp_path / "manifest.json").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        with pytest.raises(InputError, match="another impbench run is writing"):
+        with pytest.raises(InputError, match=r"another impbench run \(process \d+\) is writing"):
             run(tmp_path, "fine")
     finally:
         process.send_signal(signal.SIGINT)
@@ -396,3 +396,37 @@ def test_protocol_that_names_an_unknown_metric_says_so(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="no metric is called 'mes'"):
         run(tmp_path / "out", "fine", protocols=["typo"], plugins=[plugin])
+
+
+def test_half_written_record_is_done_again_and_said_in_the_log(tmp_path: Path) -> None:
+    before = run(tmp_path, "fine").scores
+    victim, *_ = sorted((tmp_path / "records").glob("*.json"))
+    victim.write_bytes(victim.read_bytes()[:100])
+    after = run(tmp_path, "fine").scores
+    cost = after.metric.isin(["wall-seconds", "cpu-seconds", "peak-memory"])
+    pd.testing.assert_frame_equal(before[~cost], after[~cost])
+    assert f"ignored and done again: {victim} is not an impbench record" in (
+        tmp_path / "run.log"
+    ).read_text(encoding="utf-8")
+
+
+def test_records_of_another_schema_are_refused_and_left_alone(tmp_path: Path) -> None:
+    run(tmp_path, "fine")
+    victim, *_ = sorted((tmp_path / "records").glob("*.json"))
+    old = json.dumps({**json.loads(victim.read_text()), "schema": 0})
+    victim.write_text(old)
+    manifest = (tmp_path / "manifest.json").read_text()
+    with pytest.raises(InputError, match=r"schema 0, this one reads .*impbench run --fresh"):
+        run(tmp_path, "fine")
+    assert victim.read_text() == old
+    assert (tmp_path / "manifest.json").read_text() == manifest
+    fresh = run(tmp_path, "fine", settings=settings(fresh=True))
+    assert set(fresh.scores.status) == {"ok"}
+
+
+def test_what_a_killed_run_left_half_written_is_swept_away(tmp_path: Path) -> None:
+    run(tmp_path, "fine")
+    left = tmp_path / "records" / ".0123.json.89abcdef.tmp"
+    left.write_text("{")
+    run(tmp_path, "fine")
+    assert not list(tmp_path.rglob("*.tmp"))
