@@ -52,7 +52,7 @@ class KnnSmoothing(Imputer):
         InputError
             If there are not more than `k` cells.
         """
-        from .smoothing import mean_over_neighbours, nearest_cells, with_library_sizes
+        from .smoothing import nearest_cells, sum_over_neighbours, with_library_sizes
 
         if observed.n_cells <= self.k:
             raise InputError(
@@ -62,7 +62,8 @@ class KnnSmoothing(Imputer):
         neighbours = nearest_cells(
             observed.counts, self.k, self.d, self.dither, context.seed, context.progress
         )
-        expression = mean_over_neighbours(observed.counts, neighbours)
+        expression = sum_over_neighbours(observed.counts, neighbours)
+        expression /= self.k + 1
         if self.library == "own":
             expression = with_library_sizes(expression, observed.counts)
         return Imputed(expression, "counts")

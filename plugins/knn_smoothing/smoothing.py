@@ -12,8 +12,8 @@ from math import ceil, log2
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from impbench import scale
@@ -55,7 +55,7 @@ def nearest_cells(
     # One thread: sums always run in the same order.
     with threadpool_limits(1):
         for step in range(1, n_steps + 1):
-            smoothed = mean_over_neighbours(counts, neighbours)
+            smoothed = sum_over_neighbours(counts, neighbours)
             points = _components(smoothed, d, rng)
             del smoothed
             points += (rng.random(points.shape) - 0.5) * (dither * np.ptp(points, axis=0))
@@ -64,8 +64,8 @@ def nearest_cells(
     return neighbours
 
 
-def mean_over_neighbours(counts: Matrix, neighbours: Cells) -> Float32:
-    """Average raw counts over each cell's neighbours.
+def sum_over_neighbours(counts: Matrix, neighbours: Cells) -> Float32:
+    """Add up raw counts over each cell's neighbours.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def mean_over_neighbours(counts: Matrix, neighbours: Cells) -> Float32:
 
     Returns
     -------
-    (cells, genes) dense float32: the published sum, divided by n.
+    (cells, genes) dense float32.
     """
     n_cells, n = neighbours.shape
     chosen = sp.csr_matrix(
@@ -84,9 +84,7 @@ def mean_over_neighbours(counts: Matrix, neighbours: Cells) -> Float32:
         shape=(n_cells, n_cells),
     )
     sums = chosen @ counts.astype(np.float32)
-    result = np.asarray(sums.toarray() if sp.issparse(sums) else sums)
-    result /= n
-    return result
+    return np.asarray(sums.toarray() if sp.issparse(sums) else sums)
 
 
 def with_library_sizes(smoothed: Float32, counts: Matrix) -> Float32:
@@ -96,7 +94,7 @@ def with_library_sizes(smoothed: Float32, counts: Matrix) -> Float32:
 
 
 def _components(smoothed: Float32, d: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return the leading components of √x + √(x + 1), x scaled to the median library size."""
+    """Return the leading components of √x + √(x + 1), x the sums, scaled to their median."""
     sizes = scale.library_sizes(smoothed)
     x = scale.normalise(smoothed, scale.size_factors(sizes))
     root = np.sqrt(x)
@@ -104,13 +102,10 @@ def _components(smoothed: Float32, d: int, rng: np.random.Generator) -> NDArray[
     np.sqrt(x, out=x)
     x += root
     del root
-    solver = PCA(
-        n_components=min(d, *x.shape),
-        svd_solver="randomized",
-        copy=False,
-        random_state=int(rng.integers(2**32)),
-    )
-    return np.asarray(solver.fit_transform(x), dtype=np.float64)
+    x -= x.mean(axis=0, dtype=np.float64).astype(np.float32)
+    seed = int(rng.integers(2**32))
+    left, singular, _ = randomized_svd(x, min(d, *x.shape), random_state=seed)
+    return np.asarray(left * singular, dtype=np.float64)
 
 
 def _nearest(points: NDArray[np.float64], k: int) -> Cells:
