@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from impbench_plugins.distance_components import Components, distance_components
+from impbench_plugins.kmeans import best_kmeans
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from .components import Components, distance_components
 from .consensus import Consensus
-from .distance import Floats
-from .kmeans import best_kmeans
+from .distance import Floats, unit_ranks
 from .solve import fill_dropouts
 
 Labels = NDArray[np.int64]
@@ -85,7 +85,11 @@ def cluster(
         min_share, most = SHARES[0], int(1 / SHARES[0])
     with threadpool_limits(1, user_api="blas"):
         components: Components = distance_components(
-            counts, weights, min_share, most, lambda part: progress(0.4 * part)
+            counts,
+            lambda block: unit_ranks(block, weights),
+            min_share,
+            most,
+            lambda part: progress(0.4 * part),
         )
     wanted = dimensions(n_cells, components.shares)
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from impbench_plugins.ccimpute import CcImpute
-from impbench_plugins.ccimpute.components import distance_components
 from impbench_plugins.ccimpute.consensus import Consensus
-from impbench_plugins.ccimpute.distance import weighted_spearman_distance
-from impbench_plugins.ccimpute.kmeans import best_kmeans
+from impbench_plugins.ccimpute.distance import unit_ranks, weighted_spearman_distance
 from impbench_plugins.ccimpute.method import dimensions, gene_weights, impute_given
 from impbench_plugins.ccimpute.n_groups import estimate_n_groups
+from impbench_plugins.distance_components import distance_components
+from impbench_plugins.kmeans import best_kmeans
 
 from impbench.errors import Cancelled, InputError
 from impbench.imputer import Context, Observed
@@ -84,7 +84,7 @@ def test_components_without_the_distance_matrix_equal_those_of_the_matrix(shape)
     distance = weighted_spearman_distance(counts, weights)
     scaled = (distance - distance.mean(axis=0)) / distance.std(axis=0, ddof=1)
     _, singular, right = np.linalg.svd(scaled)
-    found = distance_components(counts, weights, 0.0, 10)
+    found = distance_components(counts, lambda block: unit_ranks(block, weights), 0.0, 10)
     np.testing.assert_allclose(found.shares, (singular**2 / (singular**2).sum())[:10], rtol=1e-9)
     np.testing.assert_allclose(np.abs(found.loadings.T), np.abs(right[:10]), atol=1e-8)
 
@@ -116,7 +116,7 @@ def test_own_clusterings_give_the_originals_calls_where_k_means_has_one_best_par
 
 
 def test_k_means_ends_where_no_single_move_helps_in_both_forms(monkeypatch):
-    from impbench_plugins.ccimpute import kmeans
+    from impbench_plugins import kmeans
 
     points = np.random.default_rng(2).normal(size=(120, 5))
     totals = []

@@ -1,6 +1,7 @@
-"""Cell coordinates: principal components of the distance matrix, without forming it for many cells.
+"""Cell coordinates: principal components of a correlation distance, which is not always formed.
 
-With Z the unit ranks (cells × genes), the distances are D = 1 − Z Zᵀ. Centring a column of D leaves
+The rows of Z (cells × genes) have mean 0 and length 1, so that Z Zᵀ holds correlations and the
+distances are D = 1 − Z Zᵀ. Centring a column of D leaves
 −(Z − z̄) z_j, so the scaled matrix is A = −(Z − z̄)(Z/s)ᵀ with s_j² = z_jᵀ K z_j / (N − 1) and K =
 (Z − z̄)ᵀ(Z − z̄). Its right singular vectors, the loadings, are the eigenvectors of (Z/s) K (Z/s)ᵀ,
 whose rank is at most the number of genes: a genes × genes problem gives them exactly.
@@ -16,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from .distance import Floats, unit_ranks
+Floats = NDArray[np.float64]
 
 BLOCK = 2048
-"""Cells whose ranks are held at once when there are more cells than genes."""
+"""Cells whose rows of Z are held at once when there are more cells than genes."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Components:
 
 
 def distance_components(
-    counts: NDArray[Any],
-    weights: Floats,
+    values: NDArray[Any],
+    unit_rows: Callable[[NDArray[Any]], Floats],
     min_share: float,
     max_components: int,
     progress: Callable[[float], None] = lambda done: None,
@@ -49,22 +50,24 @@ def distance_components(
 
     Parameters
     ----------
-    counts, weights
-        As in `weighted_spearman_distance`.
+    values
+        (cells, genes).
+    unit_rows
+        Makes rows of Z from rows of `values`: mean 0 and length 1, or 0 throughout.
     max_components
         Bound on their number.
     progress
         Called with the finished part, 0 to 1.
     """
-    n_cells, n_genes = counts.shape
+    n_cells, n_genes = values.shape
     if n_cells <= n_genes:
-        ranks = unit_ranks(counts, weights)
-        centred = ranks - ranks.mean(axis=0)
-        matrix = centred @ ranks.T
+        rows = unit_rows(values)
+        centred = rows - rows.mean(axis=0)
+        matrix = centred @ rows.T
         matrix /= _standard_deviations(np.einsum("ij,ij->j", matrix, matrix), n_cells)
-        values, loadings = _leading(matrix.T @ matrix, n_cells, min_share, max_components)
+        variances, loadings = _leading(matrix.T @ matrix, n_cells, min_share, max_components)
         progress(1.0)
-        return Components(loadings, _shares(values, n_cells))
+        return Components(loadings, _shares(variances, n_cells))
 
     passes = 3 * -(-n_cells // BLOCK)
     done = 0
@@ -72,33 +75,33 @@ def distance_components(
     def blocks() -> Iterator[tuple[slice, Floats]]:
         nonlocal done
         for start in range(0, n_cells, BLOCK):
-            rows = slice(start, start + BLOCK)
-            yield rows, unit_ranks(counts[rows], weights)
+            block = slice(start, start + BLOCK)
+            yield block, unit_rows(values[block])
             done += 1
             progress(done / passes)
 
     gram, total = np.zeros((n_genes, n_genes)), np.zeros(n_genes)
-    for _, ranks in blocks():
-        gram += ranks.T @ ranks
-        total += ranks.sum(axis=0)
+    for _, rows in blocks():
+        gram += rows.T @ rows
+        total += rows.sum(axis=0)
     gram -= np.outer(total, total / n_cells)
 
     deviations = np.empty(n_cells)
     scaled_gram = np.zeros((n_genes, n_genes))
-    for rows, ranks in blocks():
-        squares = np.einsum("ij,ij->i", ranks @ gram, ranks)
-        deviations[rows] = _standard_deviations(squares, n_cells)
-        ranks /= deviations[rows, None]
-        scaled_gram += ranks.T @ ranks
+    for block, rows in blocks():
+        squares = np.einsum("ij,ij->i", rows @ gram, rows)
+        deviations[block] = _standard_deviations(squares, n_cells)
+        rows /= deviations[block, None]
+        scaled_gram += rows.T @ rows
 
     root_values, root = eigh(gram)
     root *= np.sqrt(np.maximum(root_values, 0))
-    values, vectors = _leading(root.T @ scaled_gram @ root, n_cells, min_share, max_components)
-    to_loadings = root @ (vectors / np.sqrt(values))
-    loadings = np.empty((n_cells, len(values)))
-    for rows, ranks in blocks():
-        loadings[rows] = (ranks / deviations[rows, None]) @ to_loadings
-    return Components(loadings, _shares(values, n_cells))
+    variances, vectors = _leading(root.T @ scaled_gram @ root, n_cells, min_share, max_components)
+    to_loadings = root @ (vectors / np.sqrt(variances))
+    loadings = np.empty((n_cells, len(variances)))
+    for block, rows in blocks():
+        loadings[block] = (rows / deviations[block, None]) @ to_loadings
+    return Components(loadings, _shares(variances, n_cells))
 
 
 def _standard_deviations(squares: Floats, n_cells: int) -> Floats:
