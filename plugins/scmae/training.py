@@ -1,0 +1,159 @@
+"""How scMAE exchanges values between cells, and how it is trained (section 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from impbench_plugins.maskclass.network import single_thread
+from impbench_plugins.torch_weights import draw_weights
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .network import Network, mask_loss, reconstruction_loss
+
+_CELLS_PER_BLOCK = 1024
+_GENES_PER_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hyper-parameters; the defaults are the published code's."""
+
+    p_mask: float = 0.4
+    shuffle: str = "batch"
+    target: str = "changed"
+    mask_loss: str = "binary"
+    mask_input: str = "logits"
+    masked_weight: float = 0.75
+    mask_loss_weight: float = 0.7
+    hidden: int = 256
+    latent: int = 128
+    epochs: int = 80
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What training leaves.
+
+    Attributes
+    ----------
+    reconstruction, embedding
+        Of the unchanged cells, (cells, genes) and (cells, latent) float32.
+    reconstruction_loss, mask_loss
+        L_r and L_m, means over the last epoch.
+    """
+
+    reconstruction: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    reconstruction_loss: float
+    mask_loss: float
+
+
+def run(
+    values: NDArray[np.float32],
+    settings: Settings,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> Fit:
+    """Train, then encode and decode the unchanged cells; on one thread.
+
+    Parameters
+    ----------
+    values
+        X, (cells, genes), scaled.
+    progress
+        Gets the epochs done and their total, and may raise to stop.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.from_numpy(values)
+    network = Network(
+        x.shape[1], settings.hidden, settings.latent, settings.mask_input == "probabilities"
+    )
+    draw_weights(network, generator)
+    with single_thread():
+        losses = _train(network, x, settings, generator, progress)
+        reconstruction, embedding = _apply(network, x)
+    return Fit(reconstruction, embedding, *losses)
+
+
+def _train(
+    network: Network,
+    x: Tensor,
+    settings: Settings,
+    generator: torch.Generator,
+    progress: Callable[[int, int], None],
+) -> tuple[float, float]:
+    gamma, losses = settings.mask_loss_weight, torch.zeros(2)
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
+    # Fewer cells than a batch would mean no step at all: they make one batch.
+    batch_size = min(settings.batch_size, len(x))
+    n_steps = len(x) // batch_size
+    for epoch in range(settings.epochs):
+        losses.zero_()
+        shuffled = shuffle_genes(x, generator) if settings.shuffle == "genes" else None
+        order = torch.randperm(len(x), generator=generator)
+        for cells in order[: n_steps * batch_size].split(batch_size):
+            batch = x[cells]
+            if shuffled is None:
+                other = batch[torch.randperm(batch_size, generator=generator)]
+            else:
+                other = shuffled[cells]
+            corrupted, mask = exchange(batch, other, settings.p_mask, settings.target, generator)
+            _, logits, reconstruction = network(corrupted)
+            loss_r = reconstruction_loss(batch, reconstruction, mask, settings.masked_weight)
+            loss_m = mask_loss(logits, mask, settings.mask_loss == "masked")
+            optimizer.zero_grad()
+            ((1 - gamma) * loss_r + gamma * loss_m).backward()  # Equation (7).
+            optimizer.step()
+            losses += torch.stack([loss_r.detach(), loss_m.detach()])
+        progress(epoch + 1, settings.epochs)
+    loss_r, loss_m = (losses / n_steps).tolist()
+    return loss_r, loss_m
+
+
+def shuffle_genes(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Return X′: every gene's values in an order of their own, (cells, genes)."""
+    shuffled = torch.empty_like(x)
+    for start in range(0, x.shape[1], _GENES_PER_BLOCK):
+        genes = slice(start, start + _GENES_PER_BLOCK)
+        order = torch.rand(x[:, genes].shape, generator=generator).argsort(dim=0)
+        shuffled[:, genes] = x[:, genes].gather(0, order)
+    return shuffled
+
+
+def exchange(
+    x: Tensor, other: Tensor, p: float, target: str, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Put values of X′ in the place of a share of X, equations (1) and (2).
+
+    Parameters
+    ----------
+    x, other
+        X and X′, (cells, genes).
+    p
+        Chance of each entry to be drawn.
+    target
+        ``"drawn"``: the mask holds all entries drawn; ``"changed"``: those whose value changed.
+
+    Returns
+    -------
+    X_M and the mask, 0 or 1, in the type of `x`.
+    """
+    drawn = torch.rand(x.shape, generator=generator) < p
+    corrupted = torch.where(drawn, other, x)
+    mask = drawn if target == "drawn" else corrupted != x
+    return corrupted, mask.to(x.dtype)
+
+
+def _apply(network: Network, x: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    with torch.no_grad():
+        blocks = [network(block) for block in x.split(_CELLS_PER_BLOCK)]
+        return (
+            torch.cat([reconstruction for _, _, reconstruction in blocks]).numpy(),
+            torch.cat([embedding for embedding, _, _ in blocks]).numpy(),
+        )
