@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from impbench.data.dataset import Source
+from impbench.data.read import FileSource
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.protocols.protocol import Protocol
@@ -75,8 +76,7 @@ def make_plan(
         for item in sources:
             source = registry.dataset(item) if isinstance(item, str) else item
             given[source.spec] = source
-        asked_protocols = dict.fromkeys(name for q in suite.questions for name in q.protocols)
-        questions = [Question(tuple(given), tuple(asked_protocols))]
+        questions = [Question((spec,), _protocols(suite, given[spec])) for spec in given]
     if protocols is not None:
         questions = [replace(question, protocols=tuple(protocols)) for question in questions]
     controls = _controls(registry) if suite.controls else []
@@ -93,6 +93,13 @@ def make_plan(
         raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
     seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
     return Plan(suite, tuple(dict.fromkeys(asked)), seeds)
+
+
+def _protocols(suite: Suite, source: Source) -> tuple[str, ...]:
+    """What `suite` asks of a dataset it does not name: all it asks of any, or its own choice."""
+    if suite.own_data and isinstance(source, FileSource):
+        return suite.own_data
+    return tuple(dict.fromkeys(name for q in suite.questions for name in q.protocols))
 
 
 def _controls(registry: Registry) -> list[Imputer]:
@@ -154,6 +161,8 @@ class Task:
     timeout: float | None = None
     memory: int | None = None
     pictures: bool = False
+    gpu: str | None = None
+    """The GPU that is this task's alone, once it has one; no part of the key."""
 
     @property
     def mark(self) -> str:

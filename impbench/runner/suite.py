@@ -41,6 +41,8 @@ class Suite:
         Whether the control imputers run besides `imputers`. Only cost suites turn them off.
     timeout
         Seconds each job may take, or None for the runner's default.
+    own_data
+        Protocols for a user's own file; empty means those of the questions.
     """
 
     name: str
@@ -51,9 +53,19 @@ class Suite:
     seeds: int = 2
     controls: bool = True
     timeout: float | None = None
+    own_data: tuple[str, ...] = ()
 
 
-_KEYS = {"title", "description", "imputers", "seeds", "controls", "timeout", "question"}
+_KEYS = {
+    "title",
+    "description",
+    "imputers",
+    "seeds",
+    "controls",
+    "timeout",
+    "own_data",
+    "question",
+}
 _QUESTION_KEYS = {"datasets", "protocols", "imputers"}
 
 
@@ -97,6 +109,7 @@ class _Reader:
             seeds=self.number(data, "seeds", 2, whole=True),
             controls=self.flag(data, "controls", True),
             timeout=self.number(data, "timeout", None),
+            own_data=self.specs(data, "own_data", ()),
         )
 
     def question(self, data: Any) -> Question:
