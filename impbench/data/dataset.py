@@ -40,7 +40,8 @@ class Dataset:
     true_counts
         (cells, genes) counts before dropout, or None for real data.
     genes
-        Facts per gene (index: `gene_names`), such as simulated means and DE factors.
+        Facts per gene (index: `gene_names`), such as simulated means and DE factors, or what
+        `impbench.data.reference` reads: bulk expression per cell type, Gini coefficients.
     steps
         What was done to the data, in order, as sentences.
     facts
@@ -96,6 +97,11 @@ class Dataset:
         for array in (self.library_size, self.labels, self.batch):
             _update(digest, array)
         digest.update("\0".join(self.gene_names).encode())
+        # Simulated facts about genes follow from the counts' parameters; measured ones do not.
+        for column in self.genes.columns:
+            if str(column).startswith(("bulk_", "reference_")):
+                digest.update(str(column).encode())
+                _update(digest, self.genes[column].to_numpy(dtype=np.float64))
         return digest.hexdigest()[:16]
 
 

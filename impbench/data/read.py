@@ -17,6 +17,7 @@ from impbench.data.dataset import Dataset, Source
 from impbench.data.formats import open_any
 from impbench.data.names import check_names, check_orientation
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
+from impbench.data.reference import read_reference
 from impbench.errors import InputError
 from impbench.imputer import Observed
 from impbench.parameters import parameter
@@ -133,6 +134,7 @@ def from_anndata(
         library_size=library_sizes(counts),
         batch=None if batch_key is None else read_batch(data.obs, batch_key, where),
         labels=None if label_key is None else read_labels(data.obs, label_key, where),
+        genes=read_reference(data, values.genes, where),
         steps=(step, "library sizes are totals over all genes of the file"),
         facts={"source": where},
         counts_are_raw=raw,

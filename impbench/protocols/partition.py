@@ -6,10 +6,14 @@ The same input and seed give the same clusters, whatever number of threads is al
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import igraph
 
 
 def kmeans(points: NDArray[np.float64], k: int, n_init: int, seed: int) -> NDArray[np.int64]:
@@ -61,23 +65,12 @@ def leiden(points: NDArray[np.float64], k: int, seed: int) -> NDArray[np.int64]:
     ----------
     Traag, Waltman and van Eck (2019), Scientific Reports 9:5233; modularity with a resolution.
     """
-    import igraph
-    import leidenalg
-
-    pairs, weights = _shared_neighbours(points)
-    graph = igraph.Graph(n=len(points), edges=pairs)
+    graph = _graph(points)
     low, high = 0.0, 4.0
     best: list[int] = []
     for _ in range(20):
         resolution = (low + high) / 2
-        found = leidenalg.find_partition(
-            graph,
-            leidenalg.RBConfigurationVertexPartition,
-            weights=weights,
-            n_iterations=2,
-            seed=seed,
-            resolution_parameter=resolution,
-        ).membership
+        found = _communities(graph, resolution, seed)
         n_found = max(found) + 1
         if not best or abs(n_found - k) < abs(max(best) + 1 - k):
             best = found
@@ -85,6 +78,33 @@ def leiden(points: NDArray[np.float64], k: int, seed: int) -> NDArray[np.int64]:
             break
         low, high = (resolution, high) if n_found < k else (low, resolution)
     return np.asarray(best, dtype=np.int64)
+
+
+def leiden_at(points: NDArray[np.float64], resolution: float, seed: int) -> NDArray[np.int64]:
+    """Cluster by Leiden at one resolution, on the graph of `leiden`; returns as it does."""
+    return np.asarray(_communities(_graph(points), resolution, seed), dtype=np.int64)
+
+
+def _communities(graph: igraph.Graph, resolution: float, seed: int) -> list[int]:
+    import leidenalg
+
+    found = leidenalg.find_partition(
+        graph,
+        leidenalg.RBConfigurationVertexPartition,
+        weights="weight",
+        n_iterations=2,
+        seed=seed,
+        resolution_parameter=resolution,
+    )
+    membership: list[int] = found.membership
+    return membership
+
+
+def _graph(points: NDArray[np.float64]) -> igraph.Graph:
+    import igraph
+
+    pairs, weights = _shared_neighbours(points)
+    return igraph.Graph(n=len(points), edges=pairs, edge_attrs={"weight": weights})
 
 
 def _shared_neighbours(
