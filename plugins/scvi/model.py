@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,7 +58,7 @@ def run(
     batch_key = "batch" if imputer.covariates == "batch" else None
     if batch_key is not None:
         cells.obs[batch_key] = np.asarray(observed.batch)
-    with single_thread(), _seeded(context.seed), _quiet(), _folder(context) as folder:
+    with single_thread(), _seeded(context.seed), _quiet():
         scvi.model.SCVI.setup_anndata(cells, batch_key=batch_key)
         model = scvi.model.SCVI(
             cells,
@@ -76,7 +75,8 @@ def run(
             batch_size=imputer.batch_size,
             plan_kwargs={"lr": imputer.learning_rate},
             callbacks=[Progress(context)],
-            default_root_dir=folder,
+            # Nothing is written there, but the default would be a folder of scvi-tools' own.
+            default_root_dir=str(context.scratch or "."),
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -129,10 +129,3 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-@contextmanager
-def _folder(context: Context) -> Iterator[str]:
-    """Give lightning a folder to name as its own; it stays empty."""
-    with tempfile.TemporaryDirectory(dir=context.scratch) as folder:
-        yield folder
