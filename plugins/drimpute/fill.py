@@ -36,8 +36,7 @@ def fill_zeros(
         genes = slice(start, start + GENES)
         values = lognorm[:, genes].astype(np.float64)
         by_clustering = (
-            (average @ values)[column]
-            for average, column in zip(averages, labels.T, strict=True)
+            (average @ values)[column] for average, column in zip(averages, labels.T, strict=True)
         )
         if combine == "mean":
             filled = sum(by_clustering, np.zeros_like(values)) / len(averages)
