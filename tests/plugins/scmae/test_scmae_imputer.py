@@ -1,0 +1,138 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from impbench_plugins.scmae import Scmae
+from impbench_plugins.scmae.training import Settings, run
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
+
+from impbench import Context, Observed
+from impbench.data.genes import highly_variable
+from impbench.errors import Cancelled, InputError
+from impbench.testing.example import N_GROUPS, example_counts
+
+INPUTS = Path(__file__).parents[2] / "data" / "inputs"
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return Observed.from_counts(np.random.default_rng(0).negative_binomial(1, 0.2, (30, 12)))
+
+
+@pytest.fixture(scope="module")
+def rare():
+    return Observed.from_counts(anndata.read_h5ad(INPUTS / "small_rare.h5ad").X.toarray())
+
+
+def agreement(embedding, labels):
+    k = len(np.unique(labels))
+    found = KMeans(k, n_init=10, random_state=0).fit_predict(embedding)
+    return adjusted_rand_score(labels, found)
+
+
+def test_embedding_tells_cell_types_apart_far_better_than_chance(rare):
+    easy = Observed.from_counts(example_counts(120, 80))
+    embedding = Scmae().impute(easy, Context()).embedding
+    assert agreement(embedding, np.arange(120) % N_GROUPS) > 0.8
+    labels = anndata.read_h5ad(INPUTS / "small_rare.h5ad").obs["cell_type"].to_numpy()
+    embedding = Scmae().impute(rare, Context()).embedding
+    chance = [
+        agreement(embedding, np.random.default_rng(seed).permutation(labels)) for seed in range(10)
+    ]
+    assert agreement(embedding, labels) > 0.15 > max(chance)
+
+
+def test_expression_is_the_decoder_on_clean_cells_brought_back_to_logs(tiny):
+    mean, sd = tiny.lognorm.mean(0), tiny.lognorm.std(0, ddof=1)
+    fit = run((tiny.lognorm - mean) / sd, Settings(epochs=4), 3, lambda *_: None)
+    imputed = Scmae(epochs=4).impute(tiny, Context(seed=3))
+    assert imputed.scale == "lognorm"
+    expected = np.maximum(fit.reconstruction * sd + mean, 0)
+    np.testing.assert_allclose(imputed.expression, expected, atol=1e-4)
+    np.testing.assert_allclose(imputed.embedding, fit.embedding, atol=1e-4)
+
+
+def test_training_brings_the_reconstruction_to_the_observed_values(rare):
+    errors = [
+        np.mean((Scmae(epochs=n).impute(rare, Context()).expression - rare.lognorm) ** 2)
+        for n in (1, 80, 300)
+    ]
+    assert errors[2] < 0.8 * errors[1] < 0.8 * errors[0]
+
+
+def test_genes_that_are_not_highly_variable_come_back_as_observed(rare):
+    imputed = Scmae(n_hvg=50, epochs=2).impute(rare, Context())
+    seen = highly_variable(rare.counts, rare.size_factors, 50, "dispersion")
+    rest = np.setdiff1d(np.arange(rare.n_genes), seen)
+    np.testing.assert_array_equal(imputed.expression[:, rest], rare.lognorm[:, rest])
+    assert (imputed.expression[:, seen] != rare.lognorm[:, seen]).any(axis=0).all()
+    assert imputed.info["genes_seen"] == 50
+    assert Scmae(n_hvg=None, epochs=1).impute(rare, Context()).info["genes_seen"] == rare.n_genes
+
+
+def test_result_depends_on_the_seed_and_on_nothing_else(rare):
+    def impute(seed, threads):
+        with threadpool_limits(threads):
+            return Scmae(epochs=3).impute(rare, Context(seed=seed, threads=threads)).expression
+
+    first = impute(1, 1)
+    np.testing.assert_array_equal(first, impute(1, 2))
+    assert not np.allclose(first, impute(2, 1))
+
+
+def test_sparse_dense_and_float_counts_give_the_same(tiny):
+    imputer = Scmae(epochs=3)
+    dense = imputer.impute(tiny, Context()).expression
+    for counts in (sp.csr_matrix(tiny.counts), tiny.counts.astype(np.float64)):
+        other = imputer.impute(Observed.from_counts(counts), Context()).expression
+        np.testing.assert_array_equal(other, dense)
+
+
+def test_silent_genes_come_back_near_zero(tiny):
+    counts = np.insert(tiny.counts, 4, 0, axis=1)
+    observed = Observed.from_counts(counts)
+    imputed = Scmae(epochs=60).impute(observed, Context())
+    imputed.check(observed)
+    assert np.abs(imputed.expression[:, 4]).max() < 0.5
+
+
+@pytest.mark.parametrize("counts", [np.eye(1, 5), np.zeros((4, 5)), np.zeros((0, 5))])
+def test_fewer_than_two_cells_or_no_counts_are_refused(counts):
+    with pytest.raises(InputError, match="counts and at least 2 cells"):
+        Scmae().impute(Observed.from_counts(counts), Context())
+
+
+def test_progress_counts_epochs_and_cancelling_stops(tiny):
+    done = []
+    Scmae(epochs=3).impute(tiny, Context(on_progress=lambda *step: done.append(step)))
+    assert done == [(1, 3), (2, 3), (3, 3)]
+
+    def cancel(now, total):
+        raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        Scmae().impute(tiny, Context(on_progress=cancel))
+
+
+def test_every_parameter_changes_the_result(tiny):
+    default = Scmae(epochs=5).impute(tiny, Context()).expression
+    for changed in (
+        {"n_hvg": 6}, {"p_mask": 0.2}, {"shuffle": "genes"}, {"target": "drawn"},
+        {"mask_loss": "masked"}, {"mask_input": "probabilities"}, {"masked_weight": 0.5},
+        {"mask_loss_weight": 0.3}, {"hidden": 64}, {"latent": 32}, {"epochs": 4},
+        {"batch_size": 10}, {"learning_rate": 1e-2},
+    ):  # fmt: skip
+        imputer = Scmae(**{"epochs": 5, **changed})
+        assert not np.array_equal(imputer.impute(tiny, Context()).expression, default), changed
+
+
+def test_listing_imputers_imports_neither_torch_nor_scanpy():
+    code = "import sys, impbench_plugins.scmae; print({'torch', 'scanpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
