@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows import inlined, jit
+from .rows import LANES, inlined, jit, prefetch
 from .training import TrainingSet
 
 Float32 = NDArray[np.float32]
@@ -131,12 +131,27 @@ def corrupt(scaled: Any, cells: Any, key: Any, rates: Any, batch: Any) -> float:
     """Fill `batch` with the corrupted `cells`; return the sum of the weights of masked entries."""
     total_weight = 0.0
     for i in range(cells.size):
+        if i + 1 < cells.size:
+            _fetch(scaled, cells[i + 1])
         cell_key = hashed(key, cells[i])
         _mask_nonzeros(scaled, cells[i], cell_key, rates, batch, i)
         _mask_zeros(scaled, cells[i], cell_key, rates, batch, i)
         for e in range(batch.n_masked[i]):
             total_weight += batch.weight[i, e]
     return total_weight
+
+
+@jit
+def _fetch(scaled: Any, cell: Any) -> None:
+    """Have the cell's rows brought from memory while another cell is at work: cells are far apart.
+
+    Without it a step waits for memory about a fifth of its time once the data exceed the caches.
+    """
+    for e in range(scaled.start[cell, 0], scaled.start[cell, -1], LANES):
+        prefetch(scaled.genes, 0, e)
+        prefetch(scaled.d, 0, e)
+    for gene in range(0, scaled.p_bio.shape[1], LANES):
+        prefetch(scaled.p_bio, cell, gene)
 
 
 @jit

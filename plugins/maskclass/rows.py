@@ -98,6 +98,28 @@ def dot(a: Any, i: int, b: Any, k: int) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def prefetch(typing: Any, matrix: Any, row: Any, column: Any) -> Any:
+    """Ask for the cache line that holds an element of a 4-byte array, and wait for nothing.
+
+    `row` is ignored for an array of one dimension. An address beyond the array does no harm.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, row_, column_ = (
+            _unpacked(context, builder, kind, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+        )
+        place = _address(builder, matrix, array, row_, column_, ir.IntType(8))
+        kind = ir.FunctionType(ir.VoidType(), [place.type, _I32, _I32, _I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        # For reading, into the second cache and beyond, as data.
+        builder.call(function, [place, _I32(0), _I32(2), _I32(1)])
+        return context.get_dummy_value()
+
+    return types.void(matrix, row, column), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def _sum_rows(
     typing: Any, height: Any, width: Any, first: Any, last: Any, a: Any, i: Any, rows: Any, b: Any,
     start: Any, s: Any, j: Any, c: Any, k: Any,
