@@ -30,7 +30,10 @@ function(logX, ncores, seed, ...) {
 
 @dataclass(frozen=True)
 class CcImputeR(ROriginal):
-    """`ccImpute::ccImpute` on log values; cells without counts stay as they are."""
+    """`ccImpute::ccImpute` on log values; cells without counts stay as they are.
+
+    Its k-means starts so often (1000 times up to 2000 cells) that seeds make no difference there.
+    """
 
     name = "ccimpute-r"
     summary = "The original ccImpute, in R; `ccimpute` is the same without R"

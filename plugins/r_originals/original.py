@@ -27,7 +27,6 @@ class ROriginal(Imputer):
 
     package: ClassVar[RPackage]
     version = WithPackageVersion()  # type: ignore[assignment]
-    stochastic = True
 
     @classmethod
     def unavailable(cls) -> str | None:

@@ -36,6 +36,7 @@ class SaverR(ROriginal):
     )
     package = RPackage("SAVER", "CRAN")
     input_scale = "counts"
+    stochastic = True
 
     do_fast: bool = parameter(
         True, "Cross-validate some 200 genes only and derive λ of the others from them."

@@ -28,7 +28,10 @@ function(counts, drop_thre, Kcluster, ncores) {
 
 @dataclass(frozen=True)
 class ScImputeR(ROriginal):
-    """`scImpute::scimpute` on raw counts; cells without counts stay as they are."""
+    """`scImpute::scimpute` on raw counts; cells without counts stay as they are.
+
+    Seeds are fixed inside the package: ours makes no difference.
+    """
 
     name = "scimpute-r"
     summary = "The original scImpute, in R; `scimpute` is the same without R"

@@ -73,13 +73,15 @@ class Splatter(Source):
             If a parameter does not fit, R stops, or no gene is seen in three cells.
         """
         params = self.splat_params()
-        with tempfile.TemporaryDirectory(prefix="impbench-") as folder:
-            with RSession(Path(folder), PACKAGE) as r:
-                try:
-                    drawn = r.call(_SPLATTER, {"parameters": splatter_names(params)})
-                except RError as error:
-                    raise InputError(f"{self.spec}: splatter failed: {error}") from error
-            versions = dict(r.versions)
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="impbench-") as folder,
+                RSession(Path(folder), PACKAGE) as r,
+            ):
+                drawn = r.call(_SPLATTER, {"parameters": splatter_names(params)})
+                versions = dict(r.versions)
+        except (RError, MemoryError) as error:
+            raise InputError(f"{self.spec}: splatter failed: {error}") from error
         counts, true_counts = (_cells_by_genes(drawn[name]) for name in ("counts", "true_counts"))
         seen = np.flatnonzero(expressed_in(counts) >= MIN_CELLS)
         if not len(seen):
@@ -125,7 +127,9 @@ class Splatter(Source):
 
 def splatter_names(params: SplatParams) -> dict[str, Any]:
     """Return every parameter under splatter's own name: ``de_fac_loc`` is ``de.facLoc``."""
-    return {_SPELLED.get(name, _dotted(name)): value for name, value in params.parameters().items()}
+    return {
+        _SPELLED.get(name) or _dotted(name): value for name, value in params.parameters().items()
+    }
 
 
 _SPELLED = {"n_genes": "nGenes", "batch_cells": "batchCells", "seed": "seed"}

@@ -111,7 +111,9 @@ ENVIRONMENT = {
     # A user's start-up file can print, load packages and change options.
     "R_PROFILE_USER": os.devnull,
     # Sorting, and so what some packages compute, follows the locale.
-    "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
+    "LC_ALL": "",
+    "LC_COLLATE": "C",
+    "LC_CTYPE": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
     "LANGUAGE": "en",
     # R's packages share work between processes; threads of BLAS in each would multiply with them.
     "OMP_NUM_THREADS": "1",
