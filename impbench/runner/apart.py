@@ -90,10 +90,10 @@ def impute_apart(
             last = "\n".join(attempt.log.splitlines()[-10:])
             raise ImputationError(f"{reason}\n{last}".strip())
         stored = load_imputed(folder / f"seed-{context.seed}")
-        arrays = {
-            name: np.array(array)
-            for name in ("expression", "std", "embedding")
-            if (array := getattr(stored, name)) is not None
-        }
-        imputed = replace(stored, **arrays)
+        imputed = replace(
+            stored,
+            expression=np.array(stored.expression),
+            std=None if stored.std is None else np.array(stored.std),
+            embedding=None if stored.embedding is None else np.array(stored.embedding),
+        )
         return Apart(imputed, attempt.done["wall_seconds"], attempt.done["versions"])

@@ -28,9 +28,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from impbench.data.locate import CACHE_VARIABLE
-from impbench.errors import ImpbenchError
 from impbench.imputer import Imputer
-from impbench.runner.interpreters import Failed, Interpreter, InterpreterError, find_interpreter
+from impbench.runner.interpreters import BuildError, Failed, Interpreter, find_interpreter
 from impbench.runner.sandbox import Limits, run_limited
 
 BUILD_LIMIT = 1800.0
@@ -52,23 +51,6 @@ _OUT_OF_REACH = re.compile(
     r"|Network is unreachable|name resolution|dns error|error sending request|Failed to fetch"
     r"|ensurepip is not\s+available|No module named (?:venv|ensurepip)"
 )
-
-
-class BuildError(ImpbenchError):
-    """An environment cannot be had.
-
-    Attributes
-    ----------
-    status
-        ``unavailable`` where the network, a version or an interpreter is missing, else ``failed``.
-    log
-        Everything the build printed.
-    """
-
-    def __init__(self, reason: str, status: Failed, log: str = "") -> None:
-        super().__init__(reason)
-        self.status = status
-        self.log = log
 
 
 @dataclass(frozen=True)
@@ -225,10 +207,7 @@ def obtain(
     BuildError
         If it cannot be built; the next call tries again.
     """
-    try:
-        interpreter = find_interpreter(wish.python, announce)
-    except InterpreterError as error:
-        raise BuildError(str(error), error.status, error.log) from error
+    interpreter = find_interpreter(wish.python, announce)
     key = wish.key(interpreter)
     found = _read(cache_folder() / key)
     if found is not None:

@@ -36,21 +36,24 @@ _ASK = (
 )
 
 
-class InterpreterError(ImpbenchError):
-    """No interpreter fits.
+class BuildError(ImpbenchError):
+    """An environment cannot be had.
 
     Attributes
     ----------
     status
-        ``failed`` where the wish itself is malformed, else ``unavailable``.
+        ``unavailable`` where the network, a version or an interpreter is missing, else ``failed``.
     log
-        What uv said when asked to download one.
+        Everything that was printed on the way.
     """
 
     def __init__(self, reason: str, status: Failed, log: str = "") -> None:
-        super().__init__(reason)
+        super().__init__(reason, status, log)
         self.status = status
         self.log = log
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True)
@@ -87,14 +90,14 @@ def find_interpreter(wanted: str, announce: Callable[[], None] = lambda: None) -
 
     Raises
     ------
-    InterpreterError
+    BuildError
         If there is none, or `wanted` is not a version specifier.
     """
     try:
         specifier = SpecifierSet(wanted)
     except InvalidSpecifier as error:
         reason = f"requires_python {wanted!r} is not a version specifier such as '>=3.8,<3.11'"
-        raise InterpreterError(reason, "failed") from error
+        raise BuildError(reason, "failed") from error
     specifier &= SpecifierSet(f">={OLDEST}")
     ours = Interpreter(
         Path(sys.executable), platform.python_implementation(), platform.python_version()
@@ -145,7 +148,7 @@ def _download(wanted: str, specifier: SpecifierSet, announce: Callable[[], None]
     )
     uv = shutil.which("uv")
     if uv is None:
-        raise InterpreterError(reason, "unavailable")
+        raise BuildError(reason, "unavailable")
     announce()
     log = ""
     for action in ("install", "find"):
@@ -159,11 +162,11 @@ def _download(wanted: str, specifier: SpecifierSet, announce: Callable[[], None]
             )
         except subprocess.TimeoutExpired as error:
             reason = f"{reason}; uv took longer than {DOWNLOAD_LIMIT:g} s"
-            raise InterpreterError(reason, "unavailable", log) from error
+            raise BuildError(reason, "unavailable", log) from error
         log += reply.stdout + reply.stderr
         if reply.returncode != 0:
-            raise InterpreterError(f"{reason}; uv found none either", "unavailable", log)
+            raise BuildError(f"{reason}; uv found none either", "unavailable", log)
     found = _ask(Path(reply.stdout.strip()))
     if found is None or not specifier.contains(found.version):
-        raise InterpreterError(f"{reason}; what uv offers does not start", "unavailable", log)
+        raise BuildError(f"{reason}; what uv offers does not start", "unavailable", log)
     return found
