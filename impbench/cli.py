@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from impbench import commands_regress
+from impbench.commands_env import env_app
 from impbench.commands_plugin import plugin_app
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Datasets: what there is and where it lies.")
 app.add_typer(data_app, name="data")
+app.add_typer(env_app, name="env")
 app.add_typer(plugin_app, name="plugin")
 
 _Plugin = Annotated[
