@@ -1,0 +1,121 @@
+"""What scVI says about itself, and what it returns where scvi-tools is installed."""
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from impbench_plugins.scvi import Scvi
+
+from impbench import Context, Observed
+from impbench.errors import Cancelled, InputError, UnavailableError
+from impbench.testing.example import N_GROUPS, example_counts
+
+INSTALLED = importlib.util.find_spec("scvi") is not None
+needs_scvi = pytest.mark.skipif(not INSTALLED, reason="scvi-tools is not installed")
+
+
+@pytest.fixture(scope="module")
+def example():
+    return Observed.from_counts(example_counts())
+
+
+def test_listing_imputers_imports_neither_scvi_nor_torch():
+    code = (
+        "import sys, impbench_plugins.scvi as s; s.Scvi.unavailable();"
+        "print({'torch', 'scvi', 'lightning'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_says_what_installs_it_exactly_when_it_is_missing(monkeypatch):
+    assert (Scvi.unavailable() is None) == INSTALLED
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "pip install 'scvi-tools>=1.1'" in Scvi.unavailable()
+    with pytest.raises(UnavailableError, match="pip install"):
+        Scvi().prepare(Context())
+
+
+@pytest.mark.skipif(INSTALLED, reason="scvi-tools is installed")
+def test_refuses_to_run_without_scvi_tools_and_says_how_to_get_it(example):
+    with pytest.raises(UnavailableError, match="scvi-tools is not installed"):
+        Scvi().impute(example, Context())
+
+
+@needs_scvi
+def test_expression_keeps_each_cells_own_library_size(example):
+    imputed = Scvi(epochs=3).impute(example, Context())
+    imputed.check(example)
+    assert imputed.scale == "counts"
+    assert imputed.embedding.shape == (60, 10)
+    np.testing.assert_allclose(imputed.expression.sum(1), example.counts.sum(1), rtol=1e-4)
+    assert imputed.info["epochs"] == 3
+
+
+@needs_scvi
+def test_latents_tell_groups_apart():
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score
+
+    observed = Observed.from_counts(example_counts(300, 80))
+    embedding = Scvi(epochs=100).impute(observed, Context()).embedding
+    found = KMeans(N_GROUPS, n_init=10, random_state=0).fit_predict(embedding)
+    assert adjusted_rand_score(np.arange(300) % N_GROUPS, found) > 0.8
+
+
+@needs_scvi
+def test_result_depends_on_the_seed_and_on_nothing_else(example):
+    import torch
+
+    def impute(seed, threads):
+        torch.set_num_threads(threads)
+        return Scvi(epochs=2).impute(example, Context(seed=seed, threads=threads)).expression
+
+    first = impute(1, 1)
+    torch.manual_seed(5)
+    np.testing.assert_array_equal(first, impute(1, 2))
+    assert not np.allclose(first, impute(2, 1))
+
+
+@needs_scvi
+def test_leaves_the_settings_of_scvi_tools_as_they_were(example):
+    import scvi
+
+    before = scvi.settings.seed
+    Scvi(epochs=1).impute(example, Context(seed=9))
+    assert scvi.settings.seed == before
+
+
+@needs_scvi
+def test_every_parameter_changes_the_result(example):
+    observed = Observed.from_counts(example.counts, batch=["a", "b"] * 30)
+    default = Scvi(epochs=3).impute(observed, Context()).expression
+    for changed in (
+        {"gene_likelihood": "nb"}, {"dispersion": "gene-cell"}, {"n_latent": 5}, {"n_hidden": 64},
+        {"n_layers": 2}, {"dropout_rate": 0.3}, {"covariates": "batch"}, {"epochs": 2},
+        {"batch_size": 20}, {"learning_rate": 1e-2}, {"n_samples": 5},
+    ):  # fmt: skip
+        imputer = Scvi(**{"epochs": 3, **changed})
+        assert not np.array_equal(imputer.impute(observed, Context()).expression, default), changed
+
+
+@needs_scvi
+def test_empty_cells_and_missing_batches_are_refused(example):
+    counts = example.counts.copy()
+    counts[3] = 0
+    with pytest.raises(InputError, match="1 of them empty"):
+        Scvi().impute(Observed.from_counts(sp.csr_matrix(counts)), Context())
+    with pytest.raises(InputError, match="hold no batches"):
+        Scvi(covariates="batch").impute(example, Context())
+
+
+@needs_scvi
+def test_cancelling_stops_the_training(example):
+    def cancel(done, total):
+        raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        Scvi().impute(example, Context(on_progress=cancel))
