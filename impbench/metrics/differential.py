@@ -101,7 +101,7 @@ def lfc_ned(lfc_found: Values, lfc_true: Values, de_true: Flags) -> float:
     title="Top-list overlap",
     direction="max",
     range=(0, 1),
-    reference="genes common to the top 300 of the reference and the top 900 found; cnnImpute, Fig. 5",
+    reference="genes in the top 300 of the reference and the top 900 found; cnnImpute, Fig. 5",
 )
 def de_overlap(top_found: Signs, top_true: Signs) -> float:
     """Share of the reference's top genes that are among those found, changed the same way."""

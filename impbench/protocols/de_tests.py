@@ -98,8 +98,9 @@ def log_fold_changes(means: NDArray[np.float64]) -> NDArray[np.float64]:
 
     One is added so that genes without counts in a group have a finite change.
     """
-    change: NDArray[np.float64] = np.log2(1 + means[0]) - np.log2(1 + means[1])
-    return change
+    # Means of equal values differ in their last digits, summed in another order.
+    same = np.isclose(means[0], means[1], rtol=1e-9, atol=0)
+    return np.where(same, 0.0, np.log2(1 + means[0]) - np.log2(1 + means[1]))
 
 
 def _genes(expression: Values) -> Iterator[tuple[int, Values]]:
