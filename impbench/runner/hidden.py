@@ -45,14 +45,26 @@ def conceal(hidden: Hidden, folder: Path) -> int:
         return os.dup(file.fileno())
 
 
-def reveal(descriptor: int) -> Hidden:
-    """Read what `conceal` wrote; several processes may, at the same time."""
+def conceal_bytes(contents: bytes, folder: Path) -> int:
+    """Do as `conceal` does with what `read_bytes` read, on another machine perhaps."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(contents)
+        file.flush()
+        return os.dup(file.fileno())
+
+
+def read_bytes(descriptor: int) -> bytes:
+    """Read what `conceal` wrote as it stands; several processes may, at the same time."""
     size, data = os.fstat(descriptor).st_size, io.BytesIO()
     while data.tell() < size:
         # pread: the processes share one descriptor, and so one position in the file.
         data.write(os.pread(descriptor, _CHUNK, data.tell()))
-    data.seek(0)
-    with np.load(data, allow_pickle=False) as stored:
+    return data.getvalue()
+
+
+def reveal(descriptor: int) -> Hidden:
+    """Read what `conceal` wrote; several processes may, at the same time."""
+    with np.load(io.BytesIO(read_bytes(descriptor)), allow_pickle=False) as stored:
         arrays = dict(stored)
     simple = {
         name: arrays[name] for name in ("truth_size_factors", "labels", "batch") if name in arrays

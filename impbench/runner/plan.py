@@ -170,6 +170,11 @@ class Task:
         text = f"{self.imputer.spec if self.imputer else ORACLE}|{self.posed[0].view}|{self.seeds}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all records that the task makes."""
+        return [self.key(posed, seed) for posed in self.posed for seed in self.seeds]
+
     def job(self, posed: Posed, seed: int) -> Job:
         """Return the job that `posed` and `seed` make of this task."""
         spec = self.imputer.spec if self.imputer else ORACLE

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +16,14 @@ import psutil
 
 from impbench.errors import InputError
 from impbench.imputer import Imputer
-from impbench.registry import Registry, plugin_files
-from impbench.runner.environments import build_all
-from impbench.runner.execute import Workplace, execute, thread_environment
+from impbench.registry import Registry
+from impbench.runner.executors.cluster import Cluster
+from impbench.runner.executors.gpus import find_gpus
+from impbench.runner.executors.local import run_locally
 from impbench.runner.manifest import describe_run
 from impbench.runner.plan import Plan, Posed, Task, shares_seeds
 from impbench.runner.problems import Problems, pose_all
 from impbench.runner.record import Record
-from impbench.runner.scorer import Scorer
 from impbench.runner.store import Store
 
 DEFAULT_TIMEOUT = 3600.0
@@ -39,17 +37,23 @@ class Settings:
     Attributes
     ----------
     jobs
-        Worker processes at once.
+        Worker processes at once; on a cluster its workers decide that.
     threads
         Threads each may keep busy; jobs × threads should not exceed the cores.
     timeout
         Seconds per seed, or None for no limit.
     memory
-        Bytes per worker's process tree, or None for no limit.
+        Bytes per worker's process tree, or None for no limit; on a cluster None is a worker's
+        own limit, shared evenly.
     device
-        ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (a GPU for methods that can use one, if present).
+        ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (a GPU for methods that can use one, if present;
+        on a cluster the CPU).
     fresh
         Redo what is done already.
+    gpus
+        Names of the GPUs to use, as in ``CUDA_VISIBLE_DEVICES``; None finds them.
+    cluster
+        Where to run; None is this machine.
     """
 
     jobs: int
@@ -58,6 +62,8 @@ class Settings:
     memory: int | None
     device: str = "auto"
     fresh: bool = False
+    gpus: tuple[str, ...] | None = None
+    cluster: Cluster | None = None
 
     @classmethod
     def sensible(
@@ -68,8 +74,24 @@ class Settings:
         memory: int | None = None,
         device: str = "auto",
         fresh: bool = False,
+        cluster: Cluster | None = None,
     ) -> Settings:
-        """Fill in what is not given: one job per core, one thread each, memory shared evenly."""
+        """Fill in what is not given: one job per core, one thread each, memory shared evenly.
+
+        Raises
+        ------
+        InputError
+            If `jobs` or a certain GPU is asked for on a cluster.
+        """
+        if cluster is not None:
+            if jobs is not None:
+                raise InputError(
+                    "the workers decide how many jobs run at once: give --workers (batch jobs), "
+                    "or start more Dask workers, instead of --jobs"
+                )
+            if device.startswith("cuda:"):
+                raise InputError(f"device {device!r}: on a cluster a job takes any GPU; use cuda")
+            return cls(1, threads or 1, timeout, memory, device, fresh, cluster=cluster)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         cores = cores or 1
         jobs = jobs or max(1, cores // (threads or 1))
@@ -197,9 +219,10 @@ def _run_posed(
     if not problems.posed:
         raise InputError(_nothing_to_ask(problems))
     tasks = make_tasks(plan, problems, settings)
-    keys = [key for task in in_plan_order(tasks) for key in task_keys(task)]
+    keys = [key for task in in_plan_order(tasks) for key in task.keys]
     damaged = [] if settings.fresh else store.unreadable(keys)
     about = {
+        "executor": settings.cluster.executor if settings.cluster else "local",
         "jobs": settings.jobs,
         "threads_per_job": settings.threads,
         "timeout": settings.timeout,
@@ -216,7 +239,7 @@ def _run_posed(
         tell.noticed(text)
     todo = tasks if settings.fresh else [t for t in map(_remaining(store), tasks) if t]
     total = len(keys)
-    tell.planned(total, total - sum(len(task_keys(task)) for task in todo))
+    tell.planned(total, total - sum(len(task.keys) for task in todo))
     try:
         _execute_all(todo, store, settings, tell)
     except KeyboardInterrupt:
@@ -255,7 +278,7 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
                 group.append(posed)
     tasks = []
     for (imputer, *_), group in views.items():
-        device = _device(imputer, settings.device)
+        device = _device(imputer, settings)
         together = imputer is not None and shares_seeds(imputer) and device != "cpu"
         for seeds in [plan.seeds] if together else [(seed,) for seed in plan.seeds]:
             imputations = len(seeds) * (1 + len(group[0].again))
@@ -279,11 +302,6 @@ def in_plan_order(tasks: Sequence[Task]) -> list[Task]:
     return sorted(tasks, key=lambda task: order.index(task.posed[0].view))
 
 
-def task_keys(task: Task) -> list[str]:
-    """Keys of all records `task` makes."""
-    return [task.key(posed, seed) for posed in task.posed for seed in task.seeds]
-
-
 def _remaining(store: Store) -> Any:
     """Make a function that cuts a task down to what has no good record yet; None when all has."""
 
@@ -301,65 +319,36 @@ def _remaining(store: Store) -> Any:
 
 
 def _execute_all(tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener) -> None:
-    """Run tasks on `settings.jobs` slots; each slot has a scoring process of its own."""
     if not tasks:
         return
-    stop = threading.Event()
-    folder = store.folder
-    # Before any job, whose time would suffer from it.
-    kinds = [type(task.imputer) for task in tasks if task.imputer is not None]
-    built = build_all(kinds, tell.building)
-    place = Workplace(folder / ".work" / "tasks", folder / "logs", folder / "pictures", built)
-    hidden = {posed.hidden for task in tasks for posed in task.posed}
-    with _scorers(store, settings, sorted(hidden)) as free:
-
-        def carry_out(task: Task) -> list[Record]:
-            if stop.is_set():
-                return []
-            scorer = free.pop()
-            try:
-                tell.started(task)
-                return execute(task, place, scorer, stop)
-            finally:
-                free.append(scorer)
-
-        with ThreadPoolExecutor(settings.jobs) as pool:
-            waiting: set[Future[list[Record]]] = {pool.submit(carry_out, task) for task in tasks}
-            try:
-                while waiting:
-                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        for record in future.result():
-                            store.write_record(record)
-                            tell.finished(record)
-            except BaseException:
-                stop.set()
-                for future in waiting:
-                    future.cancel()
-                raise
+    with closing(_carry_out(tasks, store, settings, tell)) as records:
+        for record in records:
+            store.write_record(record)
+            tell.finished(record)
 
 
-@contextmanager
-def _scorers(store: Store, settings: Settings, hidden: Sequence[int]) -> Iterator[list[Scorer]]:
-    """One scoring process per slot, ended however the run ends."""
-    env = thread_environment(settings.threads)
-    log = store.folder / "logs" / "scoring.log"
-    scorers = [Scorer(env, log, plugin_files(), hidden) for _ in range(settings.jobs)]
-    free = list(scorers)
-    try:
-        yield free
-    finally:
-        for scorer in scorers:
-            scorer.close()
+def _carry_out(
+    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener
+) -> Generator[Record]:
+    """Yield records as they come; closing it ends everything that still runs."""
+    if settings.cluster is None:
+        return run_locally(tasks, store, settings, tell)
+    from impbench.runner.executors.dask import run_on_cluster
+
+    return run_on_cluster(settings.cluster, tasks, store, settings, tell)
 
 
-def _device(imputer: Imputer | None, wanted: str) -> str:
+def _device(imputer: Imputer | None, settings: Settings) -> str:
     """Choose the device a task is given: a GPU only for methods that can use one."""
     if imputer is None or "cuda" not in type(imputer).devices:
         return "cpu"
-    if wanted == "auto":
-        return "cuda" if shutil.which("nvidia-smi") else "cpu"
-    return wanted
+    if settings.device != "auto":
+        return settings.device
+    if settings.cluster is not None:
+        # What the workers have must not decide which job this is: its key names the device.
+        return "cpu"
+    gpus = find_gpus() if settings.gpus is None else settings.gpus
+    return "cuda" if gpus else "cpu"
 
 
 def _now() -> str:

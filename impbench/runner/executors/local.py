@@ -1,0 +1,95 @@
+"""Jobs as processes of this machine: so many at once, and one at a time on each GPU."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from impbench.errors import UnavailableError
+from impbench.registry import plugin_files
+from impbench.runner.environments import build_all
+from impbench.runner.execute import Workplace, execute, thread_environment
+from impbench.runner.executors.gpus import Gpus, find_gpus
+from impbench.runner.plan import Task
+from impbench.runner.record import Record
+from impbench.runner.scorer import Scorer
+from impbench.runner.store import Store
+
+if TYPE_CHECKING:
+    from impbench.runner.run import Listener, Settings
+
+
+def run_locally(
+    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener
+) -> Generator[Record]:
+    """Yield the records of `tasks` as they come; closing the iterator ends what still runs.
+
+    Each of the `settings.jobs` slots has a scoring process of its own.
+
+    Raises
+    ------
+    UnavailableError
+        If a task needs a GPU that is not there.
+    """
+    gpus = Gpus(find_gpus() if settings.gpus is None else settings.gpus)
+    for lack in filter(None, map(gpus.lack, tasks)):
+        raise UnavailableError(lack)
+    folder = store.folder
+    # Before any job, whose time would suffer from it.
+    kinds = [type(task.imputer) for task in tasks if task.imputer is not None]
+    built = build_all(kinds, tell.building)
+    place = Workplace(folder / ".work" / "tasks", folder / "logs", folder / "pictures", built)
+    hidden = {posed.hidden for task in tasks for posed in task.posed}
+    stop = threading.Event()
+
+    def carry_out(task: Task) -> list[Record]:
+        scorer = free.pop()
+        try:
+            tell.started(task)
+            return execute(task, place, scorer, stop)
+        finally:
+            free.append(scorer)
+
+    with (
+        _scorers(store, settings, sorted(hidden)) as free,
+        ThreadPoolExecutor(settings.jobs) as pool,
+    ):
+        pending = list(tasks)
+        running: dict[Future[list[Record]], Task] = {}
+        try:
+            while pending or running:
+                while len(running) < settings.jobs and (task := _next(pending, gpus)):
+                    running[pool.submit(carry_out, task)] = task
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    gpus.give_back(running.pop(future))
+                    yield from future.result()
+        finally:
+            stop.set()
+
+
+def _next(pending: list[Task], gpus: Gpus) -> Task | None:
+    """Take out the first task that can start; the others wait for a GPU."""
+    for place, task in enumerate(pending):
+        placed = gpus.place(task)
+        if placed is not None:
+            del pending[place]
+            return placed
+    return None
+
+
+@contextmanager
+def _scorers(store: Store, settings: Settings, hidden: Sequence[int]) -> Iterator[list[Scorer]]:
+    """One scoring process per slot, ended however the run ends."""
+    env = thread_environment(settings.threads)
+    log = store.folder / "logs" / "scoring.log"
+    scorers = [Scorer(env, log, plugin_files(), hidden) for _ in range(settings.jobs)]
+    free = list(scorers)
+    try:
+        yield free
+    finally:
+        for scorer in scorers:
+            scorer.close()
