@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor
-from typing import Any
 
 import numpy as np
+from impbench_plugins.keras_adam import adam
 from impbench_plugins.keras_pace import Pace
-from numba import njit
 from numpy.typing import NDArray
 
 from .network import Float32, Network
 
 _CELLS_PER_BLOCK = 1024
 VALIDATION_SHARE = 0.1
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def train(
             cells = order[start : start + schedule.batch_size]
             network.backpropagate(lognorm[cells], labels[cells])
             step += 1
-            _adam(weights, gradients, m, v, step, pace.rate)
+            adam(weights, gradients, m, v, step, pace.rate)
         losses.append(_loss(network, lognorm[n_training:], labels[n_training:]))
         progress(epoch + 1)
         if not pace.goes_on_after(losses[-1]):
@@ -73,17 +71,3 @@ def _loss(network: Network, lognorm: Float32, labels: NDArray[np.intp]) -> float
         cells = slice(start, start + _CELLS_PER_BLOCK)
         total += network.loss(lognorm[cells], labels[cells]) * len(labels[cells])
     return total / len(labels)
-
-
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
-def _adam(weights: Any, gradients: Any, m: Any, v: Any, step: int, learning_rate: float) -> None:
-    """Take step number `step`, from 1."""
-    rate = np.float32(learning_rate * np.sqrt(1 - BETA_2**step) / (1 - BETA_1**step))
-    keep_m, keep_v, epsilon = np.float32(BETA_1), np.float32(BETA_2), np.float32(EPSILON)
-    add_m, add_v = np.float32(1 - BETA_1), np.float32(1 - BETA_2)
-    tiny = np.float32(1e-30)  # Keeps the averages out of the denormal numbers, which are slow.
-    for k in range(weights.size):
-        g = gradients[k]
-        m[k] = keep_m * m[k] + (add_m * g + tiny)
-        v[k] = keep_v * v[k] + (add_v * g * g + tiny)
-        weights[k] -= rate * m[k] / (np.sqrt(v[k]) + epsilon)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from impbench_plugins.autoclass.network import Network
-from impbench_plugins.autoclass.training import Schedule, _adam, train
+from impbench_plugins.autoclass.training import Schedule, train
+from impbench_plugins.keras_adam import adam
 from impbench_plugins.keras_pace import Pace
 
 GENES, CLASSES, WIDTH = 12, 3, 7
@@ -108,7 +109,7 @@ def test_adam_is_keras_formula():
     w, m64, v64 = np.zeros(50), np.zeros(50), np.zeros(50)
     for step in range(1, 6):
         gradient = rng.normal(0, 1e-5, 50).astype(np.float32)
-        _adam(weights, gradient, m, v, step, 1e-3)
+        adam(weights, gradient, m, v, step, 1e-3)
         m64, v64 = 0.9 * m64 + 0.1 * gradient, 0.999 * v64 + 0.001 * gradient.astype(float) ** 2
         rate = 1e-3 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
         w -= rate * m64 / (np.sqrt(v64) + 1e-7)
