@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.blocks import cell_blocks
+from impbench.protocols.gene_spread import sum_by_group
 
 Test = Literal["wilcoxon", "t-test"]
 Values = NDArray[np.floating[Any]]
@@ -82,13 +82,7 @@ def mean_by_group(expression: Values, groups: NDArray[Any]) -> NDArray[np.float6
     (2, groups, genes), groups sorted: the group's means, then those of all other cells.
     """
     names, of_cell = np.unique(groups, return_inverse=True)
-    sums = np.zeros((len(names), expression.shape[1]))
-    start = 0
-    for (values,) in cell_blocks(expression):
-        of_row = of_cell[start : start + len(values)]
-        start += len(values)
-        counts = np.maximum(np.exp2(values) - 1, 0)
-        sums += (of_row == np.arange(len(names))[:, None]).astype(np.float64) @ counts
+    sums = sum_by_group(expression, of_cell, len(names))
     sizes = np.bincount(of_cell)[:, None]
     return np.stack([sums / sizes, (sums.sum(axis=0) - sums) / (len(groups) - sizes)])
 
