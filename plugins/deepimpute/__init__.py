@@ -34,9 +34,8 @@ class DeepImpute(Imputer):
     keeps_observed = True
 
     min_dispersion: float = parameter(
-        0.5, "Genes are imputed whose variance / (1 + mean) is larger, and more to fill a block.",
-        min=0,
-    )  # fmt: skip
+        0.5, "Genes are imputed whose variance / (1 + mean) is larger, and more to fill up.", min=0
+    )
     block_size: int = parameter(512, "Genes a network predicts.", min=1)
     n_predictors: int = parameter(5, "Most correlated genes taken for each gene of a block.", min=1)
     hidden_size: int = parameter(256, "Width of the hidden layer.", min=1)

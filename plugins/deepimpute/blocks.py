@@ -81,4 +81,4 @@ def _unit_columns(counts: NDArray[Any]) -> NDArray[np.float32]:
     centred = (counts - counts.mean(axis=0, dtype=np.float64)).astype(np.float32)
     lengths = np.sqrt(np.einsum("ij,ij->j", centred, centred, dtype=np.float64))
     centred /= np.where(lengths > 0, lengths, 1.0).astype(np.float32)
-    return centred
+    return np.asarray(centred)

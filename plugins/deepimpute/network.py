@@ -109,13 +109,14 @@ class Network:
         return _softplus(self._decode(self._encode(log_counts[:, self.block.predictors])))
 
     def _encode(self, inputs: Float32) -> Float32:
-        active = inputs @ self.parameters.encoder
+        active: Float32 = inputs @ self.parameters.encoder
         active += self.parameters.encoder_bias
-        return np.maximum(active, 0, out=active)
+        np.maximum(active, 0, out=active)
+        return active
 
     def _decode(self, hidden: Float32) -> Float32:
         """Return the outputs before softplus, (cells, targets)."""
-        outputs = hidden @ self.parameters.decoder
+        outputs: Float32 = hidden @ self.parameters.decoder
         outputs += self.parameters.decoder_bias
         return outputs
 
@@ -131,4 +132,4 @@ class Network:
 
 
 def _softplus(x: Float32) -> Float32:
-    return np.maximum(x, 0) + np.log(1 + np.exp(-np.abs(x)))
+    return np.asarray(np.maximum(x, 0) + np.log(1 + np.exp(-np.abs(x))))

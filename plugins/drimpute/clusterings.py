@@ -55,7 +55,7 @@ def cluster(
             progress(step, n_steps)
 
     def one(task: tuple[Floats, int]) -> Labels:
-        return best_kmeans(*task, n_starts, seed)[0]
+        return np.asarray(best_kmeans(*task, n_starts, seed)[0])
 
     found = []
     with ThreadPoolExecutor(max(1, threads)) as pool:
