@@ -42,8 +42,10 @@ class Clustering(Protocol):
         "MaskClass authors' script.",
     )
     n_init: int = parameter(10, "Starts of k-means++, of which the best is kept.", min=1)
-    source: Literal["expression", "embedding"] = parameter(
-        "expression", "Cluster the imputed expression, or the coordinates the method offers."
+    source: Literal["expression", "embedding", "either"] = parameter(
+        "expression",
+        "Cluster the imputed expression, the coordinates the method offers, or these where it "
+        "offers any and the expression otherwise.",
     )
 
     def obstacle(self, dataset: Dataset) -> str | None:
@@ -104,7 +106,8 @@ class Clustering(Protocol):
         return {"components": components, "clusters": clusters}
 
     def _coordinates(self, problem: Problem, imputed: Imputed) -> NDArray[np.float64]:
-        if self.source == "expression":
+        without = self.source == "either" and imputed.embedding is None
+        if self.source == "expression" or without:
             return principal_components(imputed.lognorm(problem.observed))
         if imputed.embedding is None:
             raise InputError(
@@ -113,11 +116,12 @@ class Clustering(Protocol):
         return np.asarray(imputed.embedding, dtype=np.float64)
 
     def _convention(self) -> str:
-        space = (
-            "the method's own embedding"
-            if self.source == "embedding"
-            else "max{2, min(50, N, G)} principal components of the imputed log2 values"
-        )
+        components = "max{2, min(50, N, G)} principal components of the imputed log2 values"
+        space = {
+            "expression": components,
+            "embedding": "the method's own embedding",
+            "either": f"the method's own embedding, or else {components}",
+        }[self.source]
         if self.reduction == "tsne":
             space = f"a two-dimensional t-SNE of {space}"
         if self.algorithm == "leiden":

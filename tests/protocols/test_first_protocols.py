@@ -164,6 +164,21 @@ def test_embedding_is_clustered_as_it_is_and_missed_when_not_offered(simulated):
         protocol.evidence(problem, oracle, seed=1)["clusters"]()
 
 
+def test_either_source_is_the_embedding_where_there_is_one(simulated):
+    protocol = Clustering(source="either")
+    problem = protocol.pose(simulated, seed=1)
+    oracle = _oracle(problem)
+    layout = np.arange(90, dtype=np.float32).reshape(45, 2)
+    offered = Imputed(oracle.expression, "lognorm", embedding=layout)
+    np.testing.assert_array_equal(
+        protocol.evidence(problem, offered, seed=1)["components"](), layout
+    )
+    np.testing.assert_array_equal(
+        protocol.evidence(problem, oracle, seed=1)["components"](),
+        Clustering().evidence(problem, oracle, seed=1)["components"](),
+    )
+
+
 def test_conventions_say_how_the_clusters_were_made(simulated):
     def text(**options):
         return Clustering(**options).pose(simulated, seed=1).conventions[-1]
