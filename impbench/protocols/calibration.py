@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
-from impbench.imputer import Imputed
+from impbench.imputer import Imputed, Observed
 from impbench.parameters import parameter
 from impbench.protocols.molecules import deal
 from impbench.protocols.predictive import CountPrediction, GaussianPrediction, Prediction
@@ -40,8 +40,9 @@ class Calibration(Protocol):
     alone gives intervals that are too narrow here.
 
     What is scored is the share of each predicted distribution below the truth (probability
-    integral transform), on at most `ENTRIES` random entries: where a method is calibrated it is
-    uniform. Methods without a standard deviation have no score.
+    integral transform) at `ENTRIES` random entries: where a method is calibrated it is uniform.
+    For molecules, genes are drawn in proportion to their molecules shown: where none are expected,
+    chance dwarfs every σ. Methods without a standard deviation have no score.
     """
 
     name: ClassVar[str] = "calibration"
@@ -53,7 +54,11 @@ class Calibration(Protocol):
         "thinned", "Molecules set aside, or the true counts of simulated cells."
     )
     train: float = parameter(
-        0.9, "For thinned: probability with which a molecule is shown.", min=0.05, max=0.95
+        0.5,
+        "For thinned: probability with which a molecule is shown. Few set aside cannot tell a "
+        "right σ from a wrong one.",
+        min=0.05,
+        max=0.95,
     )
     split_seed: int = parameter(1, "For thinned: which deal of the molecules.", min=0)
     library: Literal["true", "own"] = parameter(
@@ -69,7 +74,7 @@ class Calibration(Protocol):
         return None
 
     def pose(self, dataset: Dataset, seed: int) -> Problem:
-        """Show what `Thinning` or `SimulatedTruth` shows, so that they share an imputation."""
+        """Show what `Thinning` or `SimulatedTruth` would; asked together, they share imputations."""
         if self.truth == "thinned":
             shown, test = deal(dataset, self.train, [seed, self.split_seed])
             observed, _, convention = observe(shown, "own")
@@ -109,13 +114,13 @@ class Calibration(Protocol):
             if imputed.std is None:
                 return None
             rng = np.random.default_rng(seed)
-            size = problem.observed.n_cells * problem.observed.n_genes
-            at = np.arange(size) if size <= ENTRIES else rng.integers(size, size=ENTRIES)
-            cells, genes = np.divmod(at, problem.observed.n_genes)
             if self.truth == "simulated":
+                cells, genes = _entries(problem.observed, rng, np.ones(problem.observed.n_genes))
                 return GaussianPrediction.of(problem, imputed, cells, genes)
+            molecules = np.asarray(problem.observed.counts.sum(axis=0), dtype=np.float64).ravel()
+            cells, genes = _entries(problem.observed, rng, molecules)
             depth = (1 - self.train) / self.train
-            return CountPrediction.of(problem, imputed, cells, genes, depth, rng.random(len(at)))
+            return CountPrediction.of(problem, imputed, cells, genes, depth, rng.random(ENTRIES))
 
         def pit() -> NDArray[np.float64]:
             found = prediction()
@@ -126,3 +131,13 @@ class Calibration(Protocol):
             return np.empty(0) if found is None else found.width(LEVEL)
 
         return {"pit": pit, "interval_width": interval_width}
+
+
+def _entries(
+    observed: Observed, rng: np.random.Generator, weights: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw cells evenly and genes by weight, with replacement."""
+    if not weights.any():
+        weights = np.ones_like(weights)
+    genes = rng.choice(observed.n_genes, ENTRIES, p=weights / weights.sum())
+    return rng.integers(observed.n_cells, size=ENTRIES), genes

@@ -71,10 +71,11 @@ class GaussianPrediction:
 
     def pit(self) -> Entries:
         """Φ((y - m) / σ); a certain value (σ = 0) is 1/2 where true, else 0 or 1."""
-        away = np.where(np.isclose(self.truth, self.mean, 1e-5, 1e-6), 0, self.truth - self.mean)
-        certain = np.sign(away) * np.inf
-        certain[away == 0] = 0
-        z = np.divide(self.truth - self.mean, self.std, out=certain, where=self.std > 0)
+        away = self.truth - self.mean
+        certain = np.where(
+            np.isclose(self.truth, self.mean, 1e-5, 1e-6), 0, np.copysign(np.inf, away)
+        )
+        z = np.divide(away, self.std, out=certain, where=self.std > 0)
         return np.asarray(special.ndtr(z))
 
     def width(self, level: float) -> Entries:

@@ -39,7 +39,9 @@ def test_leaving_the_zeros_scores_one_and_the_truth_scores_best(truth):
 @given(entries, entries)
 def test_pearson_is_scipys(imputed, truth):
     if min(np.ptp(imputed), np.ptp(truth)) > 1e-3:
-        assert masked_pearson(imputed, truth) == pytest.approx(pearsonr(imputed, truth)[0], abs=1e-9)
+        assert masked_pearson(imputed, truth) == pytest.approx(
+            pearsonr(imputed, truth)[0], abs=1e-9
+        )
 
 
 def test_pearson_of_one_value_everywhere_is_zero_and_of_constant_truth_nan():

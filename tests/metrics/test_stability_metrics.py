@@ -39,7 +39,7 @@ def test_shuffled_cells_agree_in_distribution_only():
 def test_gene_correlations_of_halves_are_compared_as_numpy_would():
     apart = RNG.normal(size=(60, 4)) @ RNG.normal(size=(4, 12))
     pairs = np.triu_indices(12, k=1)
-    matrices = [np.corrcoef(apart[HALF == k], rowvar=False)[pairs] for k in (0, 1)]
+    matrices = [np.corrcoef(apart[k == HALF], rowvar=False)[pairs] for k in (0, 1)]
     expected = np.corrcoef(*matrices)[0, 1]
     assert half_correlations(apart, HALF) == pytest.approx(expected)
 
