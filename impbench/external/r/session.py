@@ -158,7 +158,9 @@ class RSession:
         status = self._process.wait()
         if status >= 0:
             raise RError(f"R ended with status {status} in the middle of a call, as by quit()")
-        raise RError(f"R was killed by {signal.Signals(-status).name} in the middle of a call")
+        name = signal.Signals(-status).name
+        hint = ", probably by the system for want of memory" if name == "SIGKILL" else ""
+        raise RError(f"R was killed by {name} in the middle of a call{hint}")
 
 
 def prepare_session(scratch: Path | None, *packages: RPackage) -> None:

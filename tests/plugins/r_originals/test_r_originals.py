@@ -147,8 +147,6 @@ def test_result_with_other_genes_or_cells_is_refused(observed: Observed) -> None
         "writes-only-to-scratch",
         "quiet-stdout",
         "leaves-no-process",
-        "works-without-scratch",
-        "surroundings-are-restored",
     ],
 )
 def test_adapter_keeps_the_promises_of_an_imputer(check: str) -> None:
