@@ -74,7 +74,7 @@ class Calibration(Protocol):
         return None
 
     def pose(self, dataset: Dataset, seed: int) -> Problem:
-        """Show what `Thinning` or `SimulatedTruth` would; asked together, they share imputations."""
+        """Show what `Thinning` or `SimulatedTruth` does; asked together, imputations are shared."""
         if self.truth == "thinned":
             shown, test = deal(dataset, self.train, [seed, self.split_seed])
             observed, _, convention = observe(shown, "own")
