@@ -26,7 +26,7 @@ class ROriginal(Imputer):
     """Base of the originals: says what is missing, starts R ahead, calls it."""
 
     package: ClassVar[RPackage]
-    version = WithPackageVersion()  # type: ignore[assignment]
+    version = WithPackageVersion()
 
     @classmethod
     def unavailable(cls) -> str | None:
