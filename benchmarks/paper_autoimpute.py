@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=7000)
     parser.add_argument("--datasets", nargs="+", default=list(PAPER), choices=list(PAPER))
+    parser.add_argument("--methods", nargs="+", help="rows of the table, such as none")
     arguments = parser.parse_args()
     folder = Path(os.environ["IMPBENCH_DATA"])
     print("| data | method | paper | ours, mean (sd) over seeds | seconds a run |")
@@ -70,6 +71,8 @@ def compare(folder: Path, name: str, arguments: argparse.Namespace) -> None:
         "autoimpute, small weights": f"{published[:-1]},{SMALL_WEIGHTS}]",
     }
     for method, spec in specs.items():
+        if arguments.methods and method not in arguments.methods:
+            continue
         paper = PAPER[name].get(method)
         shown = "" if paper is None else f"{paper:.3f}"
         if spec.partition("[")[0] not in registry().imputers:

@@ -107,8 +107,9 @@ def impute_counts(
             losses.append(validation_losses)
     progress(100, 100)
     if settings.logarithm:
-        filled = np.expm1(filled)
-    back = np.maximum(filled, 0) * (counts.sum(axis=1, dtype=np.float64) / 1e6)[:, None]
+        filled = np.expm1(np.minimum(filled, np.log1p(1e6)))
+    # No gene has less than no count, or more than all of them.
+    back = np.clip(filled, 0, 1e6) * (counts.sum(axis=1, dtype=np.float64) / 1e6)[:, None]
     return Done(
         counts=np.where(imputed, back, counts),
         imputed=imputed,
