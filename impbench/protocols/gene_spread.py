@@ -19,8 +19,9 @@ def gini(expression: Values) -> NDArray[np.float64]:
     """Return each gene's Gini coefficient over the cells, (genes,).
 
     G = Σ_i Σ_j |x_i - x_j| / (2 N² mean) (cnnImpute, Methods), in O(N log N): the ordered x_i
-    stands in half that sum 2 i - N - 1 times, so G = Σ_i (2 i - N - 1) x_i / (N Σ x). It is 0 where all
-    cells are equal and 1 - 1/N where one has everything; NaN for a gene without expression.
+    stands in half that sum 2 i - N - 1 times, so G = Σ_i (2 i - N - 1) x_i / (N Σ x).
+    It is 0 where all cells are equal and 1 - 1/N where one has everything; NaN for a gene
+    without expression.
     """
     n_cells, n_genes = expression.shape
     weights = 2.0 * np.arange(1, n_cells + 1) - n_cells - 1

@@ -26,8 +26,8 @@ class RareTypes(Clustering):
     Markers are the genes with the highest test scores of a type or cluster against all other cells.
     The reference's are those of the true types in the true expression, or in the observed one where
     there is no truth. scMAE compares them with the markers of clusters in the observed expression,
-    each cluster standing for the type it is matched to; besides, the markers of the true types in
-    the imputed expression show what the imputation does to genes alone.
+    each cluster standing for the type it is matched to; besides, where there is a truth, the
+    markers of the true types in imputed expression show what the imputation does to genes alone.
     """
 
     name: ClassVar[str] = "rare-types"
@@ -70,7 +70,9 @@ class RareTypes(Clustering):
         if 2 * self.n_markers <= dataset.n_genes:
             reference = problem.observed.lognorm if truth is None else np.asarray(truth.expression)
             extra["markers_true"] = self._markers(reference, labels, types)
-            metrics += ["rare-markers", "markers-clusters", "markers-imputed"]
+            metrics += ["rare-markers", "markers-clusters"]
+            # Against observed expression, changing nothing would be best.
+            metrics += [] if truth is None else ["markers-imputed"]
             conventions.append(
                 f"markers: the top {self.n_markers} genes by {self.test}, of the reference in "
                 f"{'observed' if truth is None else 'true'} expression"

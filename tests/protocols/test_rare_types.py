@@ -71,6 +71,13 @@ def test_markers_are_left_out_where_half_the_genes_would_be_some(splat):
     assert "lower n_markers" in " ".join(problem.conventions)
 
 
+def test_without_truth_imputed_markers_have_nothing_to_be_held_against(splat):
+    problem = RareTypes().pose(dataclasses.replace(splat, true_counts=None), 1)
+    assert problem.metrics[2:4] == ("rare-markers", "markers-clusters")
+    assert "markers-imputed" not in problem.metrics
+    assert "in observed expression" in problem.conventions[-1]
+
+
 def test_a_type_of_one_cell_stands_in_the_way(splat):
     labels = splat.labels.copy()
     labels[0] = "lone"
