@@ -16,9 +16,9 @@ import numpy as np
 
 import impbench
 from impbench import Context, Observed
-from impbench.errors import ImpbenchError
+from impbench.errors import UnavailableError
 from impbench.registry import registry
-from impbench.runner.apart import impute_apart
+from impbench.runner.apart import ImputationError, impute_apart
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ def main(dataset: str, pairs: tuple[Pair, ...], timeout: float) -> None:
     for pair in pairs:
         try:
             theirs = timed(pair.original, observed, timeout)
-        except ImpbenchError as error:
+        except (UnavailableError, ImputationError) as error:
+            status = "unavailable" if isinstance(error, UnavailableError) else "failed"
             reason = " ".join(str(error).split())
-            print(f"| {pair.port} | {pair.original} | unavailable: {reason} |", flush=True)
+            print(f"| {pair.port} | {pair.original} | {status}: {reason} |", flush=True)
             continue
         ours = timed(pair.port, observed, timeout)
         original, port = (np.mean([seconds for _, seconds in runs]) for runs in (theirs, ours))

@@ -84,7 +84,8 @@ def impute_apart(
         )
         attempt = run_worker(task, folder, environments, threading.Event())
         if attempt.failure is not None:
-            reason = f"{imputer.spec}: {attempt.failure.reason}"
+            reason = attempt.failure.reason.removeprefix("UnavailableError: ")
+            reason = f"{imputer.spec}: {reason}"
             if attempt.failure.status == "unavailable":
                 raise UnavailableError(reason)
             last = "\n".join(attempt.log.splitlines()[-10:])
