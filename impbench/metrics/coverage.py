@@ -21,7 +21,7 @@ REFERENCE = "|share of entries in the central interval − p|; Gneiting et al. (
 
 @metric(
     "coverage-50",
-    title="Error of 50 % coverage",
+    title="Coverage error 50 %",
     direction="min",
     range=(0, 0.5),
     reference=REFERENCE,
@@ -33,7 +33,7 @@ def coverage_50(pit: Entries) -> float:
 
 @metric(
     "coverage-90",
-    title="Error of 90 % coverage",
+    title="Coverage error 90 %",
     direction="min",
     range=(0, 0.9),
     reference=REFERENCE,
@@ -45,7 +45,7 @@ def coverage_90(pit: Entries) -> float:
 
 @metric(
     "coverage-95",
-    title="Error of 95 % coverage",
+    title="Coverage error 95 %",
     direction="min",
     range=(0, 0.95),
     reference=REFERENCE,
@@ -73,7 +73,7 @@ def undercoverage(pit: Entries) -> float:
 
 @metric(
     "interval-width",
-    title="Width of the 90 % interval",
+    title="Interval width",
     direction="min",
     unit="log2",
     range=(0, math.inf),

@@ -43,7 +43,7 @@ def thinned_mse(predicted_test: Values, test_counts: sp.csr_matrix) -> float:
 
 @metric(
     "thinned-poisson",
-    title="Thinned Poisson loss",
+    title="Thinned Poisson",
     direction="min",
     reference="mean ŷ − y ln(ŷ + 10⁻⁶), ŷ the prediction, y the molecules set aside",
 )
@@ -58,7 +58,7 @@ def thinned_poisson(predicted_test: Values, test_counts: sp.csr_matrix) -> float
 
 @metric(
     "openproblems-poisson",
-    title="Poisson loss, Open Problems",
+    title="Open Problems Poisson",
     direction="min",
     reference="mean y − ŷ ln(y + 10⁻⁶): Open Problems' published code, version 1",
 )
