@@ -97,7 +97,7 @@ def _train(
         losses.zero_()
         shuffled = shuffle_genes(x, generator) if settings.shuffle == "genes" else None
         order = torch.randperm(len(x), generator=generator)
-        for cells in order[: n_steps * batch_size].split(batch_size):
+        for cells in order[: n_steps * batch_size].split(batch_size):  # type: ignore[no-untyped-call]
             batch = x[cells]
             if shuffled is None:
                 other = batch[torch.randperm(batch_size, generator=generator)]
@@ -107,8 +107,9 @@ def _train(
             _, logits, reconstruction = network(corrupted)
             loss_r = reconstruction_loss(batch, reconstruction, mask, settings.masked_weight)
             loss_m = mask_loss(logits, mask, settings.mask_loss == "masked")
+            loss = (1 - gamma) * loss_r + gamma * loss_m  # Equation (7).
             optimizer.zero_grad()
-            ((1 - gamma) * loss_r + gamma * loss_m).backward()  # Equation (7).
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             losses += torch.stack([loss_r.detach(), loss_m.detach()])
         progress(epoch + 1, settings.epochs)
@@ -152,7 +153,7 @@ def exchange(
 
 def _apply(network: Network, x: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     with torch.no_grad():
-        blocks = [network(block) for block in x.split(_CELLS_PER_BLOCK)]
+        blocks = [network(block) for block in x.split(_CELLS_PER_BLOCK)]  # type: ignore[no-untyped-call]
         return (
             torch.cat([reconstruction for _, _, reconstruction in blocks]).numpy(),
             torch.cat([embedding for embedding, _, _ in blocks]).numpy(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import sqrt
 from typing import Any
 
 import torch
@@ -123,7 +124,7 @@ def weight_ratio(weights: Tensor) -> Tensor:
     weights
         W, (neurons, genes).
     """
-    return _WeightRatio.apply(weights)  # type: ignore[no-any-return]
+    return _WeightRatio.apply(weights)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _WeightRatio(torch.autograd.Function):
@@ -133,13 +134,15 @@ class _WeightRatio(torch.autograd.Function):
     def forward(ctx: Any, weights: Tensor) -> Tensor:
         l1, l2 = (torch.linalg.vector_norm(weights, order, dim=1, keepdim=True) for order in (1, 2))
         ctx.save_for_backward(weights, l1, l2)
-        return (l1 / l2).mean() / weights.shape[1] ** 0.5
+        ratio: Tensor = (l1 / l2).mean() / sqrt(weights.shape[1])
+        return ratio
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         weights, l1, l2 = ctx.saved_tensors
-        scale = gradient / (weights.shape[0] * weights.shape[1] ** 0.5)
-        return torch.copysign(scale / l2, weights).addcmul_(weights, -scale * l1 / l2**3)
+        scale = gradient / (weights.shape[0] * sqrt(weights.shape[1]))
+        slope: Tensor = torch.copysign(scale / l2, weights)
+        return slope.addcmul_(weights, -scale * l1 / l2**3)
 
 
 def below(weights: Tensor, share: float) -> Tensor:

@@ -164,7 +164,7 @@ def _train(
         for cells in shuffled.tensor_split(n_steps):
             optimizer.zero_grad()
             heads = network(inputs[cells], known[cells])
-            loss(heads, x[cells].double(), network.first_weights, settings).backward()
+            loss(heads, x[cells].double(), network.first_weights, settings).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         losses.append(_validate(network, x, inputs, known, held_out, settings))
         context.progress(epoch + 1, settings.epochs)
@@ -211,7 +211,7 @@ def _validate(
     network.eval()
     total = 0.0
     with torch.no_grad():
-        for block in cells.split(_CELLS_PER_BLOCK):
+        for block in cells.split(_CELLS_PER_BLOCK):  # type: ignore[no-untyped-call]
             heads = network(inputs[block], known[block])
             value = loss(heads, x[block].double(), network.first_weights, settings)
             total += value.item() * len(block)
@@ -225,7 +225,7 @@ def _predict(
     rates, latents = torch.empty_like(x), []
     likelihood = inflation = 0.0
     with torch.no_grad():
-        for cells in torch.arange(len(x)).split(_CELLS_PER_BLOCK):
+        for cells in torch.arange(len(x)).split(_CELLS_PER_BLOCK):  # type: ignore[no-untyped-call]
             heads = network(inputs[cells], known[cells])
             rates[cells], r = heads.log_m.exp().float(), heads.r.double()
             latents.append(heads.latents)
