@@ -26,6 +26,7 @@ from impbench.imputer import Imputer
 from impbench.metrics.metric import Metric
 from impbench.parameters import Parametrised
 from impbench.registry import Registry, find, registry
+from impbench.runner.environments import unobtainable
 from impbench.runner.oracle import ORACLE
 from impbench.runner.oracle import SUMMARY as ORACLE_SUMMARY
 from impbench.runner.plan import Plan, Task
@@ -223,7 +224,7 @@ def _summaries(known: Registry, kind: str) -> Iterable[tuple[str, str]]:
             yield name, str(command.info.help or "")
     else:
         for name, item in sorted(getattr(known, kind).items()):
-            lack = item.unavailable() if kind == "imputers" else None
+            lack = _lack(item) if kind == "imputers" else None
             yield name, f"{item.summary} (unavailable: {lack})" if lack else item.summary
         if kind == "imputers":
             yield ORACLE, ORACLE_SUMMARY
@@ -292,8 +293,13 @@ def _imputer_facts(imputer: type[Imputer]) -> dict[str, str]:
         "control": "yes" if imputer.is_control else "no",
         "requires": ", ".join(imputer.requires) or "nothing beyond impbench",
         **({"requires Python": imputer.requires_python} if imputer.requires_python else {}),
-        "available": "no: " + lack if (lack := imputer.unavailable()) else "yes",
+        "available": "no: " + lack if (lack := _lack(imputer)) else "yes",
     }
+
+
+def _lack(imputer: type[Imputer]) -> str | None:
+    """Say why a method cannot run here."""
+    return imputer.unavailable() or unobtainable(imputer)
 
 
 def _facts(kind: str, name: str, facts: dict[str, str]) -> None:

@@ -188,6 +188,20 @@ def _attempt(
         return error
 
 
+def unobtainable(imputer: type[Imputer]) -> str | None:
+    """Say why `imputer` has no environment here, as far as a glance tells; None if it may have.
+
+    Nothing is built or downloaded.
+    """
+    try:
+        wish = Wish.of(imputer)
+        if wish is not None and shutil.which("uv") is None:
+            find_interpreter(wish.python)
+    except BuildError as error:
+        return str(error)
+    return None
+
+
 def obtain(
     wish: Wish, *, limit: float = BUILD_LIMIT, announce: Callable[[], None] = lambda: None
 ) -> Environment:

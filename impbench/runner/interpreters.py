@@ -104,29 +104,46 @@ def find_interpreter(wanted: str, announce: Callable[[], None] = lambda: None) -
     )
     if specifier.contains(ours.version, prereleases=True):
         return ours
-    fitting = [found for found in installed() if specifier.contains(found.version)]
-    if fitting:
-        return max(fitting, key=lambda found: Version(found.version))
-    return _download(wanted, specifier, announce)
+    return newest_installed(specifier) or _download(wanted, specifier, announce)
 
 
-@lru_cache(maxsize=1)
-def installed() -> tuple[Interpreter, ...]:
-    """Return every CPython on PATH and among pyenv's versions that starts."""
-    found = {str(path.resolve()): path for path in _candidates()}
-    asked = [_ask(path) for path in found.values()]
-    return tuple(answer for answer in asked if answer and answer.implementation == "CPython")
+def lack(wanted: str) -> str:
+    """Say what to do where no interpreter fits `wanted`."""
+    return (
+        f"needs Python {wanted} (and {OLDEST} or newer), but none is on PATH or among pyenv's "
+        "versions: install one, or pip install uv, which fetches it"
+    )
 
 
-def _candidates() -> Iterator[Path]:
+def newest_installed(specifier: SpecifierSet) -> Interpreter | None:
+    """Return the newest CPython on PATH or among pyenv's versions that fits and starts."""
+    likely = {path.resolve(): path for path, minor in _candidates() if _may_fit(minor, specifier)}
+    answers = [answer for path in likely.values() if (answer := _ask(path)) is not None]
+    fitting = [
+        answer
+        for answer in answers
+        if answer.implementation == "CPython" and specifier.contains(answer.version)
+    ]
+    return max(fitting, key=lambda found: Version(found.version), default=None)
+
+
+def _candidates() -> Iterator[tuple[Path, str]]:
+    """Yield interpreters, and the minor version that a name or folder gives away, or nothing."""
     for folder in os.get_exec_path():
         for path in sorted(Path(folder).glob("python3*")):
-            if re.fullmatch(r"python3(\.\d+)?", path.name):
-                yield path
+            if named := re.fullmatch(r"python3(?:\.(\d+))?", path.name):
+                yield path, named[1] or ""
     root = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
-    yield from sorted(root.glob("versions/*/bin/python3"))
+    for path in sorted(root.glob("versions/3.*/bin/python3")):
+        yield path, path.parts[-3].split(".")[1]
 
 
+def _may_fit(minor: str, specifier: SpecifierSet) -> bool:
+    """Whether to ask at all: starting an interpreter takes a while."""
+    return not minor or any(specifier.contains(f"3.{minor}.{micro}") for micro in range(50))
+
+
+@lru_cache
 def _ask(path: Path) -> Interpreter | None:
     """Start the interpreter and ask what it is; None if it does not start."""
     try:
@@ -141,11 +158,7 @@ def _ask(path: Path) -> Interpreter | None:
 
 def _download(wanted: str, specifier: SpecifierSet, announce: Callable[[], None]) -> Interpreter:
     """Let uv fetch an interpreter that fits."""
-    known = ", ".join(sorted({found.version for found in installed()}, key=Version))
-    reason = (
-        f"needs Python {wanted}, and the worker {OLDEST} or newer; found here: {known}. "
-        f"Install one, or uv, which downloads one"
-    )
+    reason = lack(wanted)
     uv = shutil.which("uv")
     if uv is None:
         raise BuildError(reason, "unavailable")
