@@ -15,6 +15,7 @@ from impbench.commands_plugin import plugin_app
 
 if TYPE_CHECKING:
     from impbench.data.dataset import Source
+    from impbench.runner.executors.cluster import TLS, Cluster
     from impbench.runner.run import Settings
 
 
@@ -50,6 +51,7 @@ _DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
 ]
 _Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
+_CLUSTER = "Where to run"
 
 
 @app.command()
@@ -85,16 +87,53 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh/--resume", help="Redo everything, or only what is missing.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write the page, or the scores alone.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the jobs, run none.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     plugin: _Plugin = None,
     data_dir: _DataDir = None,
+    executor: Annotated[
+        str,
+        typer.Option(help="local, dask, slurm, pbs, lsf or sge.", rich_help_panel=_CLUSTER),
+    ] = "local",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="For dask: its scheduler, tcp://HOST:8786.", rich_help_panel=_CLUSTER),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Batch jobs to submit.", rich_help_panel=_CLUSTER)
+    ] = 1,
+    cluster_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of the batch jobs, as dask-jobqueue names it, such as cores=8; repeatable.",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    tls_ca_file: Annotated[
+        Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)
+    ] = None,
+    job_script: Annotated[
+        bool,
+        typer.Option(
+            "--job-script", help="Print the batch job's script, run none.", rich_help_panel=_CLUSTER
+        ),
+    ] = False,
 ) -> None:
     """Put imputers head to head and write a report."""
     from impbench import api, terminal
     from impbench.errors import InputError
     from impbench.parameters import split_specs
+    from impbench.runner.grace import Terminated
 
     _load(plugin, data_dir)
     chosen_imputers = None if imputers is None else split_specs(imputers)
@@ -114,6 +153,14 @@ def run(
     if dry_run:
         terminal.print_jobs(api.plan(name, **choice), as_json)
         return
+    tls = _tls(tls_ca_file, tls_cert, tls_key)
+    cluster = _cluster(executor, scheduler, workers, cluster_option, tls)
+    settings = _settings(jobs, threads, timeout, memory, device, fresh, cluster)
+    if job_script:
+        if cluster is None:
+            raise InputError("--job-script needs --executor slurm, pbs, lsf or sge")
+        typer.echo(cluster.job_script(settings.threads), nl=False)
+        return
     folder = out or Path("reports") / (data.stem if data is not None else name.name)
     try:
         with terminal.display(quiet) as listener:
@@ -121,19 +168,20 @@ def run(
                 name,
                 folder,
                 **choice,
-                settings=_settings(jobs, threads, timeout, memory, device, fresh),
+                settings=settings,
                 listener=listener,
                 command=_command_line(),
+                report=report,
             )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         typer.echo(f"\nstopped; {folder} keeps what is finished. To go on:", err=True)
         typer.echo(f"  {_command_line()}", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
     terminal.print_results(results, quiet, as_json)
 
 
-@app.command()
-def report(
+@app.command("report")
+def report_(
     folder: Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")],
     plugin: _Plugin = None,
 ) -> None:
@@ -293,6 +341,7 @@ def _settings(
     memory: str | None,
     device: str,
     fresh: bool,
+    cluster: Cluster | None,
 ) -> Settings:
     from impbench.runner.run import Settings
 
@@ -303,7 +352,37 @@ def _settings(
         memory=int(_quantity(memory, _BYTES, "--memory") or 0) or None,
         device=device,
         fresh=fresh,
+        cluster=cluster,
     )
+
+
+def _cluster(
+    executor: str,
+    scheduler: str | None,
+    workers: int,
+    options: list[str] | None,
+    tls: TLS | None,
+) -> Cluster | None:
+    from impbench.errors import InputError
+    from impbench.runner.executors.cluster import Cluster, parse_option
+
+    if executor == "local":
+        if scheduler or options or tls:
+            raise InputError("--scheduler, --cluster-option and --tls-... need --executor")
+        return None
+    given = dict(parse_option(option) for option in options or ())
+    return Cluster(executor, scheduler, workers, given, tls)
+
+
+def _tls(ca_file: Path | None, cert: Path | None, key: Path | None) -> TLS | None:
+    from impbench.errors import InputError
+    from impbench.runner.executors.cluster import TLS
+
+    if ca_file is None and cert is None and key is None:
+        return None
+    if ca_file is None or cert is None or key is None:
+        raise InputError("encryption needs all of --tls-ca-file, --tls-cert and --tls-key")
+    return TLS(ca_file, cert, key)
 
 
 _BYTES = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}

@@ -20,6 +20,7 @@ from impbench.registry import Registry
 from impbench.runner.executors.cluster import Cluster
 from impbench.runner.executors.gpus import find_gpus
 from impbench.runner.executors.local import run_locally
+from impbench.runner.grace import GRACE, graceful_sigterm
 from impbench.runner.manifest import describe_run
 from impbench.runner.plan import Plan, Posed, Task, shares_seeds
 from impbench.runner.problems import Problems, pose_all
@@ -54,6 +55,8 @@ class Settings:
         Names of the GPUs to use, as in ``CUDA_VISIBLE_DEVICES``; None finds them.
     cluster
         Where to run; None is this machine.
+    grace
+        Seconds that jobs in flight may go on after SIGTERM.
     """
 
     jobs: int
@@ -64,6 +67,7 @@ class Settings:
     fresh: bool = False
     gpus: tuple[str, ...] | None = None
     cluster: Cluster | None = None
+    grace: float = GRACE
 
     @classmethod
     def sensible(
@@ -169,7 +173,8 @@ def run_plan(
     """Carry out `plan` in the folder `out`, reusing every result that is there and still holds.
 
     On KeyboardInterrupt the workers are stopped, what is finished is stored, and the interrupt
-    goes on to the caller; the same call resumes.
+    goes on to the caller; the same call resumes. SIGTERM does the same after a grace period, and
+    raises `impbench.runner.grace.Terminated`, which is a KeyboardInterrupt.
 
     Raises
     ------
@@ -179,14 +184,15 @@ def run_plan(
     """
     tell: Listener = listener or Silent()
     store = Store.create(out)
-    with store.locked():
-        scores = _run_locked(plan, store, registry, settings, tell, command)
-    page = None
-    if report:
-        from impbench.report import write_report
+    with graceful_sigterm():
+        with store.locked():
+            scores = _run_locked(plan, store, registry, settings, tell, command)
+        page = None
+        if report:
+            from impbench.report import write_report
 
-        tell.reporting()
-        page = write_report(store)
+            tell.reporting()
+            page = write_report(store)
     return Results(out, scores, page)
 
 

@@ -430,3 +430,29 @@ def test_what_a_killed_run_left_half_written_is_swept_away(tmp_path: Path) -> No
     left.write_text("{")
     run(tmp_path, "fine")
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_sigterm_lets_jobs_in_flight_finish_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    code = (
+        "import impbench, sys; from pathlib import Path;"
+        "from impbench.registry import load_file; from impbench.runner.run import Settings;"
+        "from impbench.runner.suite import Question, Suite;"
+        f"load_file(Path({str(HOSTILE)!r}));"
+        "suite = Suite('t', 't', '', (Question(('sim_equal[n_cells=40,n_genes=60]',),"
+        " ('simulated-truth',)),), (), 3, False);"
+        "settings = Settings.sensible(jobs=1, threads=1, timeout=60);"
+        f"impbench.run(suite, Path({str(tmp_path)!r}), imputers=['slow'], report=False,"
+        " settings=settings)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / ".work").glob("tasks/*/scratch")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert "Terminated" in said
+    stored = [record.status for record in Store.open(tmp_path).records()]
+    assert stored == ["ok"]
+    assert not (tmp_path / ".work").exists()
+    assert json.loads((tmp_path / "manifest.json").read_text())["interrupted"] is True

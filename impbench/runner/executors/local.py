@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from impbench.registry import plugin_files
 from impbench.runner.environments import build_all
 from impbench.runner.execute import Workplace, execute, thread_environment
 from impbench.runner.executors.gpus import Gpus, find_gpus
+from impbench.runner.grace import Terminated, draining
 from impbench.runner.plan import Task
 from impbench.runner.record import Record
 from impbench.runner.scorer import Scorer
@@ -33,6 +36,8 @@ def run_locally(
     ------
     UnavailableError
         If a task needs a GPU that is not there.
+    Terminated
+        After SIGTERM, when what was running has finished or `settings.grace` is over.
     """
     gpus = Gpus(find_gpus() if settings.gpus is None else settings.gpus)
     for lack in filter(None, map(gpus.lack, tasks)):
@@ -56,17 +61,26 @@ def run_locally(
     with (
         _scorers(store, settings, sorted(hidden)) as free,
         ThreadPoolExecutor(settings.jobs) as pool,
+        draining() as asked_to_end,
     ):
         pending = list(tasks)
         running: dict[Future[list[Record]], Task] = {}
+        deadline = math.inf
         try:
             while pending or running:
-                while len(running) < settings.jobs and (task := _next(pending, gpus)):
+                if asked_to_end.is_set():
+                    deadline = min(deadline, time.monotonic() + settings.grace)
+                    if not running or time.monotonic() >= deadline:
+                        raise Terminated
+                elif len(running) < settings.jobs and (task := _next(pending, gpus)):
                     running[pool.submit(carry_out, task)] = task
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                    continue
+                finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in finished:
                     gpus.give_back(running.pop(future))
                     yield from future.result()
+            if asked_to_end.is_set():
+                raise Terminated
         finally:
             stop.set()
 
