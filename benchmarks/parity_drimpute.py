@@ -65,7 +65,7 @@ def compare(path: Path, stored: np.lib.npyio.NpzFile) -> None:
     kept = max(np.abs((estimate - lognorm)[seen]).max() for estimate in original)
     print(f"| {name} | observed values | | | at most {kept:.0e} |")
     spread = [distance(a, b) for a, b in combinations(original, 2)]
-    print(f"| {name} | distance between seeds | {span(spread)} | |")
+    print(f"| {name} | distance between seeds | {span(spread)} | | |")
     if shutil.which("Rscript"):
         labels = [r_labels(lognorm, seed) for seed in SEEDS]
         by_r = [fill_zeros(lognorm, given) for given in labels]
