@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from impbench import __version__
-from impbench.runner.environments import BuildError, Built, Environment
+from impbench.runner.environments import Built, Environment
 from impbench.runner.importable import link_packages
+from impbench.runner.interpreters import BuildError
 from impbench.runner.plan import Posed, Task, plugin_file
 from impbench.runner.record import Cost, Record, Status
 from impbench.runner.sandbox import Limits, Outcome, run_limited
@@ -109,8 +110,8 @@ def run_worker(task: Task, folder: Path, environments: Built, stop: threading.Ev
     imputer = type(task.imputer)
     environment = environments.get(imputer)
     if isinstance(environment, BuildError):
-        failure = Failure(environment.status, str(environment))
-        return Attempt(folder, failure, environment.log, {})
+        unbuilt = Failure(environment.status, str(environment))
+        return Attempt(folder, unbuilt, environment.log, {})
     file = plugin_file(imputer)
     scratch = folder / "scratch"
     scratch.mkdir()
@@ -134,6 +135,8 @@ def run_worker(task: Task, folder: Path, environments: Built, stop: threading.Ev
     path = folder / "request.json"
     path.write_text(json.dumps(request), encoding="utf-8")
     command, variables = [sys.executable, "-P"], thread_environment(task.threads)
+    if task.device == "cuda" and task.gpu is not None:
+        variables["CUDA_VISIBLE_DEVICES"] = task.gpu
     if environment is not None:
         link_packages(imputer, folder / "importable")
         command = environment.command()

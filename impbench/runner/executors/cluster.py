@@ -127,8 +127,28 @@ class Cluster:
         with _option_errors(self.executor):
             cluster = batch_system(security=security, **self._job_options(threads))
         with cluster, _connected(distributed.Client, cluster, security) as client:
-            cluster.scale(jobs=self.workers)
+            self.submit(cluster)
             yield client
+
+    def submit(self, cluster: Any) -> None:
+        """Submit the batch jobs that are not there, or no more.
+
+        Raises
+        ------
+        UnavailableError
+            If the batch system refuses; says what it printed.
+        """
+        while len(cluster.worker_spec) < self.workers:
+            cluster.worker_spec.update(cluster.new_worker_spec())
+        try:
+            # Not `scale`, which submits in the background, where errors are only logged.
+            cluster.sync(cluster._correct_state)
+        except (RuntimeError, OSError, ValueError) as error:
+            failed = _package("distributed").Status.failed
+            for job in cluster.workers.values():
+                # Else closing the cluster waits for jobs that never were.
+                job.status = job.status if job.job_id else failed
+            raise UnavailableError(f"{self.executor} did not take a batch job: {error}") from error
 
     def _job_options(self, threads: int) -> dict[str, Any]:
         """Let each Dask thread stand for one of our jobs, which keeps `threads` cores busy."""

@@ -187,7 +187,9 @@ class _Run:
                 log.write(f"worker {delivery.worker}:\n".encode() + delivery.scoring_log)
 
     def _look(self) -> None:
-        """Say when nothing can go on; end a run that waits for nobody."""
+        """Submit batch jobs again that ended; say when nothing can go on, and end it in the end."""
+        if self.cluster.executor != "dask":
+            self.cluster.submit(self.client.cluster)
         lack = self._lack(task for _, task in self.waiting.values())
         if not lack:
             self.lacking_since = None
