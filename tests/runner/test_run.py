@@ -440,7 +440,7 @@ def test_sigterm_lets_jobs_in_flight_finish_and_the_next_run_goes_on(tmp_path: P
         f"load_file(Path({str(HOSTILE)!r}));"
         "suite = Suite('t', 't', '', (Question(('sim_equal[n_cells=40,n_genes=60]',),"
         " ('simulated-truth',)),), (), 3, False);"
-        "settings = Settings.sensible(jobs=1, threads=1, timeout=60);"
+        "settings = Settings(jobs=1, threads=1, timeout=60, memory=None, grace=60);"
         f"impbench.run(suite, Path({str(tmp_path)!r}), imputers=['slow'], report=False,"
         " settings=settings)"
     )
