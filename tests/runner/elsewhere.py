@@ -27,17 +27,14 @@ class Looks(Imputer):
         return Imputed(observed.lognorm, "lognorm", info=told)
 
 
-@dataclass(frozen=True)
-class TellsGpu(Imputer):
-    """Takes its time on a GPU, and says which and when."""
+class _Tells(Imputer):
+    """Takes its time, and says where it was and when."""
 
-    name = "tells-gpu"
-    summary = "Says which GPU it was given."
-    devices = ("cpu", "cuda")
+    summary = "Says which device it was given."
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         began = time.time()
-        time.sleep(0.4)
+        time.sleep(0.6)
         told = {
             "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "device": context.device,
@@ -47,6 +44,17 @@ class TellsGpu(Imputer):
         return Imputed(observed.lognorm, "lognorm", info=told)
 
 
+@dataclass(frozen=True)
+class TellsGpu(_Tells):
+    name = "tells-gpu"
+    devices = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class TellsCpu(_Tells):
+    name = "tells-cpu"
+
+
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    return [Looks, TellsGpu]
+    return [Looks, TellsGpu, TellsCpu]

@@ -23,7 +23,7 @@ def find_gpus() -> tuple[str, ...]:
     if visible is not None:
         names = tuple(name.strip() for name in visible.split(",") if name.strip())
         # CUDA's way to say none.
-        return () if names[:1] in [("-1",), ("NoDevFiles",)] else names
+        return () if names[:1] in (("-1",), ("NoDevFiles",)) else names
     return _listed()
 
 
@@ -49,7 +49,8 @@ class Gpus:
         wanted = _number(task.device)
         if task.device == "cpu" or len(self._names) > (wanted or 0):
             return ""
-        there = f"{len(self._names)} GPUs" if self._names else "no GPU"
+        n = len(self._names)
+        there = "no GPU" if n == 0 else "1 GPU" if n == 1 else f"{n} GPUs"
         return f"device {task.device!r} was asked for, and there is {there}; use --device cpu"
 
     def place(self, task: Task) -> Task | None:
