@@ -110,10 +110,11 @@ def scale(n_cells: int) -> None:
     KnnSmoothing().impute(observed, Context())
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    matrix, square = 4 * n_cells * observed.n_genes / 2**30, 4 * n_cells**2 / 2**30
     print(
-        f"{n_cells} x {observed.n_genes}: {seconds:.1f} s, {cpu:.1f} s of CPU; "
-        f"peak {after:.2f} GB, {before:.2f} GB before; "
-        f"the matrix as float32 is {4 * n_cells * observed.n_genes / 2**30:.2f} GB, an N x N float32 matrix would be {4 * n_cells**2 / 2**30:.1f} GB"
+        f"{n_cells} x {observed.n_genes}: {seconds:.1f} s, {cpu:.1f} s of CPU; peak "
+        f"{after:.2f} GB, {before:.2f} GB before; the matrix as float32 is {matrix:.2f} GB, an "
+        f"N x N float32 matrix would be {square:.1f} GB"
     )
 
 

@@ -49,6 +49,12 @@ def best_kmeans(
     return _best(points, starts, max_passes)
 
 
+def compile_kmeans() -> None:
+    """Compile both forms, for `prepare`."""
+    for best in (_best_gram, _best):
+        best(np.eye(2), np.zeros((1, 1), dtype=np.int64), 1)
+
+
 def _draw(n: int, k: int, n_starts: int, seed: int) -> Labels:
     """Draw `k` different numbers below `n` for each start, (starts, k)."""
     rng = np.random.default_rng(seed)

@@ -17,9 +17,13 @@ TOTAL = 1e4
 def log_normalised(counts: Matrix) -> Floats:
     """Return ln(1 + 10⁴ count / library size), dense, (cells, genes); an empty cell stays 0."""
     sizes = library_sizes(counts)
-    values = np.asarray(counts.toarray() if sp.issparse(counts) else counts).astype(np.float64)
+    if sp.issparse(counts):
+        values = counts.astype(np.float64).toarray()
+    else:
+        values = np.array(counts, dtype=np.float64)
     values *= (TOTAL / np.where(sizes > 0, sizes, 1.0))[:, None]
-    return np.log1p(values, out=values)
+    np.log1p(values, out=values)
+    return values
 
 
 def counts_from_log(values: Floats, counts: Matrix) -> NDArray[np.float32]:

@@ -57,8 +57,11 @@ class CcImpute(Imputer):
         """Compile the ranks, k-means and the products of the solver."""
         counts = np.random.default_rng(0).poisson(2.0, (30, 20))
         self.impute(Observed.from_counts(counts, n_groups=2), Context())
+        from impbench_plugins.kmeans import compile_kmeans
+
         from .solve import compile_products
 
+        compile_kmeans()
         compile_products()
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
