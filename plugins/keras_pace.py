@@ -1,4 +1,4 @@
-"""The learning-rate schedule and early stopping of Keras, with which DCA, AutoClass and others train."""
+"""The learning-rate schedule and early stopping of Keras, with which several methods train."""
 
 from __future__ import annotations
 
