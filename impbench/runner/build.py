@@ -6,11 +6,15 @@ Run as ``python -P -m impbench.runner.build request.json``.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from impbench.runner.lifeline import die_with_parent
+
+_ELSEWHERE = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
+"""What would make pip or uv install into, or import from, another place."""
 
 _PACKAGES = (
     "import importlib.metadata as m, json; "
@@ -24,9 +28,10 @@ def main(request_path: Path) -> int:
     request = json.loads(request_path.read_text(encoding="utf-8"))
     folder = Path(request["folder"])
     python = folder / "bin" / "python"
+    variables = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
     for command in _commands(request["uv"], request["python"], folder, request["requires"]):
         print("$", *command, flush=True)
-        status = subprocess.run(command, stdin=subprocess.DEVNULL).returncode
+        status = subprocess.run(command, stdin=subprocess.DEVNULL, env=variables).returncode
         if status != 0:
             return status
     _move_scripts(folder, request["final"])

@@ -316,7 +316,7 @@ def _run_build(wish: Wish, interpreter: Interpreter, work: Path, final: Path, li
         [sys.executable, "-P", "-m", "impbench.runner.build", str(work / "request.json")],
         mark=work.name,
         cwd=work,
-        env=_build_environment(),
+        env=os.environ,
         log=work / "log",
         limits=Limits(limit),
         stop=threading.Event(),
@@ -329,12 +329,6 @@ def _run_build(wish: Wish, interpreter: Interpreter, work: Path, final: Path, li
         status: Failed = "unavailable" if _OUT_OF_REACH.search(log) else "failed"
         raise BuildError(f"{what} could not be built: {_last_lines(log)}", status, log)
     return log
-
-
-def _build_environment() -> dict[str, str]:
-    """Return this process's environment without what would install packages elsewhere."""
-    elsewhere = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
-    return {name: value for name, value in os.environ.items() if name not in elsewhere}
 
 
 def _last_lines(log: str) -> str:
