@@ -133,11 +133,11 @@ def test_cancelling_stops_the_training(tiny):
 
 
 def test_every_parameter_changes_the_result(tiny):
-    quick = {"n_clusters": 1, "epochs": 4, "n_correlated": 2}
+    quick = {"n_clusters": 1, "epochs": 4, "n_correlated": 2, "block_size": 12}
     default = CnnImpute(**quick).impute(tiny, Context()).expression
     for changed in (
         {"n_clusters": 8}, {"threshold": 1.0}, {"max_missing": 0.2}, {"n_correlated": 3},
-        {"block_size": 12}, {"pooling": "max", "block_size": 24}, {"output": "linear"},
+        {"block_size": 24}, {"pooling": "max"}, {"output": "linear"},
         {"dropout_rate": 0.0}, {"epochs": 3}, {"batch_size": 8}, {"learning_rate": 1e-3},
         {"learning_rate": 0.1, "early_stop": 1},
     ):  # fmt: skip

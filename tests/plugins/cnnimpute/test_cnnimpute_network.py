@@ -166,4 +166,4 @@ def test_network_learns_a_sum_of_its_inputs():
     targets = inputs.sum(dim=1, keepdim=True).expand(-1, TARGETS).contiguous()
     net = fit(inputs, targets, dropout_rate=0.0, epochs=60, early_stop=60)[0].train()
     # By the mini-batch's moments: the running ones lag behind by hundreds of steps.
-    assert float(masked_loss(net(inputs), targets)) < 0.3 * float(targets.var())
+    assert masked_loss(net(inputs), targets).item() < 0.3 * float(targets.var())
