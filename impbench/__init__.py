@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from impbench.imputer import Observed as Observed
     from impbench.metrics.metric import metric as metric
     from impbench.parameters import parameter as parameter
+    from impbench.runner.executors.cluster import Cluster as Cluster
 
 _HOME = {
+    "Cluster": "impbench.runner.executors.cluster",
     "Context": "impbench.imputer",
     "Imputed": "impbench.imputer",
     "Imputer": "impbench.imputer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -55,6 +56,17 @@ class TellsCpu(_Tells):
     name = "tells-cpu"
 
 
+@dataclass(frozen=True)
+class EndsWorker(Imputer):
+    name = "ends-worker"
+    summary = "Kills the process that started its own."
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+        raise AssertionError
+
+
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    return [Looks, TellsGpu, TellsCpu]
+    return [Looks, TellsGpu, TellsCpu, EndsWorker]

@@ -68,11 +68,13 @@ def started(module: str, *options: str, **variables: str) -> Iterator[subprocess
 
 
 @contextmanager
-def scheduler(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def scheduler(
+    folder: Path, *options: str, **variables: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Start a scheduler; give its process and address."""
     file = folder / "scheduler.json"
     where = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-    with started("dask_scheduler", *where, *options) as process:
+    with started("dask_scheduler", *where, *options, **variables) as process:
         until(lambda: file.exists() and "address" in file.read_text())
         found = re.search(r'"address": "([^"]+)"', file.read_text())
         assert found is not None
@@ -117,13 +119,9 @@ class Counting(Silent):
 
     def __init__(self) -> None:
         self.records: list[Record] = []
-        self.notices: list[str] = []
 
     def finished(self, record: Record) -> None:
         self.records.append(record)
-
-    def noticed(self, text: str) -> None:
-        self.notices.append(text)
 
 
 def run(out: Path, cluster: Cluster | str | None, *imputers: str, **options: Any) -> Results:
@@ -248,6 +246,19 @@ def test_killed_worker_costs_time_and_no_job(tmp_path: Path, address: str) -> No
     keys = [record.key for record in told.records]
     assert len(keys) == len(set(keys)) == len(records(tmp_path / "out")) == 8
     until(lambda: not ours())
+
+
+def test_job_that_takes_its_workers_with_it_has_failed(tmp_path: Path) -> None:
+    load_file(ELSEWHERE)
+    with (
+        scheduler(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as (_, address),
+        worker(address, tmp_path / "a"),
+        worker(address, tmp_path / "b"),
+    ):
+        run(tmp_path / "out", address, "ends-worker", seeds=1)
+    (record,) = (r for r in Store(tmp_path / "out").records() if r.job.imputer == "ends-worker")
+    assert record.status == "failed"
+    assert "every worker that took it died (1 in all, the last one tcp://" in record.reason
 
 
 def test_lost_scheduler_is_said_and_the_run_goes_on_later(tmp_path: Path, address: str) -> None:

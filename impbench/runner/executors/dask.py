@@ -226,8 +226,8 @@ def _announced() -> Any:
 def _worker_died(task: Task, error: KilledWorker) -> Iterator[Record]:
     """A job that takes its workers with it has failed."""
     reason = (
-        f"{error.allowed_failures + 1} workers died while they ran it, the last one "
-        f"{error.last_worker.address}: out of memory, or past the batch job's time?"
+        f"every worker that took it died ({error.allowed_failures + 1} in all, the last one "
+        f"{error.last_worker.address}): out of memory, or past the batch job's time?"
     )
     for posed in task.posed:
         for seed in task.seeds:
