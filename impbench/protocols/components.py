@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench.metrics.blocks import cell_blocks
+
 
 def principal_components(
     expression: NDArray[np.floating[Any]], n_components: int | None = None
@@ -36,17 +38,22 @@ def principal_components(
     wanted = max(2, min(50, n_cells, n_genes)) if n_components is None else n_components
     smaller = min(n_cells, n_genes)
     leading = [max(0, smaller - wanted), smaller - 1]
+    mean = expression.mean(axis=0, dtype=np.float64)
     with threadpool_limits(1):
-        centred = expression.astype(np.float64)
-        centred -= centred.mean(axis=0)
         # The eigenvectors of the smaller of the two products give the components exactly, also
         # where the rank is low, and several times faster than a full decomposition.
         if n_cells <= n_genes:
+            centred = expression.astype(np.float64) - mean
             values, vectors = eigh(centred @ centred.T, subset_by_index=leading)
             scores = vectors * np.sqrt(np.maximum(values, 0))
         else:
-            values, vectors = eigh(centred.T @ centred, subset_by_index=leading)
-            scores = centred @ vectors
+            # Some cells at a time: a float64 copy of many cells is what memory would be short of.
+            product = np.zeros((n_genes, n_genes))
+            for (block,) in cell_blocks(expression):
+                block -= mean
+                product += block.T @ block
+            values, vectors = eigh(product, subset_by_index=leading)
+            scores = np.vstack([(block - mean) @ vectors for (block,) in cell_blocks(expression)])
     scores[:, values <= values[-1] * smaller * np.finfo(np.float64).eps] = 0
     scores = scores[:, ::-1]
     extremes = scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])]

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_SMALL = 2**20
+"""Bytes below which a file is read rather than mapped."""
+
+
 def save_matrix(folder: Path, name: str, matrix: Matrix) -> None:
     """Write ``name.npy`` (dense) or ``name.{data,indices,indptr,shape}.npy`` (sparse rows)."""
     if sp.issparse(matrix):
@@ -33,13 +37,14 @@ def save_matrix(folder: Path, name: str, matrix: Matrix) -> None:
         np.save(folder / f"{name}.npy", np.asarray(matrix))
 
 
-def load_matrix(folder: Path, name: str) -> Matrix | None:
-    """Read what `save_matrix` wrote; None when nothing was."""
+def load_matrix(folder: Path, name: str, mapped: bool = False) -> Matrix | None:
+    """Read what `save_matrix` wrote, or map it read-only; None when nothing was."""
     if (folder / f"{name}.npy").exists():
-        return _load(folder / f"{name}.npy")
+        return _load(folder / f"{name}.npy", mapped)
     if (folder / f"{name}.data.npy").exists():
         data, indices, indptr, shape = (
-            _load(folder / f"{name}.{part}.npy") for part in ("data", "indices", "indptr", "shape")
+            _load(folder / f"{name}.{part}.npy", mapped)
+            for part in ("data", "indices", "indptr", "shape")
         )
         return sp.csr_matrix((data, indices, indptr), shape=tuple(shape))
     return None
@@ -58,10 +63,10 @@ def save_observed(folder: Path, observed: Observed) -> None:
     (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
 
 
-def load_observed(folder: Path) -> Observed:
-    """Read what `save_observed` wrote."""
+def load_observed(folder: Path, mapped: bool = False) -> Observed:
+    """Read what `save_observed` wrote; `mapped` leaves the counts on disk, read-only."""
     names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
-    counts = load_matrix(folder, "counts")
+    counts = load_matrix(folder, "counts", mapped)
     if counts is None:
         raise FileNotFoundError(f"{folder} holds no counts")
     return Observed(
@@ -114,5 +119,7 @@ def _bytes(observed: Observed) -> Iterator[bytes]:
     yield str(observed.n_groups).encode()
 
 
-def _load(path: Path) -> NDArray[Any]:
+def _load(path: Path, mapped: bool = False) -> NDArray[Any]:
+    if mapped and path.stat().st_size > _SMALL:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)).view(np.ndarray)
     return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]

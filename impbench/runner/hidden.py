@@ -7,6 +7,8 @@ around. A file that is deleted while open can only be read by a process that was
 from __future__ import annotations
 
 import io
+import math
+import mmap
 import os
 import tempfile
 from pathlib import Path
@@ -14,10 +16,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from impbench.protocols.protocol import Hidden
 from impbench.scale import Matrix
 
+_ALIGNMENT = 64
 _CHUNK = 2**30
 _EXTRA = "extra."
 
@@ -40,7 +44,10 @@ def conceal(hidden: Hidden, folder: Path) -> int:
     for name, value in hidden.extra.items():
         arrays.update(_parts(_EXTRA + name, value))
     with tempfile.TemporaryFile(dir=folder) as file:
-        np.savez(file, **arrays)
+        for array in (np.asarray(list(arrays), dtype=np.str_), *arrays.values()):
+            # Each begins where an array in memory might, or compiled code could not take it.
+            file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
+            np.save(file, np.ascontiguousarray(array), allow_pickle=False)
         file.flush()
         return os.dup(file.fileno())
 
@@ -63,18 +70,30 @@ def read_bytes(descriptor: int) -> bytes:
 
 
 def reveal(descriptor: int) -> Hidden:
-    """Read what `conceal` wrote; several processes may, at the same time."""
-    with np.load(io.BytesIO(read_bytes(descriptor)), allow_pickle=False) as stored:
-        arrays = dict(stored)
+    """Map what `conceal` wrote; several processes may, and share the memory; read-only."""
+    memory = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    names = [str(name) for name in _next_array(memory)]
+    arrays = {name: _next_array(memory) for name in names}
     simple = {
         name: arrays[name] for name in ("truth_size_factors", "labels", "batch") if name in arrays
     }
-    names = {name.split("|")[0] for name in arrays if name.startswith(_EXTRA)}
+    extra = {name.split("|")[0] for name in arrays if name.startswith(_EXTRA)}
     return Hidden(
         truth_counts=_whole("truth", arrays) if "truth_size_factors" in arrays else None,
-        extra={name.removeprefix(_EXTRA): _whole(name, arrays) for name in sorted(names)},
+        extra={name.removeprefix(_EXTRA): _whole(name, arrays) for name in sorted(extra)},
         **simple,
     )
+
+
+def _next_array(memory: mmap.mmap) -> NDArray[Any]:
+    """Return the array that begins at or after the place in `memory`, which moves on behind it."""
+    memory.seek(-memory.tell() % _ALIGNMENT, os.SEEK_CUR)
+    np.lib.format.read_magic(memory)
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(memory)
+    assert not fortran
+    start, size = memory.tell(), math.prod(shape)
+    memory.seek(size * dtype.itemsize, os.SEEK_CUR)
+    return np.frombuffer(memory, dtype, size, start).reshape(shape)
 
 
 def _parts(name: str, matrix: Matrix) -> dict[str, Any]:

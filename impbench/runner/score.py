@@ -102,7 +102,7 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
 
 def _answered(problem: Problem, again: Mapping[str, tuple[str, str]]) -> Problem:
     """Add every further imputation, checked, and what was seen for it."""
-    views = {name: Again(load_observed(Path(view))) for name, (view, _) in again.items()}
+    views = {name: Again(_observed(view)) for name, (view, _) in again.items()}
     answers = {name: load_imputed(Path(output)) for name, (_, output) in again.items()}
     for name, answer in answers.items():
         answer.check(views[name].observed)
@@ -111,7 +111,13 @@ def _answered(problem: Problem, again: Mapping[str, tuple[str, str]]) -> Problem
 
 @lru_cache(maxsize=2)
 def _problem(view: str, hidden: int, metrics: tuple[str, ...]) -> Problem:
-    return Problem(load_observed(Path(view)), reveal(hidden), metrics)
+    return Problem(_observed(view), reveal(hidden), metrics)
+
+
+@lru_cache(maxsize=2)
+def _observed(view: str) -> Observed:
+    """Map what the imputer saw; protocols that show the same share it, and its logarithms."""
+    return load_observed(Path(view), mapped=True)
 
 
 def _evidence(
@@ -160,9 +166,8 @@ def _picture(
         "observed": observed.lognorm[np.ix_(cells, genes)],
         "imputed": np.asarray(imputed)[np.ix_(cells, genes)],
     }
-    truth = problem.hidden.truth()
-    if truth is not None:
-        arrays["truth"] = truth.expression[np.ix_(cells, genes)]
+    if problem.hidden.truth_counts is not None:
+        arrays["truth"] = evidence["truth"]()[np.ix_(cells, genes)]
     if problem.hidden.labels is not None:
         arrays["labels"] = problem.hidden.labels[cells]
     return arrays
