@@ -8,7 +8,7 @@ from impbench.imputer import Imputer
 from impbench.registry import registry
 from impbench.testing import parametrize_checks
 
-QUICK = {"epochs": 2, "n_starts": 2, "k": 5, "steps": 1000}
+QUICK = {"epochs": 2, "n_starts": 2, "k": 5, "steps": 1000, "hidden": 64}
 """Promises hold whatever the number of epochs or starts; two of each are quick. ALRA chooses its k
 from 100 cells and genes or more, and refuses the example data without it. AutoImpute's random start
 is so wide that its output has no scale before some hundred steps."""
