@@ -229,7 +229,7 @@ def _run_posed(
     damaged = [] if settings.fresh else store.unreadable(keys)
     about = {
         "executor": settings.cluster.executor if settings.cluster else "local",
-        "jobs": settings.jobs,
+        "jobs": settings.jobs if settings.cluster is None else None,
         "threads_per_job": settings.threads,
         "timeout": settings.timeout,
         "memory_limit": settings.memory,

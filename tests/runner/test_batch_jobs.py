@@ -15,9 +15,12 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+import impbench
 from impbench.cli import app
 from impbench.errors import InputError, UnavailableError
+from impbench.registry import load_file
 from impbench.runner.executors.cluster import TLS, Cluster, parse_option
+from impbench.runner.run import Settings
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("dask_jobqueue")
@@ -97,6 +100,7 @@ def test_dask_s_own_configuration_fills_in() -> None:
         (["--executor", "dask"], "needs the address of a scheduler"),
         (["--scheduler", "tcp://a:1"], "need --executor"),
         (["--executor", "slurm", "--scheduler", "tcp://a:1"], "--scheduler is for the executor"),
+        (["--executor", "dask", "--scheduler", "tcp://a:1", "--workers", "2"], "describe batch"),
         (["--executor", "slurm", "--jobs", "4"], "give --workers"),
         (["--executor", "slurm", "--device", "cuda:1"], "on a cluster a job takes any GPU"),
         (["--executor", "slurm", "--tls-cert", "a"], "needs all of --tls-ca-file"),
@@ -133,6 +137,20 @@ def test_batch_system_that_is_not_there_or_refuses_is_said(
         cluster.connect(threads=1),
     ):
         pass
+
+
+def test_batch_jobs_without_a_gpu_are_not_submitted_for_gpu_jobs(tmp_path: Path) -> None:
+    load_file(Path(__file__).with_name("elsewhere.py"))
+    settings = Settings.sensible(device="cuda", cluster=Cluster("slurm", options=SMALL))
+    with pytest.raises(InputError, match=r"the batch jobs announce no GPU: .*worker_extra_args="):
+        impbench.run(
+            "default",
+            tmp_path,
+            datasets=["sim_equal[n_cells=40,n_genes=60]"],
+            protocols=["simulated-truth"],
+            imputers=["tells-gpu"],
+            settings=settings,
+        )
 
 
 def program(path: Path, commands: str) -> None:

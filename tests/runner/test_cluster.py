@@ -357,6 +357,16 @@ def test_encrypted_scheduler_takes_only_who_has_the_certificate(tmp_path: Path) 
     assert set(table.status) == {"ok"}
 
 
+def test_scheduler_without_workers_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load_file(HOSTILE)
+    monkeypatch.setattr("impbench.runner.executors.dask.PATIENCE", 0.5)
+    with (
+        scheduler(tmp_path) as (_, address),
+        pytest.raises(UnavailableError, match=rf"no worker is connected to {address}; start one"),
+    ):
+        run(tmp_path / "out", address, "fine")
+
+
 def test_nobody_at_the_address_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_file(HOSTILE)
     monkeypatch.setattr("impbench.runner.executors.cluster.CONNECT_SECONDS", 1)

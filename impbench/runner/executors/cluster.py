@@ -73,9 +73,10 @@ class Cluster:
                     "the executor dask needs the address of a scheduler: "
                     "--scheduler tcp://HOST:8786 (`dask scheduler` starts one and prints it)"
                 )
-            if self.options:
+            if self.options or self.workers != 1:
                 raise InputError(
-                    "--cluster-option describes batch jobs; the executor dask submits none"
+                    "--workers and --cluster-option describe batch jobs; the executor dask "
+                    "submits none: start workers with `dask worker`"
                 )
         elif self.scheduler is not None:
             raise InputError(

@@ -49,6 +49,12 @@ def run_on_cluster(
     UnavailableError
         If scheduler or workers cannot be reached, are lost, or have no GPU.
     """
+    script = "" if cluster.executor == "dask" else cluster.job_script(settings.threads)
+    if script and f"{GPU}=" not in script and any(task.device != "cpu" for task in tasks):
+        raise InputError(
+            "the batch jobs announce no GPU: ask the batch system for one, and add "
+            f"--cluster-option \"worker_extra_args=['--resources', '{GPU}=1']\""
+        )
     with cluster.connect(settings.threads) as client:
         run = _Run(client, cluster, store, tell)
         run.wait_for_workers(tasks)
@@ -82,10 +88,8 @@ class _Run:
         if not self.client.nthreads():
             whom = self.address if dask else f"{self.cluster.workers} batch jobs"
             self.tell.noticed(f"waiting for the first worker of {whom}")
-        try:
+        with self._reached(), contextlib.suppress(TimeoutError):
             self.client.wait_for_workers(1, timeout=PATIENCE if dask else None)
-        except TimeoutError as error:
-            raise UnavailableError(self._lack(tasks)) from error
         if lack := self._lack(tasks):
             raise UnavailableError(lack)
 
@@ -93,7 +97,8 @@ class _Run:
         """Refuse workers that would run other code; later ones are asked with every order."""
         modules = list(dict.fromkeys(name for task in tasks for name in modules_of(task)))
         here = code_of(modules)
-        told = self.client.run(probe(modules), on_error="return")
+        with self._reached():
+            told = self.client.run(probe(modules), on_error="return")
         wrong = {
             worker: f"cannot be asked ({there})"
             if isinstance(there, BaseException)
@@ -150,15 +155,11 @@ class _Run:
 
     def _received(self, task: Task, future: Future) -> Iterator[Record]:
         try:
-            delivery: Delivery = future.result()
+            with self._reached():
+                delivery: Delivery = future.result()
         except KilledWorker as error:
             yield from _worker_died(task, error)
             return
-        except (CancelledError, OSError) as error:
-            raise UnavailableError(
-                f"the connection to the Dask scheduler {self.address} was lost; what was finished "
-                "is stored: start scheduler and workers again, and run the same command to go on"
-            ) from error
         if delivery.refusal:
             raise InputError(f"worker {delivery.worker} cannot do its part: {delivery.refusal}")
         records = [
@@ -202,7 +203,8 @@ class _Run:
 
     def _lack(self, tasks: Iterable[Task]) -> str:
         """Say what the workers cannot do of `tasks`; empty where all can be done."""
-        workers: dict[str, Any] = self.client.run_on_scheduler(_announced())
+        with self._reached():
+            workers: dict[str, Any] = self.client.run_on_scheduler(_announced())
         start = (
             "" if self.cluster.executor != "dask" else f"; start one: dask worker {self.address}"
         )
@@ -213,6 +215,17 @@ class _Run:
         ):
             return f"no worker of {self.address} announces a GPU{start} --resources {GPU}=1"
         return ""
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Say what it means when the scheduler does not answer."""
+        try:
+            yield
+        except (CancelledError, OSError) as error:
+            raise UnavailableError(
+                f"the connection to the Dask scheduler {self.address} was lost; what was finished "
+                "is stored: start scheduler and workers again, and run the same command to go on"
+            ) from error
 
 
 def _announced() -> Any:
