@@ -27,7 +27,13 @@ from impbench.protocols.protocol import Protocol
 def impbench_metrics() -> list[Metric]:
     """Every `Metric` defined in a file of `impbench.metrics`."""
     modules = _modules(impbench.metrics)
-    return [item for module in modules for item in vars(module).values() if _is_metric(item)]
+    return [
+        item
+        for module in modules
+        for item in vars(module).values()
+        # A file may import another's metric to build on it.
+        if isinstance(item, Metric) and item.function.__module__ == module.__name__
+    ]
 
 
 @hookimpl
@@ -56,10 +62,6 @@ def impbench_suites() -> list[Path]:
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
     for info in pkgutil.iter_modules(package.__path__):
         yield importlib.import_module(f"{package.__name__}.{info.name}")
-
-
-def _is_metric(item: object) -> bool:
-    return isinstance(item, Metric)
 
 
 def _subclasses(module: ModuleType, base: Any) -> list[Any]:

@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import importlib.metadata
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -231,7 +232,8 @@ def _add(table: dict[str, Any], name: str, item: Any, hook: str) -> None:
     lacking = [
         method
         for method in dir(item)
-        if getattr(getattr(item, method, None), "__isabstractmethod__", False)
+        # Statically: looking must not compute what a class only computes when asked.
+        if getattr(inspect.getattr_static(item, method, None), "__isabstractmethod__", False)
     ]
     if lacking:
         raise InputError(f"the {kind} {name!r} does not define {' and '.join(lacking)}")

@@ -43,7 +43,7 @@ class Masking(Protocol):
     name: ClassVar[str] = "masking"
     summary: ClassVar[str] = "Recovery of counts that were set to zero"
     reference: ClassVar[str] = "AutoImpute, Gene expression recovery; cnnImpute, Methods"
-    purpose: ClassVar[str] = "accuracy"
+    purpose: ClassVar[str] = "recovery"
 
     fraction: float = parameter(
         0.1, "Share of the non-zero counts that is masked.", min=0.001, max=0.95
