@@ -15,8 +15,6 @@ from impbench.commands_plugin import plugin_app
 
 if TYPE_CHECKING:
     from impbench.data.dataset import Source
-    from impbench.runner.executors.cluster import TLS, Cluster
-    from impbench.runner.run import Settings
 
 
 class _Commands(TyperGroup):
@@ -133,6 +131,7 @@ def run(
     from impbench import api, terminal
     from impbench.errors import InputError
     from impbench.parameters import split_specs
+    from impbench.run_options import read_cluster, read_settings, read_tls
     from impbench.runner.grace import Terminated
 
     _load(plugin, data_dir)
@@ -153,9 +152,9 @@ def run(
     if dry_run:
         terminal.print_jobs(api.plan(name, **choice), as_json)
         return
-    tls = _tls(tls_ca_file, tls_cert, tls_key)
-    cluster = _cluster(executor, scheduler, workers, cluster_option, tls)
-    settings = _settings(jobs, threads, timeout, memory, device, fresh, cluster)
+    tls = read_tls(tls_ca_file, tls_cert, tls_key)
+    cluster = read_cluster(executor, scheduler, workers, cluster_option, tls)
+    settings = read_settings(jobs, threads, timeout, memory, device, fresh, cluster)
     if job_script:
         if cluster is None:
             raise InputError("--job-script needs --executor slurm, pbs, lsf or sge")
@@ -332,77 +331,6 @@ def _file_source(
         "genes": genes,
     }
     return FileSource(**fields)
-
-
-def _settings(
-    jobs: int | None,
-    threads: int | None,
-    timeout: str,
-    memory: str | None,
-    device: str,
-    fresh: bool,
-    cluster: Cluster | None,
-) -> Settings:
-    from impbench.runner.run import Settings
-
-    return Settings.sensible(
-        jobs,
-        threads,
-        timeout=_quantity(timeout, {"": 1, "s": 1, "m": 60, "h": 3600}, "--timeout"),
-        memory=int(_quantity(memory, _BYTES, "--memory") or 0) or None,
-        device=device,
-        fresh=fresh,
-        cluster=cluster,
-    )
-
-
-def _cluster(
-    executor: str,
-    scheduler: str | None,
-    workers: int,
-    options: list[str] | None,
-    tls: TLS | None,
-) -> Cluster | None:
-    from impbench.errors import InputError
-    from impbench.runner.executors.cluster import Cluster, parse_option
-
-    if executor == "local":
-        if scheduler or options or tls:
-            raise InputError("--scheduler, --cluster-option and --tls-... need --executor")
-        return None
-    given = dict(parse_option(option) for option in options or ())
-    return Cluster(executor, scheduler, workers, given, tls)
-
-
-def _tls(ca_file: Path | None, cert: Path | None, key: Path | None) -> TLS | None:
-    from impbench.errors import InputError
-    from impbench.runner.executors.cluster import TLS
-
-    if ca_file is None and cert is None and key is None:
-        return None
-    if ca_file is None or cert is None or key is None:
-        raise InputError("encryption needs all of --tls-ca-file, --tls-cert and --tls-key")
-    return TLS(ca_file, cert, key)
-
-
-_BYTES = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
-
-
-def _quantity(text: str | None, units: dict[str, int], option: str) -> float | None:
-    """Read ``"20m"`` or ``"4GB"``; None for ``"none"``."""
-    from impbench.errors import InputError
-
-    if text is None or text == "none":
-        return None
-    number = text.rstrip("".join(set("".join(units))))
-    try:
-        value = float(number) * units[text[len(number) :].strip()]
-    except (ValueError, KeyError):
-        value = 0
-    if not value > 0:
-        offer = ", ".join(unit for unit in units if unit)
-        raise InputError(f"{option} {text!r} is not a positive number with a unit of {offer}")
-    return value
 
 
 def _command_line() -> str:

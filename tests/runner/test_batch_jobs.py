@@ -99,6 +99,7 @@ def test_dask_s_own_configuration_fills_in() -> None:
         (["--executor", "slrum"], "no executor is called 'slrum'"),
         (["--executor", "dask"], "needs the address of a scheduler"),
         (["--scheduler", "tcp://a:1"], "need --executor"),
+        (["--workers", "3"], "need --executor"),
         (["--executor", "slurm", "--scheduler", "tcp://a:1"], "--scheduler is for the executor"),
         (["--executor", "dask", "--scheduler", "tcp://a:1", "--workers", "2"], "describe batch"),
         (["--executor", "slurm", "--jobs", "4"], "give --workers"),
