@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
 
 from impbench.imputer import Imputed
 from impbench.protocols.protocol import Problem
@@ -71,16 +70,20 @@ class GaussianPrediction:
 
     def pit(self) -> Entries:
         """Φ((y - m) / σ); a certain value (σ = 0) is 1/2 where true, else 0 or 1."""
+        from scipy.special import ndtr
+
         away = self.truth - self.mean
         certain = np.where(
             np.isclose(self.truth, self.mean, 1e-5, 1e-6), 0, np.copysign(np.inf, away)
         )
         z = np.divide(away, self.std, out=certain, where=self.std > 0)
-        return np.asarray(special.ndtr(z))
+        return np.asarray(ndtr(z))
 
     def width(self, level: float) -> Entries:
         """Ends m ± z σ, those below 0 raised to 0, on the log2 scale."""
-        reach = special.ndtri((1 + level) / 2) * self.std
+        from scipy.special import ndtri
+
+        reach = ndtri((1 + level) / 2) * self.std
         low, high = np.maximum(self.mean - reach, 0), np.maximum(self.mean + reach, 0)
         if self.size_factors is None:
             return high - low
@@ -159,6 +162,8 @@ class CountPrediction:
 
     def _parts(self) -> list[tuple[NDArray[np.bool_], Any]]:
         """The entries that are Poisson and those that are negative binomial."""
+        from scipy import stats
+
         poisson = (self.shape > _NEARLY_POISSON) | (self.mean == 0)
         gamma = ~poisson
         shape, mean = self.shape[gamma], self.mean[gamma]
