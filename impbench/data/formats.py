@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from impbench.data.hdf5 import check_10x, check_hdf5, check_matrices
+from impbench.data.matrix_market import BARCODES, FEATURES, MATRIX, check_10x_folder
 from impbench.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ def open_any(path: Path, transpose: bool = False) -> AnnData:
             # Old files and repeated names: old files read well, names are checked afterwards.
             warnings.simplefilter("ignore")
             data = read(path)
+            check_matrices(data, path)
     except (InputError, UnavailableError):
         raise
     except Exception as error:  # a damaged file can make a reader fail in any way
@@ -88,6 +92,7 @@ def _need_hdf5(path: Path) -> None:
             f"{path} is not an HDF5 file, as its name says (it begins with {start!r}); "
             "if it is a table, name it .csv or .tsv"
         )
+    check_hdf5(path)
 
 
 def _read_h5ad(path: Path) -> AnnData:
@@ -101,6 +106,7 @@ def _read_10x_h5(path: Path) -> AnnData:
     import scanpy
 
     _need_hdf5(path)
+    check_10x(path)
     data = scanpy.read_10x_h5(path)
     return _by_gene_id(data)
 
@@ -108,6 +114,7 @@ def _read_10x_h5(path: Path) -> AnnData:
 def _read_10x_folder(path: Path) -> AnnData:
     import scanpy
 
+    check_10x_folder(path)
     return _by_gene_id(scanpy.read_10x_mtx(path, cache=False, make_unique=False))
 
 
@@ -180,13 +187,12 @@ def _sibling(folder: Path, name: str) -> bool:
     return (folder / name).is_file()
 
 
-def _one_line(error: Any) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+def _one_line(error: Exception) -> str:
+    """Return what a library says, without the addresses and modules of its objects."""
+    words = " ".join(str(error).split())
+    words = re.sub(r"<(?:class )?'?(?:[\w.]+\.)?(\w+)'?(?: object at 0x\w+)?>", r"\1", words)
+    return words[:200] or type(error).__name__
 
-
-MATRIX = ("matrix.mtx", "matrix.mtx.gz")
-BARCODES = ("barcodes.tsv", "barcodes.tsv.gz")
-FEATURES = ("genes.tsv", "features.tsv", "features.tsv.gz")
 
 FORMATS: dict[str, Callable[[Path], Any]] = {
     ".h5ad": _read_h5ad,

@@ -1,0 +1,102 @@
+"""HDF5 that claims, points or links where it must not is refused before anything follows it."""
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from impbench.data.read import read_counts_file
+from impbench.errors import InputError
+
+
+@pytest.fixture
+def path(tmp_path):
+    counts = sp.csr_matrix(np.random.default_rng(0).integers(1, 9, (8, 5)).astype(np.float32))
+    data = anndata.AnnData(
+        counts,
+        obs=pd.DataFrame(index=[f"cell{i}" for i in range(8)]),
+        var=pd.DataFrame(index=[f"Gene{i}" for i in range(5)]),
+    )
+    data.write_h5ad(tmp_path / "my.h5ad")
+    return tmp_path / "my.h5ad"
+
+
+def refusal(path):
+    with pytest.raises(InputError) as caught:
+        read_counts_file(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(10**12,), (10**7, 10**7)], ids=str)
+def test_claim_of_terabytes_in_some_kilobytes_is_refused(path, shape):
+    with h5py.File(path, "r+") as file:
+        del file["X/data"]
+        file.create_dataset("X/data", shape, "f4", chunks=tuple(min(1000, n) for n in shape))
+    assert path.stat().st_size < 10**5
+    message = refusal(path)
+    assert "claims to hold" in message
+    assert f"X/data claims {shape}" in message
+
+
+@pytest.mark.parametrize("value", [5, -1, 2**30])
+def test_column_outside_the_matrix_is_refused(path, value):
+    with h5py.File(path, "r+") as file:
+        file["X/indices"][3] = value
+    assert "X of" in (message := refusal(path))
+    assert "no sound sparse matrix" in message
+
+
+def test_row_that_ends_before_it_begins_is_refused(path):
+    with h5py.File(path, "r+") as file:
+        file["X/indptr"][2] = 35
+    assert "no sound sparse matrix" in refusal(path)
+
+
+def test_fractional_columns_are_refused(path):
+    with h5py.File(path, "r+") as file:
+        columns = file["X/indices"][()]
+        del file["X/indices"]
+        file["X/indices"] = columns + 0.5
+    assert "no whole numbers" in refusal(path)
+
+
+def test_column_outside_10x_output_is_refused_before_scanpy_follows_it(tmp_path):
+    path = tmp_path / "my.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("matrix")
+        group["data"], group["indices"] = np.ones(3, "i4"), np.array([0, 10**9, 1])
+        group["indptr"], group["shape"] = np.array([0, 2, 3]), np.array([2, 2])
+        group["barcodes"] = np.array([b"a", b"b"])
+        for name in ("id", "name", "genome"):
+            group[f"features/{name}"] = np.array([b"x", b"y"])
+        group["features/feature_type"] = np.array([b"Gene Expression", b"Antibody Capture"])
+    assert "matrix of" in refusal(path)
+
+
+def test_link_to_another_file_is_refused(path, tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["secret"] = np.ones((8, 5))
+    with h5py.File(path, "r+") as file:
+        file["layers/counts"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "secret")
+    assert "/layers/counts lies in another file" in refusal(path)
+
+
+def test_content_stored_in_another_file_is_refused(path, tmp_path):
+    (tmp_path / "private").write_bytes(bytes(range(40)))
+    with h5py.File(path, "r+") as file:
+        outside = [(str(tmp_path / "private"), 0, 40)]
+        file.create_dataset("layers/counts", (8, 5), "u1", external=outside)
+    assert "layers/counts lies in another file" in refusal(path)
+
+
+def test_view_of_another_file_is_refused(path, tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["secret"] = np.ones((8, 5))
+    layout = h5py.VirtualLayout((8, 5), "f8")
+    layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "secret", (8, 5))
+    with h5py.File(path, "r+") as file:
+        file.create_virtual_dataset("layers/counts", layout)
+    assert "layers/counts lies in another file" in refusal(path)
