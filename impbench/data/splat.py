@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
 from impbench.data.splat_params import SplatParams
 from impbench.errors import InputError
@@ -206,6 +205,8 @@ def dropout_probability(
     """
     # The smallest positive number stands in for 0, whose logarithm would make 0 · ∞ of shape 0.
     log_means = np.log(np.maximum(cell_means, np.finfo(np.float64).tiny))
+    from scipy.special import expit
+
     return np.asarray(expit(np.asarray(shape) * (log_means - np.asarray(mid))))
 
 
