@@ -23,11 +23,12 @@ from distributed.diagnostics.plugin import WorkerPlugin
 
 from impbench.imputer import Imputer
 from impbench.registry import FILE_MODULE
-from impbench.runner.environments import build_all
+from impbench.runner.environments import Built, Environment, build_all
 from impbench.runner.execute import Workplace, execute, thread_environment
 from impbench.runner.executors.code import code_of, difference
 from impbench.runner.executors.gpus import Gpus, find_gpus
 from impbench.runner.executors.parcel import Parcel, Unpacked, shipped_name, unpack
+from impbench.runner.interpreters import BuildError
 from impbench.runner.plan import Task, plugin_file
 from impbench.runner.scorer import Scorer
 from impbench.runner.worker import build_imputer
@@ -153,6 +154,8 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         assert parcel is not None
         self.worker = worker
         self.lock = threading.Lock()
+        self.building = threading.Lock()
+        self.built: dict[tuple[tuple[str, ...], str], Environment | BuildError | None] = {}
         self.running: dict[str, threading.Event] = {}
         self.free: list[tuple[Scorer, Path]] = []
         self.scorers: list[Scorer] = []
@@ -199,12 +202,8 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         try:
             for name in ("logs", "pictures"):
                 (results / name).mkdir()
-            kinds = [] if task.imputer is None else [type(task.imputer)]
             place = Workplace(
-                self.folder / "tasks",
-                results / "logs",
-                results / "pictures",
-                build_all(kinds, lambda wanted: None),
+                self.folder / "tasks", results / "logs", results / "pictures", self._built(task)
             )
             records = execute(task, place, scorer, stop)
             files = {
@@ -215,6 +214,19 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         finally:
             shutil.rmtree(results, ignore_errors=True)
         return Delivery(self.worker.address, tuple(r.to_json() for r in records), files)
+
+    def _built(self, task: Task) -> Built:
+        """Build the environment a task asks for: once in this run, even where that fails."""
+        if task.imputer is None:
+            return {}
+        kind = type(task.imputer)
+        # A single-file plugin is a new class for every task; what it asks for is the same.
+        wish = (kind.requires, kind.requires_python)
+        with self.building:
+            if wish not in self.built:
+                self.built[wish] = build_all([kind], lambda wanted: None).get(kind)
+            found = self.built[wish]
+        return {} if found is None else {kind: found}
 
     def _arrived(self, order: Order) -> Task:
         """Return the task as it stands on this machine."""
