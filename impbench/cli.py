@@ -342,11 +342,12 @@ def _command_line() -> str:
 def main() -> None:
     """Run the command line; errors meant for the user are printed without a traceback."""
     from impbench.errors import ImpbenchError
+    from impbench.visible import visible
 
     try:
         app()
     except ImpbenchError as error:
-        typer.echo(f"impbench: {error}", err=True)
+        typer.echo(f"impbench: {visible(str(error))}", err=True)
         sys.exit(2)
 
 

@@ -81,8 +81,9 @@ def _print_json(results: list[CheckResult]) -> None:
 
 def _print_table(results: list[CheckResult]) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from impbench.visible import escape
 
     colours = {"passed": "green", "failed": "red", "skipped": "dim"}
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

@@ -181,7 +181,7 @@ def _parse(text: str) -> Any:
 
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return {"none": None, "None": None, "True": True, "False": False}.get(text, text)
 
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -32,6 +31,7 @@ from impbench.runner.oracle import SUMMARY as ORACLE_SUMMARY
 from impbench.runner.plan import Plan, Task
 from impbench.runner.record import Record
 from impbench.runner.run import Listener, Results
+from impbench.visible import escape
 
 KINDS = ("imputers", "metrics", "datasets", "protocols", "suites", "commands")
 

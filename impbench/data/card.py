@@ -119,7 +119,7 @@ def read_card(path: Path) -> Card:
         raise InputError(f"card {path} cannot be read: {error}") from error
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"card {path} is not valid TOML: {error}") from error
     place = _Place(path, text)
     card = _build(Card, table, place)
@@ -132,6 +132,13 @@ def read_card(path: Path) -> Card:
         raise InputError(
             f"{place.of('files')}: {len(card.files)} files; layout {card.layout!r} has {expected}"
         )
+    for file in card.files:
+        # The file is stored under this name: it must not lead to another folder.
+        if not re.fullmatch(r"(?!\.{1,2}$)[^/\\\x00-\x1f]{1,200}", file.filename):
+            raise InputError(
+                f"{place.of('files')}: {file.filename[:60]!r} is no name of a file; "
+                "add name = ... to the file"
+            )
     return card
 
 

@@ -12,11 +12,12 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from impbench.errors import InputError
 from impbench.regress.measured import Entry, Measured, MetricFacts, Runtime, Sample
 from impbench.runner.store import write_atomically
+from impbench.shape import check_shape
 
 FORMAT = 1
 """Raised when the file's fields change meaning."""
@@ -65,7 +66,7 @@ def from_json(text: str, origin: str = "baseline") -> Measured:
     """Read the file's text; errors as `read_baseline`, naming `origin`."""
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{origin} is not valid JSON: {error}; {_REMEDY}") from error
     if not isinstance(data, dict) or not isinstance(data.get("format"), int):
         raise InputError(f"{origin} is not an impbench baseline; {_REMEDY}")
@@ -79,9 +80,11 @@ def from_json(text: str, origin: str = "baseline") -> Measured:
             f"numbers that nobody measured are not compared with: {_REMEDY}"
         )
     try:
+        check_shape(data, _File, origin)
         return _measured(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{origin} is not as impbench writes it: {error!r}; {_REMEDY}") from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise InputError(f"{origin} is not as impbench writes it: {reason}; {_REMEDY}") from error
 
 
 _REMEDY = "write it again with `impbench baseline create RUN`"
@@ -123,6 +126,29 @@ def _sample(sample: Sample) -> dict[str, Any]:
     if sample.lost:
         stored["lost"] = {str(seed): status for seed, status in sample.lost.items()}
     return stored
+
+
+class _Sample(TypedDict):
+    values: dict[str, float]
+    lost: dict[str, str]
+
+
+class _Runtime(TypedDict):
+    seconds: dict[str, float]
+    device: str
+    threads: int
+    is_control: bool
+
+
+class _File(TypedDict):
+    scoring: str
+    suite: str
+    impbench: str
+    datasets: dict[str, str]
+    imputers: dict[str, str]
+    metrics: dict[str, MetricFacts]
+    scores: dict[str, dict[str, dict[str, dict[str, _Sample]]]]
+    runtimes: dict[str, dict[str, _Runtime]]
 
 
 _DEPTH = {"scores": 4, "runtimes": 2, "metrics": 1, "datasets": 1, "imputers": 1}

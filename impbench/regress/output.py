@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from impbench.regress.measured import Sample
 from impbench.regress.present import (
@@ -25,6 +24,7 @@ from impbench.regress.present import (
     test_sentence,
 )
 from impbench.regress.verdict import MEANING, Check, Finding, Status
+from impbench.visible import escape
 
 _COLOURS = {0: "green", 1: "red", 2: "yellow"}
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Any
 
+from impbench.visible import visible
+
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 def plain(text: object) -> str:
     """Return `text` on one line; characters that cannot be seen (or that steer) become visible."""
-    return re.sub(r"\s+", " ", _visible(str(text), keep="\n\t ")).strip()
+    return re.sub(r"\s+", " ", visible(str(text), keep="\n\t ")).strip()
 
 
 def plain_lines(text: str) -> str:
     """Return a log with its lines; colours go, other control characters become visible."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _visible(_ANSI.sub("", text), keep="\n\t")
+    return visible(_ANSI.sub("", text), keep="\n\t")
 
 
 def plain_tree(value: Any) -> Any:
@@ -89,17 +89,3 @@ def listed(names: list[str], limit: int = 6) -> str:
 def counted(number: int, noun: str) -> str:
     """Return ``1 dataset``, ``2 datasets``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _visible(text: str, keep: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        char if char in keep or unicodedata.category(char) not in _HIDDEN else _escape(char)
-        for char in text
-    )
-
-
-def _escape(char: str) -> str:
-    r"""Write a character by its number, such as ``\x1b``."""
-    return f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}"

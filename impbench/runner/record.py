@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from impbench.errors import InputError
+from impbench.shape import check_shape
 
 SCHEMA = 1
 """Raised when the fields below change meaning."""
@@ -122,6 +124,8 @@ class Record:
         """
         try:
             data = json.loads(text)
+            if not isinstance(data, dict):
+                raise InputError(f"{origin} is not an impbench record: it is no object")
             if data["schema"] != SCHEMA:
                 raise SchemaError(
                     f"{origin} was written by another version of impbench (schema "
@@ -129,18 +133,38 @@ class Record:
                     "the options of the old run replaces its records, or choose another folder "
                     "with --out"
                 )
+            check_shape(data, _Stored, origin)
             data["job"] = Job(**data["job"])
             data["cost"] = None if data["cost"] is None else Cost(**data["cost"])
-            data["scores"] = {
-                name: float("nan") if value is None else float(value)
-                for name, value in data["scores"].items()
-            }
+            data["scores"] = {name: _number(value) for name, value in data["scores"].items()}
             data["metrics"] = tuple(data["metrics"])
             return cls(**data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, InputError):
-                raise
+        except InputError:
+            raise
+        except KeyError as error:
+            raise InputError(f"{origin} is not an impbench record: it lacks {error}") from error
+        except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"{origin} is not an impbench record: {error}") from error
+
+
+class _Stored(TypedDict):
+    """The fields of `Record` in a file; a score may be null there."""
+
+    key: str
+    job: Job
+    status: Status
+    reason: str
+    log: str
+    metrics: list[str]
+    scores: dict[str, float | None]
+    cost: Cost | None
+    info: dict[str, Any]
+    versions: dict[str, str]
+    started: str
+
+
+def _number(score: float | None) -> float:
+    return float("nan") if score is None or not math.isfinite(score) else float(score)
 
 
 def _nan_to_none(value: Any) -> Any:

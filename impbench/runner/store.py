@@ -18,6 +18,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import secrets
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +34,8 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 from impbench.runner.record import Record, SchemaError
+from impbench.runner.stored import StoredManifest
+from impbench.shape import check_shape
 
 COLUMNS = [
     "dataset",
@@ -48,6 +51,9 @@ COLUMNS = [
 ]
 
 _PARTIAL = ".tmp"
+
+_KEY = re.compile(r"[\w-]{1,100}", re.ASCII)
+"""Keys are names of files: nothing in them may lead elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -139,15 +145,19 @@ class Store:
         Raises
         ------
         InputError
-            If the file is not valid JSON.
+            If the file is not valid JSON, or not as `StoredManifest` says; names the place.
         """
         path = self.folder / "manifest.json"
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{path} cannot be read: {error}") from error
         if not isinstance(manifest, dict):
             raise InputError(f"{path} is not an impbench manifest")
+        check_shape(manifest, StoredManifest, f"{path} is not as impbench writes it")
+        for key in manifest.get("keys", []):
+            if not _KEY.fullmatch(key):
+                raise InputError(f"{path}: keys names {key[:60]!r}, which is no key of a record")
         return manifest
 
     def write_record(self, record: Record) -> None:
@@ -188,7 +198,10 @@ class Store:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path} cannot be read: {error}") from error
-        return Record.from_json(text, str(path))
+        record = Record.from_json(text, str(path))
+        if record.key != key:
+            raise InputError(f"{path} holds the record of another job ({record.key[:60]!r})")
+        return record
 
     def records(self) -> list[Record]:
         """Return the records the manifest lists, in its order; unreadable ones are left out."""

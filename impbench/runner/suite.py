@@ -56,6 +56,10 @@ class Suite:
     own_data: tuple[str, ...] = ()
 
 
+MOST_SEEDS = 10_000
+LONGEST_TIMEOUT = 10**8
+"""Seconds, three years."""
+
 _KEYS = {
     "title",
     "description",
@@ -83,7 +87,7 @@ def read_suite(path: Path) -> Suite:
         data = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"suite {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"suite {path} is not valid TOML: {error}") from error
     return _Reader(path, text).suite(data)
 
@@ -153,8 +157,9 @@ class _Reader:
         kind = int if whole else (int, float)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
-            raise self.error(key, "a positive whole number" if whole else "a positive number")
+        most = MOST_SEEDS if whole else LONGEST_TIMEOUT
+        if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value <= most:
+            raise self.error(key, f"a positive {'whole ' * whole}number, at most {most}")
         return value
 
     def error(self, key: str, expected: str, prefix: str = "") -> InputError:

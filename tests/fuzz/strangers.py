@@ -111,9 +111,8 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Every place in a tree of dicts and lists, as a path of keys."""
     if path:
         yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value)
     if isinstance(value, dict | list):
-        for key, item in items:
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from places(item, (*path, key))
 
 
@@ -150,6 +149,24 @@ def spoilings(tree: Any) -> st.SearchStrategy[Any]:
         return result
 
     return st.lists(edit, min_size=1, max_size=3).map(apply)
+
+
+ODD = (
+    *NASTY,
+    *(None, True, 0, -1, 1.5, 10**9, 10**30, 10**400, 1e308, float("nan"), float("inf")),
+    *([], {}, ["<script>"], {"a": 1}, [[]], [None], {"": None}),
+)
+
+
+def each_place(tree: Any) -> Iterator[Any]:
+    """`tree` with each of its places replaced by each odd value, named by each, and removed."""
+    for path in places(tree):
+        yield spoilt(tree, path, "remove", None)
+        for value in ODD:
+            yield spoilt(tree, path, "replace", value)
+        if isinstance(path[-1], str):
+            for name in NASTY:
+                yield spoilt(tree, path, "rename", name)
 
 
 def fuzz(kind: str) -> Callable[[Any], Any]:
@@ -200,7 +217,10 @@ def _witness(event: str, args: tuple[Any, ...]) -> None:
     elif event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         _seen.append(f"wrote {_full(args[0])}")
     elif event in _WRITES:
-        _seen.append(f"wrote {_full(args[_WRITES[event]])}")
+        # What shutil removes is named relative to an open folder.
+        folder = args[-1] if event in ("os.remove", "os.rmdir") else None
+        base = f"/proc/self/fd/{folder}" if folder is not None and folder >= 0 else ""
+        _seen.append(f"wrote {_full(os.path.join(base, args[_WRITES[event]]))}")
 
 
 def _full(path: Any) -> str:

@@ -163,7 +163,11 @@ def remove(file: h5py.File, node: str, _: Any) -> None:
 
 def alter(file: h5py.File, node: str, change: tuple[str, int]) -> None:
     """Put one value of an array out of its range, or reverse it all."""
-    if there(file, node) and isinstance(file[node], h5py.Dataset) and file[node].dtype.kind in "iuf":
+    if (
+        there(file, node)
+        and isinstance(file[node], h5py.Dataset)
+        and file[node].dtype.kind in "iuf"
+    ):
         how, at = change
         values = file[node][()]
         if np.ndim(values) == 0 or not values.size:

@@ -1,0 +1,109 @@
+"""Whether a tree of JSON or TOML has the types that a class declares, or where it has not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Literal
+
+from impbench.errors import InputError
+
+LONGEST = 60
+"""Characters of a wrong value that a message shows."""
+
+WHOLE = 2**63
+"""Whole numbers stay below it, so that every table can hold them."""
+
+
+def check_shape(value: Any, hint: Any, where: str) -> None:
+    """Compare `value` with a type, all the way down.
+
+    Parameters
+    ----------
+    value
+        As `json.loads` or `tomllib.loads` returns it.
+    hint
+        A plain type, a union, a ``Literal``, ``list``, ``tuple``, ``Sequence``, ``dict`` or
+        ``Mapping`` of such, a dataclass or a ``TypedDict``. Members that these do not name may be
+        anything; those they name may be absent.
+    where
+        What the value is called in messages.
+
+    Raises
+    ------
+    InputError
+        Names the place, what stands there and what is expected.
+    """
+    if not _fits(value, hint, where):
+        shown = json.dumps(value, ensure_ascii=False, default=str)
+        shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+        raise InputError(f"{where} is {shown}; expected {_name(hint)}")
+
+
+def _fits(value: Any, hint: Any, where: str) -> bool:
+    """Whether the outermost level fits; raises for what lies deeper."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (typing.Union, types.UnionType):
+        chosen = [option for option in args if _outermost(value, option)]
+        return bool(chosen) and _fits(value, chosen[0], where)
+    if not _outermost(value, hint):
+        return False
+    if origin in (list, tuple, Sequence):
+        for i, item in enumerate(value):
+            check_shape(item, args[0], f"{where}[{i}]")
+    elif origin in (dict, Mapping):
+        for key, item in value.items():
+            check_shape(item, args[1], f"{where}[{key[:LONGEST]!r}]")
+    elif _is_table(hint):
+        for name, member in _members(hint).items():
+            if name in value:
+                check_shape(value[name], member, f"{where}: {name}")
+    return True
+
+
+def _outermost(value: Any, hint: Any) -> bool:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return isinstance(value, str) and value in args
+    if origin in (list, tuple, Sequence):
+        return isinstance(value, list)
+    if origin in (dict, Mapping) or _is_table(hint):
+        return isinstance(value, dict)
+    if hint in (int, float):
+        kinds = int if hint is int else (int, float)
+        whole = isinstance(value, int)
+        return (
+            isinstance(value, kinds)
+            and not isinstance(value, bool)
+            and not (whole and abs(value) >= WHOLE)
+        )
+    return hint is Any or isinstance(value, hint)
+
+
+def _is_table(hint: Any) -> bool:
+    return dataclasses.is_dataclass(hint) or typing.is_typeddict(hint)
+
+
+@cache
+def _members(hint: Any) -> dict[str, Any]:
+    return typing.get_type_hints(hint)
+
+
+def _name(hint: Any) -> str:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_name, args))
+    if origin is Literal:
+        return f"one of {', '.join(map(str, args))}"
+    if origin in (list, tuple, Sequence):
+        return "a list"
+    if origin in (dict, Mapping) or _is_table(hint):
+        return "an object"
+    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+    return names.get(hint, "null")
