@@ -19,9 +19,10 @@ from impbench.report.numbers import fixed
 from impbench.report.palette import Look, looks
 from impbench.report.purpose_map import draw_purposes
 from impbench.report.run import NO_IMPUTATION, ORACLE, PRIOR, Run
+from impbench.report.scaling import draw_scaling, sizes_of
 from impbench.report.statistics import Comparison
 from impbench.report.tables import order
-from impbench.report.text import counted, listed, unique_slugs
+from impbench.report.text import counted, listed, slug, unique_slugs
 from impbench.report.tradeoff import MAX_PANELS, draw_tradeoff
 
 MAX_BARS = 12
@@ -55,6 +56,8 @@ class Figures:
     rank: Drawing | None = None
     answers: dict[str, Drawing] = field(default_factory=dict)
     """By the first spec of each protocol."""
+    scaling: dict[str, Drawing] = field(default_factory=dict)
+    """By dataset source."""
     tradeoffs: dict[str, Drawing] = field(default_factory=dict)
     diagrams: dict[str, Drawing] = field(default_factory=dict)
     datasets: dict[str, DatasetFigures] = field(default_factory=dict)
@@ -80,6 +83,11 @@ def draw(
         figures.purposes = draw_purposes(run, purposes, styles, folder)
         figures.skill = draw_heatmap(run, board, styles, "mean_skill", folder)
         figures.rank = draw_heatmap(run, board, styles, "mean_rank", folder)
+        for source, cells in sizes_of(run).items():
+            name = f"scaling-{slug(source)}"
+            drawing = draw_scaling(run, summary, styles, cells, folder, name)
+            if drawing is not None:
+                figures.scaling[source] = drawing
         by_name = groupby(sorted(protocols, key=_bare_name), key=_bare_name)
         for specs in (list(group) for _, group in by_name):
             name = f"answers-{protocols[specs[0]]}"
