@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
-from impbench.report.numbers import number
+from impbench.report.numbers import fixed, number
 from impbench.report.palette import FAINT, INK, SOFT, Look
 from impbench.report.run import ORACLE, Run
 
@@ -60,8 +60,8 @@ def growth_of(run: Run, summary: pd.DataFrame, cells: dict[str, int]) -> list[Gr
     for imputer in run.imputers:
         if imputer == ORACLE:
             continue
-        exponents = [_exponent(_points(summary, imputer, metric, cells)) for metric in COSTS]
-        found.append(Growth(imputer, *exponents, _limit(summary, imputer, cells)))
+        time, memory = (_exponent(_points(summary, imputer, cost, cells)) for cost in COSTS)
+        found.append(Growth(imputer, time, memory, _limit(summary, imputer, cells)))
     return found
 
 
@@ -160,6 +160,6 @@ def _crosses(axes: Axes, growths: list[Growth], looks: dict[str, Look]) -> None:
 
 
 def _entry(item: Growth, looks: dict[str, Look]) -> str:
-    exponents = [number(value, 2) for value in (item.time, item.memory)]
+    exponents = [fixed(value, 2) for value in (item.time, item.memory)]
     text = f"{looks[item.imputer].label}: {', '.join(exponents)}"
     return f"{text}, × {item.limit}" if item.limit else text

@@ -45,7 +45,7 @@ def test_exponents_are_slopes_and_limits_name_size_and_reason(run):
 
 def test_figure_says_both(run, tmp_path):
     drawing = draw_scaling(run, summarise(run), looks(run), sizes_of(run)["s"], tmp_path, "scaling")
-    assert "linear: 1.0, " in drawing.svg
+    assert "linear: 1.00, 0.00" in drawing.svg
     assert "timeout at 100000" in drawing.svg
 
 
