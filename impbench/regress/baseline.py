@@ -16,6 +16,7 @@ from typing import Any, TypedDict
 
 from impbench.errors import InputError
 from impbench.regress.measured import Entry, Measured, MetricFacts, Runtime, Sample
+from impbench.runner.record import LARGEST
 from impbench.runner.store import write_atomically
 from impbench.shape import check_shape
 
@@ -33,7 +34,7 @@ def write_baseline(measured: Measured, path: Path) -> None:
     """
     if all(sample.n < 2 for sample in measured.scores.values()):
         raise InputError("no score has two seeds with a value: there is nothing to compare with")
-    write_atomically(path, to_json(measured).encode())
+    write_atomically(path, to_json(measured).encode("utf-8", _HALVES))
 
 
 def read_baseline(path: Path) -> Measured:
@@ -168,15 +169,32 @@ def _lines(data: dict[str, Any], depth: dict[str, int], level: int = 1) -> Itera
             yield f"{pad}{name}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
 
 
+_HALVES = "backslashreplace"
+"""Half a character, as in the name of a file that is no text, becomes JSON's own escape."""
+
+
 def _digest(content: dict[str, Any]) -> str:
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', _HALVES)).hexdigest()}"
+
+
+def _score(value: float) -> float:
+    if not abs(value) <= LARGEST:
+        raise ValueError(f"{value} is no score")
+    return float(value)
+
+
+def _seconds(stored: dict[str, float]) -> dict[int, float]:
+    seconds = {int(seed): float(value) for seed, value in stored.items()}
+    if not seconds or not all(0 <= value <= LARGEST for value in seconds.values()):
+        raise ValueError("a runtime has no seconds, or they are no times")
+    return seconds
 
 
 def _measured(data: dict[str, Any]) -> Measured:
     scores = {
         Entry(dataset, protocol, imputer, metric): Sample(
-            {int(seed): float(value) for seed, value in stored["values"].items()},
+            {int(seed): _score(value) for seed, value in stored["values"].items()},
             {int(seed): str(status) for seed, status in stored.get("lost", {}).items()},
         )
         for dataset, protocols in data["scores"].items()
@@ -188,7 +206,7 @@ def _measured(data: dict[str, Any]) -> Measured:
         (dataset, imputer): Runtime(
             **{
                 **stored,
-                "seconds": {int(seed): float(s) for seed, s in stored["seconds"].items()},
+                "seconds": _seconds(stored["seconds"]),
             }
         )
         for dataset, imputers in data["runtimes"].items()

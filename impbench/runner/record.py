@@ -163,8 +163,14 @@ class _Stored(TypedDict):
     started: str
 
 
+LARGEST = 1e100
+"""Beyond it (and nearer to 0 than its inverse) a score's square is no number: NaN, and 0."""
+
+
 def _number(score: float | None) -> float:
-    return float("nan") if score is None or not math.isfinite(score) else float(score)
+    if score is None or not abs(score) <= LARGEST:
+        return math.nan
+    return float(score) if abs(score) >= 1 / LARGEST else 0.0
 
 
 def _nan_to_none(value: Any) -> Any:

@@ -225,6 +225,11 @@ class Store:
     def write_results(self) -> pd.DataFrame:
         """Consolidate the records to ``results.parquet`` and return the table."""
         table = self.results()
+        for column in table.columns.difference(["seed", "value"]):
+            # Half a character, as in the name of a file that is no text, cannot be stored.
+            table[column] = [
+                text.encode("utf-8", "backslashreplace").decode() for text in table[column]
+            ]
         buffer = io.BytesIO()
         table.to_parquet(buffer, index=False)
         write_atomically(self.folder / "results.parquet", buffer.getvalue())

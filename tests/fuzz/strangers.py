@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from impbench.errors import ImpbenchError
 
 EXAMPLES = {
-    "h5ad": 350,
+    "h5ad": 250,
     "h5ad bytes": 150,
     "10x and loom": 120,
     "text": 200,
@@ -32,6 +32,7 @@ EXAMPLES = {
     "program manifests": 250,
     "specs": 400,
     "baselines": 250,
+    "rules": 100,
     "records": 300,
     "run manifests": 120,
     "reports": 10,

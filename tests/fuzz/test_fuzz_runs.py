@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -102,10 +103,8 @@ def check_page(page: Path) -> None:
     """No script but ours, no handler, no link that runs, nothing that steers a terminal."""
     text = page.read_text(encoding="utf-8")
     assert text.count("<script") == 1
-    tags = re.findall(r"<[^>]*>", text)
-    assert not [
-        tag for tag in tags if re.search(r"\son\w+\s*=|javascript:", re.sub(QUOTED, "", tag))
-    ]
+    tags = [re.sub(QUOTED, "", tag) for tag in re.findall(r"<[^>]*>", text)]
+    assert not [tag for tag in tags if re.search(r"\son\w+\s*=|javascript:", tag)]
     assert not re.search(r"""(?:href|src)\s*=\s*["']?\s*(?:javascript|data:text)""", text, re.I)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800]", text)
 
@@ -170,10 +169,8 @@ def test_run_manifests_of_strangers(run: Path) -> None:
     path = run / "manifest.json"
 
     def read() -> Any:
-        try:
+        with contextlib.suppress(ImpbenchError):
             measure(run)
-        except ImpbenchError:
-            pass
         return report(run)
 
     @fuzz("run manifests")
