@@ -20,7 +20,7 @@ class StoredDataset(TypedDict, total=False):
     """Of one dataset; `fingerprint` is a hash of its content."""
 
     title: str
-    summary: str
+    summary: str | None
     n_cells: int | None
     n_genes: int | None
     n_groups: int | None
@@ -38,9 +38,9 @@ class StoredProtocol(TypedDict, total=False):
     """Of one protocol with its parameters."""
 
     name: str
-    summary: str
-    reference: str
-    purpose: str
+    summary: str | None
+    reference: str | None
+    purpose: str | None
     params: dict[str, Any]
 
 
@@ -58,8 +58,8 @@ class StoredImputer(TypedDict, total=False):
     """Of one imputer with its parameters."""
 
     name: str
-    summary: str
-    citation: str
+    summary: str | None
+    citation: str | None
     version: str
     is_control: bool
     needs_truth: bool
@@ -80,11 +80,12 @@ class StoredEnvironment(TypedDict, total=False):
     cores: int | None
     memory_bytes: int | None
     versions: dict[str, str]
-    jobs: int
-    threads_per_job: int
+    jobs: int | None
+    threads_per_job: int | None
     timeout: float | None
     memory_limit: int | None
-    device: str
+    device: str | None
+    executor: str
 
 
 class StoredManifest(TypedDict, total=False):

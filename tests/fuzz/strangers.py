@@ -166,7 +166,7 @@ def each_place(tree: Any) -> Iterator[Any]:
         for value in ODD:
             yield spoilt(tree, path, "replace", value)
         if isinstance(path[-1], str):
-            for name in NASTY:
+            for name in NASTY[::4]:
                 yield spoilt(tree, path, "rename", name)
 
 
