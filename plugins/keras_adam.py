@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from impbench_plugins.compiled import njit
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", nogil=True)
 def adam(weights: Any, gradients: Any, m: Any, v: Any, step: int, learning_rate: float) -> None:
     """Take step number `step`, from 1; all arrays are float32 of one length, changed in place.
 

@@ -8,8 +8,8 @@ kept up to date with every move (`_descend_gram`); beyond, from coordinates (`_d
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from impbench_plugins.compiled import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,7 @@ def _draw(n: int, k: int, n_starts: int, seed: int) -> Labels:
         drawn[repeats] = rng.integers(n, size=(int(repeats.sum()), k))
 
 
-@numba.njit(nogil=True)
+@njit(nogil=True)
 def _best_gram(gram: Floats, starts: Labels, max_passes: int) -> tuple[Labels, float]:
     n_cells = gram.shape[0]
     labels = np.empty(n_cells, np.int64)
@@ -84,7 +84,7 @@ def _best_gram(gram: Floats, starts: Labels, max_passes: int) -> tuple[Labels, f
     return best_labels, best
 
 
-@numba.njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True)
 def _descend_gram(gram: Floats, seeds: Labels, max_passes: int, labels: Labels) -> float:
     """Run one start; fills `labels` and returns the sum of squares.
 
@@ -154,7 +154,7 @@ def _descend_gram(gram: Floats, seeds: Labels, max_passes: int, labels: Labels) 
     return total
 
 
-@numba.njit(nogil=True)
+@njit(nogil=True)
 def _best(points: Floats, starts: Labels, max_passes: int) -> tuple[Labels, float]:
     n_cells = points.shape[0]
     columns = np.ascontiguousarray(points.T)
@@ -170,7 +170,7 @@ def _best(points: Floats, starts: Labels, max_passes: int) -> tuple[Labels, floa
     return best_labels, best
 
 
-@numba.njit(nogil=True)
+@njit(nogil=True)
 def _descend(
     points: Floats,
     columns: Floats,
@@ -197,7 +197,7 @@ def _descend(
     return total
 
 
-@numba.njit(nogil=True)
+@njit(nogil=True)
 def _centres(points: Floats, labels: Labels, k: int) -> tuple[Floats, Floats]:
     centres = np.zeros((k, points.shape[1]))
     sizes = np.zeros(k)
@@ -210,7 +210,7 @@ def _centres(points: Floats, labels: Labels, k: int) -> tuple[Floats, Floats]:
     return centres, sizes
 
 
-@numba.njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True)
 def _squared_distances(columns: Floats, centres: Floats, distances: Floats) -> None:
     n_dims, n_cells = columns.shape
     for first in range(0, n_cells, 512):
@@ -226,7 +226,7 @@ def _squared_distances(columns: Floats, centres: Floats, distances: Floats) -> N
                     out[cell] += difference * difference
 
 
-@numba.njit(nogil=True)
+@njit(nogil=True)
 def _move(
     points: Floats, centres: Floats, sizes: Floats, distances: Floats, labels: Labels
 ) -> bool:
@@ -268,7 +268,7 @@ def _move(
     return moved
 
 
-@numba.njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True)
 def _distance(points: Floats, cell: int, centres: Floats, cluster: int) -> float:
     total = 0.0
     for dim in range(points.shape[1]):

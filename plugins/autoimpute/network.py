@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
+from impbench_plugins.compiled import njit
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
@@ -170,7 +170,7 @@ def _sigmoid(z: Float32) -> Float32:
     return np.reciprocal(z, out=z)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", nogil=True)
 def _rmsprop(weights: Any, gradient: Any, mean_square: Any, rate: Any, ridge: Any) -> None:
     decay, rest, epsilon = np.float32(DECAY), np.float32(1 - DECAY), np.float32(EPSILON)
     tiny = np.float32(1e-30)  # Keeps the average out of the denormal numbers, which are slow.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
+from impbench_plugins.compiled import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ def unit_ranks(counts: NDArray[Any], weights: Floats) -> Floats:
     return ranks
 
 
-@numba.njit(nogil=True)
+@njit(nogil=True)
 def _weighted_ranks(values: Floats, weights: Floats) -> Floats:
     n_cells, n_genes = values.shape
     ranks = np.empty((n_cells, n_genes))

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
+from impbench_plugins.compiled import njit
 from numpy.typing import NDArray
 from scipy.linalg import solve
 from scipy.sparse.linalg import LinearOperator, gmres, minres
@@ -108,7 +108,7 @@ def _solve_iteratively(
     return np.asarray(values)
 
 
-@numba.njit(nogil=True)
+@njit(nogil=True)
 def _times_system(
     pointers: NDArray[np.int32],
     indices: NDArray[np.int32],

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numba
 import numpy as np
-from numba import njit
+from impbench_plugins.compiled import njit
 from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -81,14 +82,8 @@ NOISE = {
 
 
 _FAST = {"error_model": "numpy", "fastmath": {"contract", "nsz"}, "nogil": True}
-_inlined = njit(forceinline=True, **_FAST)
-
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    try:
-        return njit(cache=True, **_FAST)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # No folder for numba's cache is writable: compile in every process.
-        return njit(**_FAST)(function)  # type: ignore[no-any-return]
+_inlined = numba.njit(forceinline=True, **_FAST)
+_compiled = njit(**_FAST)
 
 
 @cache

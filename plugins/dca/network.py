@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
+from impbench_plugins.compiled import njit
 
 from .likelihood import MEAN_BOUNDS, Float32, Noise
 
@@ -156,7 +156,7 @@ class Network:
         return [*outputs, activation @ p.head_weights + p.head_bias]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", nogil=True)
 def _normalise(z: Any, moving_mean: Any, moving_variance: Any) -> Any:
     """Normalise the columns of `z` in place; return what they were multiplied by."""
     n, width = z.shape
@@ -180,7 +180,7 @@ def _normalise(z: Any, moving_mean: Any, moving_variance: Any) -> Any:
     return scale
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", nogil=True)
 def _normalise_gradient(d: Any, activation: Any, normalised: Any, scale: Any, d_centre: Any) -> Any:
     """Turn `d`, derivatives by the activation, into those by the linear output, in place."""
     n, width = d.shape

@@ -8,8 +8,8 @@ from math import floor
 from typing import Any
 
 import numpy as np
+from impbench_plugins.compiled import njit
 from impbench_plugins.keras_pace import Pace
-from numba import njit
 from numpy.typing import NDArray
 
 from .likelihood import Float32
@@ -119,7 +119,7 @@ def _loss(network: Network, data: TrainingSet, start: int) -> float:
     return total / (len(data) - start)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@njit(fastmath=True, error_model="numpy", nogil=True)
 def _rmsprop(weights: Any, gradients: Any, mean_square: Any, rate: float, clip: float) -> None:
     """Take one step, each gradient clipped to ±`clip`.
 

@@ -18,7 +18,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from impbench_plugins.compiled import njit
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
@@ -90,7 +90,7 @@ class Fit(NamedTuple):
     counter: NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def start(
     predictors: NDArray[np.float64],
     y: Vector,
@@ -161,7 +161,7 @@ def start(
     return fit
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def advance(fit: Fit, penalty: float, max_nonzero: int) -> int:
     """Move the solution to the next λ of the path.
 
@@ -196,7 +196,7 @@ def advance(fit: Fit, penalty: float, max_nonzero: int) -> int:
             return _record(fit, max_nonzero)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: int) -> bool:
     """Descend along the coordinates until a pass over all strong predictors changes nothing.
 
@@ -253,7 +253,7 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
             return True
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(nogil=True, fastmath=_SUMS)
 def _take_from_residual(
     residual: Vector,
     working: Vector,
@@ -266,19 +266,19 @@ def _take_from_residual(
         residual[i] -= working[i] * (slope * predictors[k, i] + offset)
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(nogil=True, fastmath=_SUMS)
 def _axpy(factor: float, x: Vector, y: Vector) -> None:
     for i in range(len(y)):
         y[i] += factor * x[i]
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(nogil=True, fastmath=_SUMS)
 def _axpy_row(factor: float, predictors: NDArray[np.float64], k: int, y: Vector) -> None:
     for i in range(len(y)):
         y[i] += factor * predictors[k, i]
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(nogil=True, fastmath=_SUMS)
 def dot_row(predictors: NDArray[np.float64], k: int, values: Vector) -> float:
     """Return the inner product of a predictor with values of the cells."""
     total = 0.0
@@ -287,7 +287,7 @@ def dot_row(predictors: NDArray[np.float64], k: int, values: Vector) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@njit(nogil=True, fastmath=_SUMS)
 def _curve(
     predictors: NDArray[np.float64], k: int, working: Vector, centre: float
 ) -> tuple[float, float]:
@@ -300,7 +300,7 @@ def _curve(
     return linear, square
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _renew_quadratic(fit: Fit, intercept_before: float) -> None:
     """Bring η up to date, then weights and residuals of the next quadratic."""
     number, eta = fit.number, fit.eta
@@ -326,7 +326,7 @@ def _renew_quadratic(fit: Fit, intercept_before: float) -> None:
     number[SUM_RESIDUAL] = leftover
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _let_in_violators(fit: Fit, penalty: float) -> bool:
     """Check the optimality conditions outside the strong set; let in what breaks them."""
     found = False
@@ -339,13 +339,13 @@ def _let_in_violators(fit: Fit, penalty: float) -> bool:
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _gradient(fit: Fit, k: int) -> float:
     slope = dot_row(fit.predictors, k, fit.residual) - fit.centre[k] * fit.number[SUM_RESIDUAL]
     return float(abs(slope / fit.spread[k]))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _record(fit: Fit, max_nonzero: int) -> int:
     """Note the deviance explained; say whether the path ends here."""
     number, step = fit.number, fit.counter[N_STEPS]
@@ -362,7 +362,7 @@ def _record(fit: Fit, max_nonzero: int) -> int:
     return ADVANCED
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _moments(
     predictors: NDArray[np.float64], weight: Vector, left_out: int
 ) -> tuple[Vector, Vector, NDArray[np.bool_]]:

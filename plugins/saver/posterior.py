@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from impbench_plugins.compiled import njit
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
@@ -29,7 +29,7 @@ N_POINTS = 100
 OPTIMISER_TOLERANCE = np.finfo(np.float64).eps ** 0.25
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def posterior(counts: Vector, mean: Vector, size_factors: Vector) -> tuple[Vector, Vector]:
     """Return the posterior mean and standard deviation of one gene's expression.
 
@@ -67,7 +67,7 @@ def posterior(counts: Vector, mean: Vector, size_factors: Vector) -> tuple[Vecto
     return (shape + counts) / total, np.sqrt(shape + counts) / total
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def prior(family: int, theta: float, mean: Vector) -> tuple[Vector, Vector]:
     """Return α and β, (cells,), of the prior with mean μ and spread θ."""
     if family == VARIATION:
@@ -77,7 +77,7 @@ def prior(family: int, theta: float, mean: Vector) -> tuple[Vector, Vector]:
     return mean**2 / theta, mean / theta
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def cost(family: int, theta: float, counts: Vector, mean: Vector, size_factors: Vector) -> float:
     """Return −log p(counts | θ) without the terms that depend on the counts alone.
 
@@ -98,7 +98,7 @@ def cost(family: int, theta: float, counts: Vector, mean: Vector, size_factors: 
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _log_rising(shape: float, x: float) -> float:
     """Return ln Γ(α + x) − ln Γ(α)."""
     if x <= 8.0 and x == math.floor(x):
@@ -114,7 +114,7 @@ def _log_rising(shape: float, x: float) -> float:
     return (shape - 0.5) * math.log1p(x / shape) + x * (math.log(total) - 1.0) + series
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def spread(
     family: int, counts: Vector, mean: Vector, size_factors: Vector, bound: float
 ) -> tuple[float, float]:
@@ -136,7 +136,7 @@ def spread(
     return theta, cost(family, theta, counts, mean, size_factors)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _where_unlikely(
     family: int,
     counts: Vector,
@@ -159,7 +159,7 @@ def _where_unlikely(
     return 0.5 * (low + high)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _minimise(
     family: int, counts: Vector, mean: Vector, size_factors: Vector, bound: float
 ) -> tuple[float, float]:

@@ -10,9 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from impbench_plugins.compiled import njit
 from impbench_plugins.saver import lasso
 from impbench_plugins.saver.lasso import Fit, Vector
-from numba import njit
 from numpy.typing import NDArray
 
 N_FOLDS = 5
@@ -47,7 +47,7 @@ class Prediction(NamedTuple):
     gain: float
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def cross_validated(
     predictors: NDArray[np.float64], y: Vector, fold: NDArray[np.int64], left_out: int
 ) -> Prediction:
@@ -92,7 +92,7 @@ def cross_validated(
     return Prediction(np.exp(eta), largest, penalties[best], gain)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _walk(
     predictors: NDArray[np.float64], y: Vector, left_out: int, penalties: Vector
 ) -> tuple[Vector, int]:
@@ -107,7 +107,7 @@ def _walk(
     return fit.eta, len(penalties)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _curve(
     predictors: NDArray[np.float64],
     y: Vector,
@@ -161,7 +161,7 @@ class _Path(NamedTuple):
     ended: NDArray[np.bool_]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _start_path(
     predictors: NDArray[np.float64], y: Vector, fold: NDArray[np.int64], f: int, left_out: int
 ) -> _Path:
@@ -174,7 +174,7 @@ def _start_path(
     return _Path(fit, held_out, step, eta.copy(), eta, penalty, np.zeros(1, dtype=np.bool_))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _predict(path: _Path, penalty: float, y: Vector, losses: Vector) -> None:
     """Write the deviance of the held-out cells at a λ below those asked for before."""
     largest, before, now = path.penalty
@@ -196,7 +196,7 @@ def _predict(path: _Path, penalty: float, y: Vector, losses: Vector) -> None:
         losses[i] = 2.0 * (saturated - y[i] * eta + math.exp(eta))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def approximate(
     predictors: NDArray[np.float64], y: Vector, left_out: int, largest: float, chosen: float
 ) -> Prediction:
@@ -216,7 +216,7 @@ def approximate(
     return Prediction(np.exp(eta), largest, chosen, 0.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def largest_correlation(
     predictors: NDArray[np.float64], norms: Vector, y: Vector, left_out: int
 ) -> float:
@@ -235,7 +235,7 @@ def largest_correlation(
     return largest
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _can_learn(y: Vector, used: NDArray[np.bool_]) -> bool:
     """Whether the used cells exist and their values are not all the same."""
     low, high = np.inf, -np.inf
@@ -245,7 +245,7 @@ def _can_learn(y: Vector, used: NDArray[np.bool_]) -> bool:
     return high > low
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _step(n_cells: int, n_predictors: int) -> float:
     """Return the factor from one λ to the next on a path of glmnet's choice."""
     last = 0.01 if n_cells < n_predictors else 1e-4

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
+from impbench_plugins.compiled import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -21,7 +21,7 @@ SETTLED = 0.5
 MOST_ROUNDS = 100
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def fit_mixtures(values: Floats) -> Floats:
     """Fit every gene by expectation and maximisation.
 
@@ -55,7 +55,7 @@ def fit_mixtures(values: Floats) -> Floats:
     return parameters
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def dropout_probabilities(values: Floats, parameters: Floats) -> Floats:
     """Return each value's probability of being a dropout: the gamma's share of the density.
 
@@ -84,13 +84,13 @@ def dropout_probabilities(values: Floats, parameters: Floats) -> Floats:
     return result
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def gamma_density(x: float, log_x: float, shape: float, rate: float) -> float:
     """Density of the gamma distribution at `x` > 0."""
     return math.exp(shape * math.log(rate) - math.lgamma(shape) + (shape - 1.0) * log_x - rate * x)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def normal_density(x: float, mean: float, deviation: float) -> float:
     """Density of the normal distribution; infinite at the mean if it does not vary."""
     if deviation == 0.0:
@@ -99,7 +99,7 @@ def normal_density(x: float, mean: float, deviation: float) -> float:
     return math.exp(-0.5 * z * z) / (deviation * math.sqrt(2.0 * math.pi))
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _fit(x: Floats, logs: Floats, doubt: Floats, p: Floats) -> None:
     """Fill `p`, unless the fit breaks down: a value of density 0, or a deviation of 0."""
     n = x.shape[0]
@@ -154,7 +154,7 @@ def _fit(x: Floats, logs: Floats, doubt: Floats, p: Floats) -> None:
         p[0], p[1], p[2], p[3], p[4] = rate, shape, gamma_rate, mean, deviation
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _gamma_shape(spread: float) -> float:
     """Solve ln α − ψ(α) = `spread` (maximum likelihood), at most `LARGEST_SHAPE`."""
     if not spread > 0.0:
@@ -172,7 +172,7 @@ def _gamma_shape(spread: float) -> float:
     return shape
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _digamma_and_derivative(x: float) -> tuple[float, float]:
     """Return ψ(x) and ψ'(x) for x > 0, by recurrence to x ≥ 8 and the asymptotic series."""
     first = second = 0.0

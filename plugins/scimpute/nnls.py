@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from impbench_plugins.compiled import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
 
-@numba.njit(nogil=True)
+@njit(nogil=True)
 def nnls(gram: Floats, product: Floats) -> Floats:
     """Solve by active sets, on inner products only (Bro and de Jong 1997).
 
@@ -71,7 +71,7 @@ def nnls(gram: Floats, product: Floats) -> Floats:
     return coefficients
 
 
-@numba.njit(nogil=True)
+@njit(nogil=True)
 def _solve(gram: Floats, product: Floats, chosen: NDArray[np.int64], ridge: float) -> Floats:
     """Solve for the chosen coefficients alone, by Cholesky's factors."""
     n = len(chosen)
