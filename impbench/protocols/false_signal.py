@@ -91,7 +91,7 @@ class FalseSignal(Protocol):
                 f"principal components; genes that differ between them by {self.test}"
             )
         elif _has_types(dataset):
-            metrics.append("false-de-types")
+            metrics.insert(0, "false-de-types")
             conventions.append(
                 f"permuted genes that differ between the true cell types by {self.test}"
             )

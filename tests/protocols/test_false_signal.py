@@ -145,7 +145,7 @@ def test_signal_that_spills_over_to_permuted_genes_is_found(strong):
     problem = protocol.pose(strong, 1)
     permuted = problem.hidden.extra["null_genes"]
     assert len(permuted) == 40
-    assert problem.metrics == ("false-correlation", "false-pairs", "false-de-types")
+    assert problem.metrics == ("false-de-types", "false-correlation", "false-pairs")
     values = problem.observed.lognorm
     honest = scores(protocol, problem, Imputed(values, "lognorm"))
     by_type = np.stack([values[strong.labels == one].mean(axis=0) for one in "abc"])
