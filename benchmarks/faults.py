@@ -64,6 +64,7 @@ class Bench:
         self.reference = folder / "reference"
         assert self.start(self.reference).wait() == 0
         self.expected = self.scores(self.reference)
+        self.n_jobs = self.expected["key"].nunique()
 
     def start(self, out: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
         """Start a run that writes to `out`."""
@@ -86,6 +87,14 @@ class Bench:
         """Return the scores in a run's folder that depend on the seed alone."""
         table = pd.read_parquet(out / "results.parquet")
         return table[~table["metric"].isin(COST)].reset_index(drop=True)
+
+    def is_whole(self, out: Path) -> bool:
+        """Whether every job of a folder has a result."""
+        path = out / "results.parquet"
+        if not path.exists():
+            return False
+        table = pd.read_parquet(path)
+        return set(table["status"]) == {"ok"} and table["key"].nunique() == self.n_jobs
 
     def verdict(self, out: Path) -> str:
         """Compare a finished folder with the undisturbed one."""
@@ -111,39 +120,38 @@ def ours() -> list[psutil.Process]:
 
 
 def kills(bench: Bench, n_kills: int, rng: random.Random) -> str:
-    """Kill random processes of runs until `n_kills` have died so; every folder is then finished."""
+    """Kill runners, workers and scorers until `n_kills` have died so; then finish every folder.
+
+    The victim's kind is drawn first, then the run goes on until there is such a process, and for a
+    random while longer: a kill meets any phase of a run. A dead runner is started again.
+    """
     done, folders, slowest = Counter[str](), 0, 0.0
     out = bench.folder / "killed-0"
     while done.total() < n_kills:
         process = bench.start(out)
         runner = psutil.Process(process.pid)
-        alive = True
-        while alive and done.total() < n_kills:
-            time.sleep(rng.uniform(0.05, 4.0))
-            if process.poll() is not None:
-                break
-            descendants = runner.children(recursive=True)
-            target = rng.choice([runner, *descendants, *descendants])
-            kind = _kind(target, runner)
+        while process.poll() is None and done.total() < n_kills:
+            kind = rng.choice(["runner", "worker", "worker", "scorer"])
+            time.sleep(rng.expovariate(1 / 1.5))
+            target = _find(runner, kind)
+            if target is None:
+                continue
             try:
                 target.kill()
             except psutil.NoSuchProcess:
                 continue
             done[kind] += 1
-            alive = target.pid != runner.pid
-        if not alive:
-            process.wait()
-            slowest = max(slowest, _wait_until_gone())
-            continue
+            if kind == "runner":
+                process.wait()
+                slowest = max(slowest, _wait_until_gone())
         status = process.wait()
-        assert status in (0, 1), f"exit status {status}: {process.stderr.read()}"
-        if set(pd.read_parquet(out / "results.parquet")["status"]) == {"ok"}:
+        assert status in (0, 1, -signal.SIGKILL), f"exit status {status}: {process.stderr.read()}"
+        if status != -signal.SIGKILL and bench.is_whole(out):
             bench.verdict(out)
             folders += 1
             out = bench.folder / f"killed-{folders}"
-    for _ in range(5):
-        if bench.run(out)[0] == 0:
-            break
+    while not bench.is_whole(out):
+        bench.run(out)
     bench.verdict(out)
     assert not ours(), "processes are left"
     counts = ", ".join(f"{n} × {kind}" for kind, n in sorted(done.items()))
@@ -154,15 +162,15 @@ def kills(bench: Bench, n_kills: int, rng: random.Random) -> str:
     )
 
 
-def _kind(target: psutil.Process, runner: psutil.Process) -> str:
-    if target.pid == runner.pid:
-        return "runner"
+def _find(runner: psutil.Process, kind: str) -> psutil.Process | None:
+    """Return a process of this kind in the runner's tree, or None where there is none now."""
+    if kind == "runner":
+        return runner
     try:
-        command = " ".join(target.cmdline())
+        descendants = runner.children(recursive=True)
+        return next((p for p in descendants if f"runner.{kind}" in " ".join(p.cmdline())), None)
     except psutil.Error:
-        return "other"
-    names = {"runner.worker": "worker", "runner.scorer": "scorer"}
-    return next((kind for part, kind in names.items() if part in command), "child")
+        return None
 
 
 def _wait_until_gone() -> float:
