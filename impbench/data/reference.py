@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ GINI = "reference_gini"
 """Column of `var`, and of `Dataset.genes`, with Gini coefficients, such as from RNA FISH."""
 
 
-def read_reference(data: AnnData, genes: list[str], where: str) -> pd.DataFrame:
+def read_reference(data: AnnData, genes: Sequence[str], where: str) -> pd.DataFrame:
     """Return the reference columns for `genes`; no columns where the file has none.
 
     Parameters
@@ -46,7 +47,11 @@ def read_reference(data: AnnData, genes: list[str], where: str) -> pd.DataFrame:
         coefficient lies outside 0 to 1.
     """
     columns = {**_bulk(data, where), **_gini(data, where)}
-    return pd.DataFrame(columns, index=data.var_names).reindex(genes) if columns else pd.DataFrame()
+    return (
+        pd.DataFrame(columns, index=data.var_names).reindex(list(genes))
+        if columns
+        else pd.DataFrame()
+    )
 
 
 def bulk_profiles(genes: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
