@@ -8,6 +8,7 @@ libraries included), by its part in the run. Linux only.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -17,23 +18,32 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
+SUITE = """
+title = "Big data"
+controls = false
+seeds = 1
+imputers = {imputers}
+[[question]]
+datasets = ["sim_equal[n_cells={cells}]"]
+protocols = {protocols}
+"""
 PARTS = {"runner.worker": "worker", "runner.scorer": "scorer", "bin/impbench run": "runner"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, default=100_000)
-    parser.add_argument("--imputers", default="maskclass-best[epochs=2]")
-    parser.add_argument("--protocols", default="simulated-truth,clustering")
+    parser.add_argument("--imputers", nargs="+", default=["maskclass-best[epochs=2]"])
+    parser.add_argument("--protocols", nargs="+", default=["simulated-truth", "clustering"])
     parser.add_argument("--jobs", default="1")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            *(str(Path(sys.executable).with_name("impbench")), "run"),
-            *("--datasets", f"sim_equal[n_cells={options.cells}]"),
-            *("--imputers", options.imputers, "--protocols", options.protocols),
-            *("--seeds", "1", "--jobs", options.jobs, "--timeout", "4h", "--out", folder),
-        ]
+        suite = Path(folder) / "big.toml"
+        names = {"imputers": options.imputers, "protocols": options.protocols}
+        text = {key: json.dumps(value) for key, value in names.items()}
+        suite.write_text(SUITE.format(cells=options.cells, **text))
+        command = [str(Path(sys.executable).with_name("impbench")), "run", "--suite", str(suite)]
+        command += ["--jobs", options.jobs, "--timeout", "4h", "--out", str(Path(folder) / "out")]
         start = time.perf_counter()
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         peaks, pids = watch(process)
@@ -44,7 +54,7 @@ def main() -> None:
         print(f"{options.cells} cells, {time.perf_counter() - start:.0f} s in all")
         for part, peak in peaks.items():
             print(f"{part:8} peak {peak / 1e9:.2f} GB in the largest of {pids[part]}")
-        table = pd.read_parquet(Path(folder) / "results.parquet")
+        table = pd.read_parquet(Path(folder) / "out" / "results.parquet")
         cost = table[table["metric"].isin(["wall-seconds", "peak-memory"])]
         print(cost.pivot_table(index="imputer", columns="metric", values="value").to_string())
         failed = table[table["status"] != "ok"].drop_duplicates("key")
