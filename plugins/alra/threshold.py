@@ -65,4 +65,4 @@ def _mean_and_sd(values: Floats, chosen: NDArray[np.bool_]) -> tuple[Floats, Flo
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(chosen, values, 0.0).sum(axis=0) / n
         squares = np.where(chosen, (values - mean) ** 2, 0.0).sum(axis=0)
-        return mean, np.sqrt(squares / (n - 1))
+        return mean, np.sqrt(np.where(n > 1, squares / (n - 1), np.nan))

@@ -194,3 +194,12 @@ def test_listing_imputers_imports_no_scikit_learn():
     code = "import sys, impbench_plugins.alra; print({'sklearn', 'numba'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_gene_without_counts_and_with_a_trace_of_others_gives_numbers():
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(30, 2)), rng.normal(size=(2, 6))
+    values = np.maximum(left @ right, 0)
+    values[:, 3] = 0
+    complete(values, left, right, 0.001)
+    assert np.isfinite(values).all()
