@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,11 +30,13 @@ def main(request_path: Path) -> int:
     folder = Path(request["folder"])
     python = folder / "bin" / "python"
     variables = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-    for command in _commands(request["uv"], request["python"], folder, request["requires"]):
-        print("$", *command, flush=True)
-        status = subprocess.run(command, stdin=subprocess.DEVNULL, env=variables).returncode
-        if status != 0:
-            return status
+    for way in _ways(request["uv"], request["python"], folder, request["requires"]):
+        shutil.rmtree(folder, ignore_errors=True)
+        status = _carry_out(way, variables)
+        if status == 0:
+            break
+    else:
+        return status
     _move_scripts(folder, request["final"])
     listed = subprocess.run([python, "-I", "-c", _PACKAGES], stdout=subprocess.PIPE, check=True)
     facts = {
@@ -45,18 +48,33 @@ def main(request_path: Path) -> int:
     return 0
 
 
-def _commands(uv: str | None, python: str, folder: Path, requires: list[str]) -> list[list[str]]:
-    """Return what makes the environment: with uv where it is, else with venv and pip."""
+def _ways(uv: str | None, python: str, folder: Path, requires: list[str]) -> list[list[list[str]]]:
+    """Return the ways to make the environment, each a list of commands.
+
+    With uv where it is; pip is asked too, because it may know a mirror or a certificate, from its
+    own configuration, that uv does not.
+    """
     inside = str(folder / "bin" / "python")
-    if uv is not None:
-        return [
-            [uv, "venv", "--no-project", "--python", python, str(folder)],
-            [uv, "pip", "install", "--python", inside, "--compile-bytecode", *requires],
-        ]
-    return [
+    with_uv = [
+        [uv or "uv", "venv", "--no-project", "--python", python, str(folder)],
+        [uv or "uv", "pip", "install", "--python", inside, "--compile-bytecode", *requires],
+    ]
+    with_pip = [
         [python, "-m", "venv", str(folder)],
         [inside, "-m", "pip", "install", "--no-input", "--progress-bar", "off", *requires],
     ]
+    return [with_pip] if uv is None else [with_uv, with_pip]
+
+
+def _carry_out(commands: list[list[str]], variables: dict[str, str]) -> int:
+    """Run one command after the other until one fails; return the last status."""
+    status = 0
+    for command in commands:
+        print("$", *command, flush=True)
+        status = subprocess.run(command, stdin=subprocess.DEVNULL, env=variables).returncode
+        if status != 0:
+            break
+    return status
 
 
 def _move_scripts(folder: Path, final: str) -> None:

@@ -202,17 +202,36 @@ def security_of(tls: TLS | None) -> Security | None:
 @contextmanager
 def _connected(kind: Any, address: Any, security: Security | None) -> Iterator[Client]:
     shown = address if isinstance(address, str) else address.scheduler_address
+    with _construct(kind, address, security, shown) as client:
+        yield client
+
+
+def _construct(kind: Any, address: Any, security: Security | None, shown: str) -> Any:
+    """Return a client that is connected, or close it before saying why it is not.
+
+    Left to the garbage collector, a client that could not connect stops its event loop whenever it
+    is collected. If that is while another client starts its own, which takes the same lock, the
+    process waits for itself forever.
+    """
+    client = kind.__new__(kind)
+    options = {"timeout": CONNECT_SECONDS, "set_as_default": False}
     try:
-        client = kind(address, security=security, timeout=CONNECT_SECONDS, set_as_default=False)
+        client.__init__(address, security=security, **options)
     except (OSError, TimeoutError) as error:
+        _discard(client)
         raise UnavailableError(
             f"no Dask scheduler answers at {shown} ({error}); start one with `dask scheduler`, "
             "and give the address it prints"
         ) from error
     except (ValueError, TypeError, RuntimeError) as error:
+        _discard(client)
         raise InputError(f"cannot connect to the Dask scheduler {shown}: {error}") from error
-    with client:
-        yield client
+    return client
+
+
+def _discard(client: Any) -> None:
+    client.close()
+    client._loop_runner.stop()
 
 
 @contextmanager
