@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -277,12 +276,29 @@ def test_pip_builds_where_there_is_no_uv() -> None:
     assert no.value.status == "unavailable"
 
 
-def test_uv_builds_where_it_is(registry: None, cache: Path) -> None:
-    if shutil.which("uv") is None:
-        pytest.skip("uv is not on PATH")
+@pytest.fixture
+def uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the uv of the extra `test` on PATH."""
+    scripts = str(Path(sys.executable).parent)
+    monkeypatch.setenv("PATH", os.pathsep.join([scripts, os.environ["PATH"]]))
+
+
+def test_uv_builds_where_it_is(registry: None, cache: Path, uv: None) -> None:
     built = obtain(Wish(("pluggy==0.13.1",)))
     assert built.packages["pluggy"] == "0.13.1"
     assert "uv pip install" in (built.folder / "build.log").read_text()
+
+
+def test_pip_builds_what_uv_cannot_reach(
+    registry: None, cache: Path, uv: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    built = obtain(Wish(("pluggy==0.13.1",)))
+    assert built.packages["pluggy"] == "0.13.1"
+    log = (built.folder / "build.log").read_text()
+    assert log.index("127.0.0.1:9") < log.index("pip install --no-input")
 
 
 def test_packages_of_a_third_party_are_importable_and_nothing_beside_them(
