@@ -21,6 +21,7 @@ from impbench import __version__
 from impbench.runner.environments import Built, Environment
 from impbench.runner.importable import link_packages
 from impbench.runner.interpreters import BuildError
+from impbench.runner.kept import KeptWorker
 from impbench.runner.plan import Posed, Task, plugin_file
 from impbench.runner.record import Cost, Record, Status
 from impbench.runner.sandbox import Limits, Outcome, run_limited
@@ -69,9 +70,19 @@ class Failure:
 
 
 def execute(
-    task: Task, workplace: Workplace, scorer: Scorer, stop: threading.Event
+    task: Task,
+    workplace: Workplace,
+    scorer: Scorer,
+    stop: threading.Event,
+    kept: KeptWorker | None = None,
 ) -> list[Record]:
-    """Return one record per (problem, seed) of `task`; never raises for what a method does."""
+    """Return one record per (problem, seed) of `task`; never raises for what a method does.
+
+    Parameters
+    ----------
+    kept
+        A worker that may be used again; None starts one for this task.
+    """
     folder = workplace.folder / task.mark
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -80,7 +91,7 @@ def execute(
         if task.imputer is None:
             run = Attempt(folder, None, "", {})
         else:
-            run = run_worker(task, folder, workplace.environments, stop)
+            run = run_worker(task, folder, workplace.environments, stop, kept)
         records = list(_records(task, run, workplace, scorer, stop))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -104,7 +115,13 @@ class Attempt:
     peak_memory: int = 0
 
 
-def run_worker(task: Task, folder: Path, environments: Built, stop: threading.Event) -> Attempt:
+def run_worker(
+    task: Task,
+    folder: Path,
+    environments: Built,
+    stop: threading.Event,
+    kept: KeptWorker | None = None,
+) -> Attempt:
     """Run the worker for `task`, in the environment its imputer asks for; say how it went."""
     assert task.imputer is not None
     imputer = type(task.imputer)
@@ -141,15 +158,16 @@ def run_worker(task: Task, folder: Path, environments: Built, stop: threading.Ev
         link_packages(imputer, folder / "importable")
         command = environment.command()
         variables = environment.variables(variables, folder / "importable")
-    outcome = run_limited(
-        [*command, "-m", "impbench.runner.worker", str(path)],
-        mark=task.mark,
-        cwd=scratch,
-        env=variables,
-        log=folder / "log",
-        limits=Limits(task.timeout, task.memory),
-        stop=stop,
-    )
+    command += ["-m", "impbench.runner.worker"]
+    where: dict[str, Any] = {"cwd": scratch, "env": variables, "log": folder / "log"}
+    bounds: dict[str, Any] = {"limits": Limits(task.timeout, task.memory), "stop": stop}
+    if kept is None or task.device != "cpu" or environment is not None:
+        outcome = run_limited([*command, str(path)], mark=task.mark, **where, **bounds)
+    else:
+        purpose = [request["imputer"], task.threads]
+        outcome = kept.run_limited(
+            command, path, purpose=purpose, mark=task.mark, **where, **bounds
+        )
     log = (folder / "log").read_text(encoding="utf-8", errors="replace")
     failure = _failure(task, outcome, folder)
     done = {} if failure else json.loads((folder / "done.json").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import psutil
 
@@ -74,30 +74,63 @@ def run_limited(
     stop
         Setting it ends the command.
     """
-    start = time.monotonic()
+    process = start(command, mark=mark, cwd=cwd, env=env, log=log)
+    try:
+        return watch(_Single(process, mark), limits, stop)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def start(
+    command: Sequence[str],
+    *,
+    mark: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    descriptors: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own; it is to end when its standard input closes."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             cwd=cwd,
             env={**env, MARK: mark},
-            # Kept open: the worker ends itself when it closes, that is when we are gone.
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=tuple(descriptors),
         )
-    tree = _Tree(process.pid)
+
+
+class Watchable(Protocol):
+    """What can be watched: a process that leads a session of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Of the process that does the work."""
+
+    @property
+    def marks(self) -> Sequence[str]:
+        """Marks that nothing carries which is to live on."""
+
+    def wait(self, seconds: float) -> int | None:
+        """Return its exit status; None if it still runs after so long."""
+
+
+def watch(work: Watchable, limits: Limits, stop: threading.Event) -> Outcome:
+    """Wait until `work` ends, end it when it goes beyond a limit, and kill what is left of it."""
+    start = time.monotonic()
+    tree = _Tree()
     ended: Literal["exit", "timeout", "memory", "stopped"] = "exit"
     pause = 0.01
+    status = None
     try:
-        while True:
-            try:
-                process.wait(pause)
-                break
-            except subprocess.TimeoutExpired:
-                pass
+        while (status := work.wait(pause)) is None:
             pause = min(pause * 1.3, 0.1)
-            memory = tree.measure()
+            memory = tree.measure(work.pid)
             if limits.memory is not None and memory > limits.memory:
                 ended = "memory"
                 break
@@ -108,26 +141,42 @@ def run_limited(
                 ended = "stopped"
                 break
     finally:
-        tree.kill(mark)
-        process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
-    return Outcome(ended, process.returncode, time.monotonic() - start, tree.peak)
+        tree.kill(work.pid, work.marks)
+        while status is None:
+            status = work.wait(1.0)
+    return Outcome(ended, status, time.monotonic() - start, tree.peak)
+
+
+class _Single:
+    """A process that does one thing and ends."""
+
+    def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.marks = (mark,)
+
+    def wait(self, seconds: float) -> int | None:
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
 
 
 class _Tree:
     """A process and every descendant ever seen of it."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self) -> None:
+        self.pid = 0
         self.peak = 0
         self.seen: dict[int, psutil.Process] = {}
 
-    def measure(self) -> int:
-        """Return the resident bytes of the whole tree."""
+    def measure(self, pid: int) -> int:
+        """Return the resident bytes of the tree below `pid`; if that is a new one, start afresh."""
+        if pid != self.pid:
+            self.pid, self.peak, self.seen = pid, 0, {}
         total = 0
         with contextlib.suppress(psutil.Error):
-            root = psutil.Process(self.pid)
+            root = psutil.Process(pid)
             for process in (root, *root.children(recursive=True)):
                 self.seen[process.pid] = process
                 with contextlib.suppress(psutil.Error):
@@ -135,15 +184,15 @@ class _Tree:
         self.peak = max(self.peak, total)
         return total
 
-    def kill(self, mark: str) -> None:
-        """Kill the group, every descendant seen, and strays that carry the task's mark."""
+    def kill(self, pid: int, marks: Sequence[str]) -> None:
+        """Kill the group, every descendant seen, and strays that carry a mark of the task."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)
         for process in self.seen.values():
             with contextlib.suppress(psutil.Error):
-                if process.pid != self.pid:
+                if process.pid != pid:
                     process.kill()
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
-                if process.environ().get(MARK) == mark:
+                if process.environ().get(MARK) in marks:
                     process.kill()

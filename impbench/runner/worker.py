@@ -1,13 +1,13 @@
 """The sandboxed process: reads what may be seen, imputes once per seed, writes what came out.
 
-Run as ``python -P -m impbench.runner.worker request.json``. It imports nothing but NumPy, SciPy,
-the contract and the plugin, and it is never told where the truth is. This file and what it imports
-also run on Python 3.8.
+Run as ``python -P -m impbench.runner.worker request.json [CHANNEL]``, where CHANNEL is the
+descriptor of a socket: the process is then kept for further requests. It imports nothing but NumPy,
+SciPy, the contract and the plugin, and it is never told where the truth is. This file and what it
+imports also run on Python 3.8.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import importlib
 import importlib.metadata
@@ -15,7 +15,7 @@ import importlib.util
 import json
 import os
 import resource
-import signal
+import socket
 import sys
 import time
 import traceback
@@ -28,6 +28,7 @@ from impbench.imputer import Context, Imputed, Imputer, Observed
 from impbench.plugin_file import file_spec
 from impbench.runner.exchange import load_observed, save_imputed
 from impbench.runner.lifeline import die_with_parent
+from impbench.runner.serve import end_descendants, may_fork, serve
 
 _NOTABLE = {
     "numpy": "numpy",
@@ -39,35 +40,63 @@ _NOTABLE = {
 }
 
 
-def main(request_path: Path) -> int:
-    """Carry out one request; exit status 0 when every seed was imputed."""
-    die_with_parent()
+def main(request_path: Path, channel: socket.socket | None = None) -> int:
+    """Carry out one request; exit status 0 when every seed was imputed.
+
+    Parameters
+    ----------
+    channel
+        Over which this request and further ones for the same imputer come, each for a fork of this
+        process if it may fork; see `serve`.
+    """
+    alone = die_with_parent()
     _adopt_orphans()
-    request = json.loads(request_path.read_text(encoding="utf-8"))
-    folder = request_path.parent
     try:
-        imputer = build_imputer(request["imputer"])
+        imputer = build_imputer(_read(request_path)["imputer"])
         if lack := type(imputer).unavailable():
             raise UnavailableError(lack)
-        cost = _impute_view(imputer, request, request["view"], 0, folder)
-        for again in request["again"]:
-            output = folder / again["name"]
-            output.mkdir()
-            _impute_view(imputer, request, again["view"], again["seed_shift"], output)
-        _write(folder / "done.json", cost)
+        if channel is not None:
+            imputer.prepare(_contexts(_read(request_path))[0])
+            alone()
+            if may_fork():
+                request_path = serve(channel)
+                _adopt_orphans()
+            die_with_parent()
+        _carry_out(imputer, request_path)
     except BaseException as error:
         traceback.print_exc()
         kind, message = type(error).__name__, str(error).strip()
-        _write(folder / "error.json", {"type": kind, "message": message})
+        _write(request_path.parent / "error.json", {"type": kind, "message": message})
         return 1
     return 0
+
+
+def _carry_out(imputer: Imputer, request_path: Path) -> None:
+    """Impute what the request asks for, then say what it cost."""
+    request, folder = _read(request_path), request_path.parent
+    cost = _impute_view(imputer, request, request["view"], 0, folder)
+    for again in request["again"]:
+        output = folder / again["name"]
+        output.mkdir()
+        _impute_view(imputer, request, again["view"], again["seed_shift"], output)
+    _write(folder / "done.json", cost)
 
 
 def _impute_view(
     imputer: Imputer, request: dict[str, Any], view: str, seed_shift: int, folder: Path
 ) -> dict[str, Any]:
     """Impute one view for every seed asked for, into ``folder/seed-N``; return what it cost."""
-    contexts = [
+    contexts = _contexts(request, seed_shift)
+    results, cost = impute_timed(imputer, load_observed(Path(view)), contexts)
+    for place, imputed in enumerate(results):
+        output = folder / f"seed-{request['seeds'][place]}"
+        output.mkdir()
+        save_imputed(output, imputed)
+    return cost
+
+
+def _contexts(request: dict[str, Any], seed_shift: int = 0) -> list[Context]:
+    return [
         Context(
             seed=seed + seed_shift,
             device=request["device"],
@@ -76,12 +105,6 @@ def _impute_view(
         )
         for seed in request["seeds"]
     ]
-    results, cost = impute_timed(imputer, load_observed(Path(view)), contexts)
-    for place, imputed in enumerate(results):
-        output = folder / f"seed-{request['seeds'][place]}"
-        output.mkdir()
-        save_imputed(output, imputed)
-    return cost
 
 
 def build_imputer(reference: dict[str, Any]) -> Imputer:
@@ -171,18 +194,9 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
-def _end_descendants() -> None:
-    """Kill whatever the plugin left running, orphan after orphan (Linux only)."""
-    while children := [
-        int(pid)
-        for listing in Path("/proc/self/task").glob("*/children")
-        for pid in listing.read_text().split()
-    ]:
-        for pid in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -193,8 +207,9 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     # os._exit: what a plugin registered for interpreter exit must not change the outcome.
-    status = main(Path(sys.argv[1]))
-    _end_descendants()
+    over = None if len(sys.argv) == 2 else socket.socket(fileno=int(sys.argv[2]))
+    status = main(Path(sys.argv[1]), over)
+    end_descendants()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

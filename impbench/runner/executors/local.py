@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from impbench.errors import UnavailableError
@@ -16,6 +17,7 @@ from impbench.runner.environments import build_all
 from impbench.runner.execute import Workplace, execute, thread_environment
 from impbench.runner.executors.gpus import Gpus, find_gpus
 from impbench.runner.grace import Terminated, draining
+from impbench.runner.kept import KeptWorker
 from impbench.runner.plan import Task
 from impbench.runner.record import Record
 from impbench.runner.scorer import Scorer
@@ -30,7 +32,8 @@ def run_locally(
 ) -> Generator[Record]:
     """Yield the records of `tasks` as they come; closing the iterator ends what still runs.
 
-    Each of the `settings.jobs` slots has a scoring process of its own.
+    Each of the `settings.jobs` slots has a scoring process of its own, and a worker that serves as
+    long as jobs of the same imputer follow each other.
 
     Raises
     ------
@@ -51,15 +54,15 @@ def run_locally(
     stop = threading.Event()
 
     def carry_out(task: Task) -> list[Record]:
-        scorer = free.pop()
+        slot = free.pop()
         try:
             tell.started(task)
-            return execute(task, place, scorer, stop)
+            return execute(task, place, slot.scorer, stop, slot.worker)
         finally:
-            free.append(scorer)
+            free.append(slot)
 
     with (
-        _scorers(store, settings, sorted(hidden)) as free,
+        _slots(store, settings, sorted(hidden)) as free,
         ThreadPoolExecutor(settings.jobs) as pool,
         draining() as asked_to_end,
     ):
@@ -95,15 +98,24 @@ def _next(pending: list[Task], gpus: Gpus) -> Task | None:
     return None
 
 
+@dataclass(frozen=True)
+class _Slot:
+    """The processes that outlive a job: what imputes, as long as the method stays; what scores."""
+
+    scorer: Scorer
+    worker: KeptWorker = field(default_factory=KeptWorker)
+
+
 @contextmanager
-def _scorers(store: Store, settings: Settings, hidden: Sequence[int]) -> Iterator[list[Scorer]]:
-    """One scoring process per slot, ended however the run ends."""
+def _slots(store: Store, settings: Settings, hidden: Sequence[int]) -> Iterator[list[_Slot]]:
+    """One slot per job that runs at once, its processes ended however the run ends."""
     env = thread_environment(settings.threads)
     log = store.folder / "logs" / "scoring.log"
-    scorers = [Scorer(env, log, plugin_files(), hidden) for _ in range(settings.jobs)]
-    free = list(scorers)
+    slots = [_Slot(Scorer(env, log, plugin_files(), hidden)) for _ in range(settings.jobs)]
+    free = list(slots)
     try:
         yield free
     finally:
-        for scorer in scorers:
-            scorer.close()
+        for slot in slots:
+            slot.worker.close()
+            slot.scorer.close()

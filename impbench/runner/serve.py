@@ -1,0 +1,121 @@
+"""One process that has imported and prepared an imputer, and forks itself for each job of it.
+
+Starting Python and importing a method's libraries takes seconds, forking takes milliseconds. A job
+still has a process of its own, and what it changes, or breaks, ends with that process. This file
+also runs on Python 3.8, where nothing is forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def may_fork() -> bool:
+    """Whether a fork of this process can work as well as a new one (Linux, Python 3.9 or newer).
+
+    It can if there is no other thread, whose locks a fork would inherit locked forever, no other
+    process, and no pool that Numba has started.
+    """
+    if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
+        return False
+    pool = sys.modules.get("numba.np.ufunc.parallel")
+    alone = len(os.listdir("/proc/self/task")) == 1 and not children()
+    return alone and not getattr(pool, "_is_initialized", False)
+
+
+def serve(channel: socket.socket) -> Path:
+    """Fork for each job that comes over `channel`.
+
+    Messages are lines of JSON. A job comes as ``{"request", "folder", "log", "variables"}``;
+    ``{"pid"}`` says that it has started, ``{"status"}`` how its process ended.
+
+    Returns
+    -------
+    The request to carry out. This returns in each fork and never in the process that serves, which
+    ends when `channel` closes.
+    """
+    orders = channel.makefile("r", encoding="utf-8")
+    gc.freeze()
+    while line := orders.readline():
+        job = json.loads(line)
+        alive, held = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            os.dup2(alive, 0)
+            for descriptor in (alive, held):
+                os.close(descriptor)
+            orders.close()
+            channel.close()
+            _enter(job)
+            return Path(job["request"])
+        os.close(alive)
+        # Its first job's folder is soon gone.
+        os.chdir("/")
+        _say(channel, {"pid": pid})
+        status = _outlive(pid, channel)
+        os.close(held)
+        end_descendants()
+        _say(channel, {"status": status})
+    os._exit(0)
+
+
+def children() -> list[int]:
+    """Return the processes that this one would have to wait for (Linux only)."""
+    return [
+        int(pid)
+        for listing in Path("/proc/self/task").glob("*/children")
+        for pid in listing.read_text().split()
+    ]
+
+
+def end_descendants() -> None:
+    """Kill whatever a plugin left running, orphan after orphan (Linux only)."""
+    while pids := children():
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _enter(job: dict[str, Any]) -> None:
+    """Take on a job's variables, log and folder."""
+    os.environ.update(job["variables"])
+    log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.close(log)
+    os.chdir(job["folder"])
+
+
+def _outlive(pid: int, channel: socket.socket) -> int:
+    """Wait for the end of `pid`; return its status. If the runner is gone, end at once."""
+    process = os.pidfd_open(pid)
+    ready = select.poll()
+    ready.register(process, select.POLLIN)
+    ready.register(channel, select.POLLIN)
+    # Nothing comes before the job's end is told, so that this is the end of the channel.
+    gone = channel.fileno() in dict(ready.poll())
+    os.close(process)
+    if gone:
+        end_descendants()
+        os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _say(channel: socket.socket, message: dict[str, int]) -> None:
+    try:
+        channel.sendall(json.dumps(message).encode() + b"\n")
+    except OSError:
+        end_descendants()
+        os._exit(1)

@@ -1,0 +1,65 @@
+"""A single-file plugin of imputers that look at the process they run in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import dataclass
+
+from impbench import Context, Imputed, Imputer, Observed, hookimpl
+
+seen: list[int] = []
+
+
+class _Looks(Imputer):
+    summary = "Tells of its process."
+    stochastic = True
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        seen.append(context.seed)
+        info = {"parent": os.getppid(), "process": os.getpid(), "seen": list(seen)}
+        return Imputed(observed.lognorm, "lognorm", info={**info, "folder": os.getcwd()})
+
+
+@dataclass(frozen=True)
+class Looks(_Looks):
+    name = "looks"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        print(f"seed {context.seed}")
+        return super().impute(observed, context)
+
+
+@dataclass(frozen=True)
+class HasThread(_Looks):
+    name = "has-thread"
+
+    def prepare(self, context: Context) -> None:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+
+@dataclass(frozen=True)
+class Crashes(_Looks):
+    name = "crashes-once"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        if context.seed == 2:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().impute(observed, context)
+
+
+@dataclass(frozen=True)
+class KillsItsParent(_Looks):
+    name = "kills-its-parent"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        if context.seed == 2:
+            os.kill(os.getppid(), signal.SIGKILL)
+            threading.Event().wait()
+        return super().impute(observed, context)
+
+
+@hookimpl
+def impbench_imputers() -> list[type[Imputer]]:
+    return [Looks, HasThread, Crashes, KillsItsParent]

@@ -1,0 +1,75 @@
+"""A worker is kept for the jobs of one imputer, each of which still has a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import impbench
+from impbench.registry import load_file
+from impbench.runner.record import Record
+from impbench.runner.run import Settings
+from impbench.runner.store import Store
+from impbench.runner.suite import Question, Suite
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are kept on Linux only")
+
+SUITE = Suite(
+    name="three",
+    title="three",
+    description="",
+    questions=(Question(("sim_equal[n_cells=40,n_genes=60]",), ("simulated-truth",)),),
+    imputers=(),
+    seeds=3,
+    controls=False,
+)
+
+
+def run(out: Path, imputer: str) -> list[Record]:
+    """Impute with three seeds, one after the other; return the records in the order of seeds."""
+    load_file(Path(__file__).with_name("served.py"))
+    settings = Settings.sensible(jobs=1, threads=1, timeout=60.0)
+    impbench.run(SUITE, out, imputers=[imputer], settings=settings, report=False)
+    records = [record for record in Store(out).records() if record.job.imputer == imputer]
+    return sorted(records, key=lambda record: record.job.seed)
+
+
+def test_jobs_of_one_imputer_are_forked_from_one_process(tmp_path: Path) -> None:
+    records = run(tmp_path, "looks")
+    parents = {record.info["parent"] for record in records}
+    assert len(parents) == 1
+    assert os.getpid() not in parents
+    assert len({record.info["process"] for record in records}) == 3
+
+
+def test_each_job_has_its_folder_and_its_log(tmp_path: Path) -> None:
+    records = run(tmp_path, "looks")
+    assert len({record.info["folder"] for record in records}) == 3
+    assert [record.log.strip() for record in records] == ["seed 1", "seed 2", "seed 3"]
+
+
+def test_what_a_job_changes_is_gone_with_it(tmp_path: Path) -> None:
+    assert [record.info["seen"] for record in run(tmp_path, "looks")] == [[1], [2], [3]]
+
+
+def test_process_with_a_thread_is_not_forked(tmp_path: Path) -> None:
+    records = run(tmp_path, "has-thread")
+    assert {record.info["parent"] for record in records} == {os.getpid()}
+    assert len({record.info["process"] for record in records}) == 3
+
+
+def test_job_that_crashes_costs_no_other(tmp_path: Path) -> None:
+    records = run(tmp_path, "crashes-once")
+    assert [record.status for record in records] == ["ok", "failed", "ok"]
+    assert "SIGSEGV" in str(records[1].reason)
+    assert records[0].info["parent"] == records[2].info["parent"]
+
+
+def test_job_that_kills_the_process_it_came_from_costs_no_other(tmp_path: Path) -> None:
+    records = run(tmp_path, "kills-its-parent")
+    assert [record.status for record in records] == ["ok", "failed", "ok"]
+    assert "SIGKILL" in str(records[1].reason)
+    assert records[0].info["parent"] != records[2].info["parent"]
