@@ -267,7 +267,7 @@ def _nothing_to_ask(problems: Problems) -> str:
 
 
 def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]:
-    """Group the jobs that one worker process can do, the long ones first.
+    """Group the jobs that one imputation serves, those of one imputer side by side, controls last.
 
     Protocols that show the imputer the same data share its imputation. Seeds share a worker only
     where the method gains by it and runs on a GPU: on a CPU, separate workers use more cores.
@@ -299,7 +299,10 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
                 pictures=seeds[0] == plan.seeds[0],
             )
             tasks.append(task)
-    return sorted(tasks, key=lambda task: task.imputer is None or task.imputer.is_control)
+    imputers = list(dict.fromkeys(task.imputer for task in tasks))
+    last = [imputer is None or imputer.is_control for imputer in imputers]
+    places = {imputer: place for place, imputer in enumerate(imputers)}
+    return sorted(tasks, key=lambda task: (last[places[task.imputer]], places[task.imputer]))
 
 
 def in_plan_order(tasks: Sequence[Task]) -> list[Task]:

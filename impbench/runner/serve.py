@@ -19,6 +19,10 @@ from pathlib import Path
 from typing import Any
 
 
+FORK_SAFE = "jemalloc_bg_thd"
+"""The thread of Arrow's memory allocator, which takes care of forks itself."""
+
+
 def may_fork() -> bool:
     """Whether a fork of this process can work as well as a new one (Linux, Python 3.9 or newer).
 
@@ -27,9 +31,10 @@ def may_fork() -> bool:
     """
     if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
         return False
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
     pool = sys.modules.get("numba.np.ufunc.parallel")
-    alone = len(os.listdir("/proc/self/task")) == 1 and not children()
-    return alone and not getattr(pool, "_is_initialized", False)
+    started = getattr(pool, "_is_initialized", False)
+    return len(names) - names.count(FORK_SAFE) == 1 and not children() and not started
 
 
 def serve(channel: socket.socket) -> Path:
