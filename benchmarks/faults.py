@@ -133,7 +133,7 @@ def kills(bench: Bench, n_kills: int, rng: random.Random) -> str:
         while process.poll() is None and done.total() < n_kills:
             kind = rng.choice(["runner", "worker", "worker", "scorer"])
             time.sleep(rng.expovariate(1 / 1.5))
-            target = _find(runner, kind)
+            target = _find(runner, kind, rng)
             if target is None:
                 continue
             try:
@@ -162,15 +162,19 @@ def kills(bench: Bench, n_kills: int, rng: random.Random) -> str:
     )
 
 
-def _find(runner: psutil.Process, kind: str) -> psutil.Process | None:
-    """Return a process of this kind in the runner's tree, or None where there is none now."""
+def _find(runner: psutil.Process, kind: str, rng: random.Random) -> psutil.Process | None:
+    """Return a process of this kind in the runner's tree, or None where there is none now.
+
+    A worker is either the process that is kept or one that it has forked for a job.
+    """
     if kind == "runner":
         return runner
     try:
         descendants = runner.children(recursive=True)
-        return next((p for p in descendants if f"runner.{kind}" in " ".join(p.cmdline())), None)
+        found = [p for p in descendants if f"runner.{kind}" in " ".join(p.cmdline())]
     except psutil.Error:
         return None
+    return rng.choice(found) if found else None
 
 
 def _wait_until_gone() -> float:

@@ -53,8 +53,9 @@ class Magic(Imputer):
             raise InputError(f"magic: knn_max={self.knn_max} must be at least knn={self.knn}")
 
     def prepare(self, context: Context) -> None:
-        """Import magic-impute, which takes seconds."""
-        import magic  # noqa: F401
+        """Import magic-impute, and what it imports when it is first used: that takes seconds."""
+        counts = np.random.default_rng(0).poisson(2.0, (10, 8)) + 1
+        Magic(knn=2, n_pca=4).impute(Observed.from_counts(counts), Context())
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Build the graph, then diffuse.
