@@ -1,10 +1,10 @@
-"""What the harness costs: a run beside calling the same imputers directly, and a report's time.
+"""What the harness costs: a run beside calling the same imputers directly.
 
-Run ``python benchmarks/overhead.py [--cells 1000] [--seeds 3]``. The questions are those of the
-suite maskclass-paper on its simulated data. "direct" loads the data once and calls every imputer
-for every seed in one process, one after the other, on one thread. A run starts a process per
-imputation, hands the data over, scores, and stores a record; its controls are left out, as direct
-calls have none.
+Run ``python benchmarks/overhead.py [--cells 1000] [--seeds 10] [--jobs 1 2]``. The questions are
+those of the suite maskclass-paper on its simulated data. "direct" loads each dataset once, prepares
+every imputer for it, and calls it for every seed, all in one process on one thread. A run forks a
+process per imputation, hands the data over, scores, and stores a record; its controls are left out,
+as direct calls have none.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ protocols = ["simulated-truth"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, default=1000)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     datasets = [f"{name}[n_cells={options.cells}]" for name in DATASETS.split(",")]
@@ -52,7 +53,7 @@ def main() -> None:
     alone = time.perf_counter() - start
     n_jobs = len(datasets) * len(IMPUTERS) * options.seeds
     print(f"{n_jobs} imputations, direct: {alone:.1f} s, of which imputing {imputing:.1f} s")
-    for jobs in (1, 2):
+    for jobs in options.jobs:
         seconds, inside = run(datasets, options.seeds, jobs)
         extra = (seconds - alone) / n_jobs
         print(f"impbench run --jobs {jobs}: {seconds:.1f} s, of which imputing {inside:.1f} s")

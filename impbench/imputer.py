@@ -263,7 +263,11 @@ class Imputer(Parametrised):
         """Impute; only this is timed. `observed` must not be modified."""
 
     def prepare(self, context: Context) -> None:
-        """Import and compile what `impute` needs; optional and not timed."""
+        """Import and compile what `impute` needs; optional and not timed.
+
+        On Linux the process is then forked for each seed and dataset, so that this is done once. It
+        is not forked, and every job starts anew, if threads or processes are left running.
+        """
 
     def impute_many(self, observed: Observed, contexts: Sequence[Context]) -> list[Imputed]:
         """Impute once per context; override it where several seeds at once are cheaper."""

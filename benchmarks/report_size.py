@@ -1,0 +1,77 @@
+"""How long a report takes over many records, and how large it gets.
+
+Run ``python benchmarks/report_size.py [--records 10000]``. A real run of the suite
+everything-small is taken, or the finished one that ``--run`` names, and each of its records is
+repeated under further seeds with slightly different scores until there are so many. Then
+`impbench report` draws it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from impbench.runner.record import Record
+from impbench.runner.store import Store
+
+IMPBENCH = str(Path(sys.executable).with_name("impbench"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=10_000)
+    parser.add_argument("--run", type=Path, help="folder of a finished run")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+        if options.run:
+            shutil.copytree(options.run, out)
+        else:
+            command = [IMPBENCH, "run", "--suite", "everything-small", "--out", str(out)]
+            subprocess.run([*command, "--no-report", "--quiet"], check=True)
+        n_real = len(Store.open(out).records())
+        n_records = multiply(out, options.records)
+        start = time.perf_counter()
+        subprocess.run([IMPBENCH, "report", str(out)], check=True, stdout=subprocess.DEVNULL)
+        seconds = time.perf_counter() - start
+        size = (out / "report.html").stat().st_size / 2**20
+        print(
+            f"{n_records} records ({n_real} real ones, repeated): {seconds:.1f} s, {size:.1f} MiB"
+        )
+
+
+def multiply(out: Path, wanted: int) -> int:
+    """Repeat the records of a run under further seeds; return how many there are then."""
+    store, draw = Store.open(out), random.Random(1)
+    real = store.records()
+    seeds = {record.job.seed for record in real}
+    added: list[Record] = []
+    for round_ in range(1, math.ceil(wanted / len(real))):
+        for record in real:
+            seed = record.job.seed + round_ * max(seeds)
+            key = hashlib.sha256(f"{record.key} {seed}".encode()).hexdigest()[:20]
+            scores = {name: value * draw.gauss(1, 0.01) for name, value in record.scores.items()}
+            job = replace(record.job, seed=seed)
+            added.append(replace(record, key=key, job=job, scores=scores))
+    for record in added:
+        store.write_record(record)
+    manifest = store.manifest()
+    manifest["keys"] += [record.key for record in added]
+    manifest["seeds"] = sorted({record.job.seed for record in [*real, *added]})
+    (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    store.write_results()
+    return len(real) + len(added)
+
+
+if __name__ == "__main__":
+    main()
