@@ -6,7 +6,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -38,7 +38,8 @@ def check_shape(value: Any, hint: Any, where: str) -> None:
     InputError
         Names the place, what stands there and what is expected.
     """
-    if not _fits(value, hint, where):
+    # Most trees fit, and finding that takes no names of places.
+    if not _matcher(hint)(value) and not _fits(value, hint, where):
         shown = json.dumps(value, ensure_ascii=False, default=str)
         shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
         raise InputError(f"{where} is {shown}; expected {_name(hint)}")
@@ -68,22 +69,54 @@ def _fits(value: Any, hint: Any, where: str) -> bool:
 
 
 def _outermost(value: Any, hint: Any) -> bool:
+    return _shallow(hint)(value)
+
+
+@cache
+def _matcher(hint: Any) -> Callable[[Any], bool]:
+    """Make the test whether a value fits, all the way down."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return isinstance(value, str) and value in args
+    fits = _shallow(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = [(_shallow(option), _matcher(option)) for option in args]
+        return lambda value: next((deep(value) for fit, deep in options if fit(value)), False)
     if origin in (list, tuple, Sequence):
-        return isinstance(value, list)
+        item = _matcher(args[0])
+        return lambda value: fits(value) and all(map(item, value))
+    if origin in (dict, Mapping):
+        item = _matcher(args[1])
+        return lambda value: fits(value) and all(map(item, value.values()))
+    if _is_table(hint):
+        members = [(name, _matcher(member)) for name, member in _members(hint).items()]
+        return lambda value: (
+            fits(value) and all(deep(value[name]) for name, deep in members if name in value)
+        )
+    return fits
+
+
+@cache
+def _shallow(hint: Any) -> Callable[[Any], bool]:
+    """Make the test whether a value fits on its outermost level."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return lambda value: True
+    if origin is Literal:
+        return lambda value: isinstance(value, str) and value in args
+    if origin in (typing.Union, types.UnionType):
+        options = [_shallow(option) for option in args]
+        return lambda value: any(fits(value) for fits in options)
+    if origin in (list, tuple, Sequence):
+        return lambda value: isinstance(value, list)
     if origin in (dict, Mapping) or _is_table(hint):
-        return isinstance(value, dict)
+        return lambda value: isinstance(value, dict)
     if hint in (int, float):
         kinds = int if hint is int else (int, float)
-        whole = isinstance(value, int)
-        return (
+        return lambda value: (
             isinstance(value, kinds)
             and not isinstance(value, bool)
-            and not (whole and abs(value) >= WHOLE)
+            and not (isinstance(value, int) and abs(value) >= WHOLE)
         )
-    return hint is Any or isinstance(value, hint)
+    return lambda value: isinstance(value, hint)
 
 
 def _is_table(hint: Any) -> bool:

@@ -18,7 +18,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-
 FORK_SAFE = "jemalloc_bg_thd"
 """The thread of Arrow's memory allocator, which takes care of forks itself."""
 
