@@ -130,7 +130,10 @@ class _Job:
             # It ended without having read what it was sent, because it did not fork.
             received = b""
         if not received:
-            return self._service.process.wait()
+            try:
+                return self._service.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                return None
         *lines, self._unread = (self._unread + received).split(b"\n")
         for message in map(json.loads, lines):
             self.pid = message.get("pid", self.pid)

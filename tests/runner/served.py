@@ -60,6 +60,19 @@ class KillsItsParent(_Looks):
         return super().impute(observed, context)
 
 
+@dataclass(frozen=True)
+class ClosesAll(_Looks):
+    name = "closes-all"
+
+    def prepare(self, context: Context) -> None:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        os.closerange(3, 64)
+        threading.Event().wait()
+        raise AssertionError
+
+
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    return [Looks, HasThread, Crashes, KillsItsParent]
+    return [Looks, HasThread, Crashes, KillsItsParent, ClosesAll]

@@ -28,10 +28,10 @@ SUITE = Suite(
 )
 
 
-def run(out: Path, imputer: str) -> list[Record]:
+def run(out: Path, imputer: str, timeout: float = 60.0) -> list[Record]:
     """Impute with three seeds, one after the other; return the records in the order of seeds."""
     load_file(Path(__file__).with_name("served.py"))
-    settings = Settings.sensible(jobs=1, threads=1, timeout=60.0)
+    settings = Settings.sensible(jobs=1, threads=1, timeout=timeout)
     impbench.run(SUITE, out, imputers=[imputer], settings=settings, report=False)
     records = [record for record in Store(out).records() if record.job.imputer == imputer]
     return sorted(records, key=lambda record: record.job.seed)
@@ -73,3 +73,8 @@ def test_job_that_kills_the_process_it_came_from_costs_no_other(tmp_path: Path) 
     assert [record.status for record in records] == ["ok", "failed", "ok"]
     assert "SIGKILL" in str(records[1].reason)
     assert records[0].info["parent"] != records[2].info["parent"]
+
+
+def test_limit_holds_where_the_channel_is_closed(tmp_path: Path) -> None:
+    records = run(tmp_path, "closes-all", timeout=3.0)
+    assert [record.status for record in records] == ["timeout"] * 3
