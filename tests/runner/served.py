@@ -24,7 +24,7 @@ class _Looks(Imputer):
 
 @dataclass(frozen=True)
 class Looks(_Looks):
-    name = "looks"
+    name = "tells-of-itself"
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         print(f"seed {context.seed}")

@@ -38,7 +38,7 @@ def run(out: Path, imputer: str, timeout: float = 60.0) -> list[Record]:
 
 
 def test_jobs_of_one_imputer_are_forked_from_one_process(tmp_path: Path) -> None:
-    records = run(tmp_path, "looks")
+    records = run(tmp_path, "tells-of-itself")
     parents = {record.info["parent"] for record in records}
     assert len(parents) == 1
     assert os.getpid() not in parents
@@ -46,13 +46,13 @@ def test_jobs_of_one_imputer_are_forked_from_one_process(tmp_path: Path) -> None
 
 
 def test_each_job_has_its_folder_and_its_log(tmp_path: Path) -> None:
-    records = run(tmp_path, "looks")
+    records = run(tmp_path, "tells-of-itself")
     assert len({record.info["folder"] for record in records}) == 3
     assert [record.log.strip() for record in records] == ["seed 1", "seed 2", "seed 3"]
 
 
 def test_what_a_job_changes_is_gone_with_it(tmp_path: Path) -> None:
-    assert [record.info["seen"] for record in run(tmp_path, "looks")] == [[1], [2], [3]]
+    assert [record.info["seen"] for record in run(tmp_path, "tells-of-itself")] == [[1], [2], [3]]
 
 
 def test_process_with_a_thread_is_not_forked(tmp_path: Path) -> None:
