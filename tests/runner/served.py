@@ -61,11 +61,8 @@ class KillsItsParent(_Looks):
 
 
 @dataclass(frozen=True)
-class ClosesAll(_Looks):
+class ClosesAll(HasThread):
     name = "closes-all"
-
-    def prepare(self, context: Context) -> None:
-        threading.Thread(target=threading.Event().wait, daemon=True).start()
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         os.closerange(3, 64)
