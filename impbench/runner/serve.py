@@ -23,17 +23,34 @@ FORK_SAFE = "jemalloc_bg_thd"
 
 
 def may_fork() -> bool:
-    """Whether a fork of this process can work as well as a new one (Linux, Python 3.9 or newer).
+    """Whether a fork of this process can work as well as a new one.
 
-    It can if there is no other thread, whose locks a fork would inherit locked forever, no other
-    process, and no pool that Numba has started.
+    It can if the system lets it be watched, and if there is no other thread, whose locks a fork
+    would inherit locked forever, no other process, and no pool that Numba has started.
     """
-    if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
+    if not can_watch():
         return False
-    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    names = [_name(path) for path in Path("/proc/self/task").iterdir()]
     pool = sys.modules.get("numba.np.ufunc.parallel")
     started = getattr(pool, "_is_initialized", False)
     return len(names) - names.count(FORK_SAFE) == 1 and not children() and not started
+
+
+def can_watch() -> bool:
+    """Whether a process can be waited for together with a socket (Linux, Python 3.9 or newer)."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        # Not there, or, as in some containers, forbidden.
+        return False
+    return True
+
+
+def _name(thread: Path) -> str:
+    try:
+        return (thread / "comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def serve(channel: socket.socket) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,11 @@ import impbench
 from impbench.registry import load_file
 from impbench.runner.record import Record
 from impbench.runner.run import Settings
+from impbench.runner.serve import can_watch
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are kept on Linux only")
+pytestmark = pytest.mark.skipif(not can_watch(), reason="no worker is kept on this system")
 
 SUITE = Suite(
     name="three",
