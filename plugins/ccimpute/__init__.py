@@ -47,10 +47,10 @@ class CcImpute(Imputer):
         None, "Random starts of k-means; none means 1000 up to 2000 cells, else 50.", min=1
     )
     max_passes: int = parameter(1000, "Most passes over the cells in one start of k-means.", min=1)
-    mirrored: bool = parameter(
+    as_original: bool = parameter(
         True,
-        "Solve with the lower triangle of the weights mirrored, as the original program does; "
-        "false solves the paper's equations as written.",
+        "Mirror the weights' lower triangle and let rounding decide drawn votes, as the original "
+        "program does; false solves the paper's equations as written.",
     )
 
     def prepare(self, context: Context) -> None:
@@ -102,7 +102,7 @@ class CcImpute(Imputer):
             lognorm,
             labels,
             self.threshold,
-            self.mirrored,
+            self.as_original,
             lambda part: context.progress(80 + round(20 * part), 100),
         )
         expression = np.zeros_like(observed.lognorm)

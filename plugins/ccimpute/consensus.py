@@ -75,8 +75,8 @@ class Consensus:
         )
         return np.asarray(members @ values.astype(np.float64))
 
-    def dropouts(self, expressed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Vote on the zeros: +1 for every other cell that expresses the gene, −1 for the rest.
+    def votes(self, expressed: NDArray[np.bool_]) -> Floats:
+        """Vote on the zeros: + for every other cell that expresses the gene, − for the rest.
 
         Parameters
         ----------
@@ -85,10 +85,10 @@ class Consensus:
 
         Returns
         -------
-        (profiles, genes), whether a zero there is a dropout: the weighted vote is above 0. Votes
-        are whole numbers here, so a draw is a draw and not a dropout.
+        (profiles, genes) float64, the vote on a zero there: a dropout if above 0. Each cell has
+        a_pq votes, whole numbers, so a draw is exactly 0.
         """
         n_expressed = self.sums(expressed)
         # A zero votes −1 in its own profile; that vote is taken back.
-        vote = self.agreement @ (2 * n_expressed - self.n_cells[:, None]) + self.n_clusterings
-        return np.asarray(vote > 0)
+        votes = self.agreement @ (2 * n_expressed - self.n_cells[:, None]) + self.n_clusterings
+        return np.asarray(votes)

@@ -109,7 +109,7 @@ def impute_given(
     lognorm: NDArray[np.float32],
     labels: Labels,
     threshold: float = 0.65,
-    mirrored: bool = True,
+    as_original: bool = True,
     progress: Callable[[float], None] = lambda part: None,
 ) -> tuple[NDArray[np.float32], int]:
     """Impute from given clusterings.
@@ -120,7 +120,7 @@ def impute_given(
         (cells, genes) logged values.
     labels
         (cells, clusterings).
-    threshold, mirrored
+    threshold, as_original
         As in `Consensus.from_labels` and `fill_dropouts`.
 
     Returns
@@ -133,7 +133,7 @@ def impute_given(
     with threadpool_limits(1, user_api="blas"):
         for start in range(0, lognorm.shape[1], GENES):
             genes = slice(start, start + GENES)
-            result[:, genes], n = fill_dropouts(consensus, lognorm[:, genes], mirrored)
+            result[:, genes], n = fill_dropouts(consensus, lognorm[:, genes], as_original)
             n_imputed += n
             progress(min(1.0, (start + GENES) / lognorm.shape[1]))
     return result, n_imputed

@@ -2,9 +2,9 @@
 
 W holds the consensus weights, d the gene's dropouts, x its values. W is not symmetric, since each
 cell's weights add up to 1, but the original program solves as if it were and reads only the lower
-triangle of W_dd: for two dropouts i > j the weight of i on j serves in both directions. `mirrored`
-says whether to do the same (its results then equal the original's, and depend on the order of the
-cells) or to solve the equations as the paper writes them.
+triangle of W_dd: for two dropouts i > j the weight of i on j serves in both directions.
+`as_original` says whether to do the same (its results then equal the original's, and depend on the
+order of the cells) or to solve the equations as the paper writes them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from scipy.linalg import solve
 from scipy.sparse.linalg import LinearOperator, gmres, minres
 
 from .consensus import Consensus, Floats
+from .draws import drawn_dropouts
 
 DENSE = 400
 """Up to this many dropouts of a gene are solved for directly, more by iteration."""
 
 
 def fill_dropouts(
-    consensus: Consensus, expression: NDArray[Any], mirrored: bool = True
+    consensus: Consensus, expression: NDArray[Any], as_original: bool = True
 ) -> tuple[Floats, int]:
     """Replace the dropouts in some genes; every other entry stays.
 
@@ -32,8 +33,9 @@ def fill_dropouts(
     ----------
     expression
         (cells, genes) logged values, not negative.
-    mirrored
-        See above.
+    as_original
+        See above; says also whether rounding decides drawn votes (`drawn_dropouts`) or none of
+        them is a dropout.
 
     Returns
     -------
@@ -42,21 +44,25 @@ def fill_dropouts(
     Raises
     ------
     numpy.linalg.LinAlgError
-        If the system of a gene is singular, which only `mirrored` can make it.
+        If the system of a gene is singular, which only `as_original` can make it.
     ArithmeticError
         If the iteration for a gene with many dropouts does not converge.
     """
-    is_dropout = consensus.dropouts(expression > 0)[consensus.profile]
-    is_dropout &= expression == 0
+    expressed = expression > 0
+    votes = consensus.votes(expressed)
+    is_dropout = (votes > 0)[consensus.profile] & ~expressed
+    if as_original:
+        drawn = (votes == 0)[consensus.profile] & ~expressed
+        is_dropout |= drawn_dropouts(consensus, expressed, drawn)
     # Right-hand sides W x: observed values only, since dropouts are 0.
     totals = np.maximum(consensus.totals, 1.0)
-    votes = (consensus.agreement @ consensus.sums(expression)) / totals[:, None]
+    right = (consensus.agreement @ consensus.sums(expression)) / totals[:, None]
     filled = expression.astype(np.float64)
     for gene in np.flatnonzero(is_dropout.any(axis=0)):
         cells = np.flatnonzero(is_dropout[:, gene])
         profile = consensus.profile[cells]
         solver = _solve_dense if len(cells) <= DENSE else _solve_iteratively
-        filled[cells, gene] = solver(consensus, totals, profile, votes[profile, gene], mirrored)
+        filled[cells, gene] = solver(consensus, totals, profile, right[profile, gene], as_original)
     return filled, int(is_dropout.sum())
 
 
