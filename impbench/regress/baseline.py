@@ -20,7 +20,7 @@ from impbench.runner.record import LARGEST
 from impbench.runner.store import write_atomically
 from impbench.shape import check_shape
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the file's fields change meaning."""
 
 
@@ -124,6 +124,8 @@ def _sample(sample: Sample) -> dict[str, Any]:
         name: None if math.isnan(value) else value for name, value in summary.items()
     }
     stored["values"] = {str(seed): value for seed, value in sample.values.items()}
+    if sample.leads:
+        stored["leads"] = True
     if sample.lost:
         stored["lost"] = {str(seed): status for seed, status in sample.lost.items()}
     return stored
@@ -132,6 +134,7 @@ def _sample(sample: Sample) -> dict[str, Any]:
 class _Sample(TypedDict):
     values: dict[str, float]
     lost: dict[str, str]
+    leads: bool
 
 
 class _Runtime(TypedDict):
@@ -196,6 +199,7 @@ def _measured(data: dict[str, Any]) -> Measured:
         Entry(dataset, protocol, imputer, metric): Sample(
             {int(seed): _score(value) for seed, value in stored["values"].items()},
             {int(seed): str(status) for seed, status in stored.get("lost", {}).items()},
+            stored.get("leads", False),
         )
         for dataset, protocols in data["scores"].items()
         for protocol, imputers in protocols.items()

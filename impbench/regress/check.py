@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 from impbench.errors import InputError
-from impbench.regress.decide import holm, weigh
+from impbench.regress.decide import holm, share_level, weigh
 from impbench.regress.measured import UNDEFINED, Entry, Measured
 from impbench.regress.rules import Rules, floor_of
 from impbench.regress.runtime import compare_runtimes
@@ -110,16 +111,21 @@ def _judge(entry: Entry, base: Measured, new: Measured, rules: Rules) -> Finding
 def _decide(findings: list[Finding], alpha: float) -> Iterator[Finding]:
     """Correct the p values and turn them into verdicts; scores without noise need no correction."""
     tested = [f.evidence for f in findings if f.evidence is not None and f.tested]
-    worse = iter(holm([evidence.p_worse for evidence in tested]))
-    better = iter(holm([evidence.p_better for evidence in tested]))
+    weights = share_level([finding.leads for finding in findings if finding.tested])
+    worse = holm([evidence.p_worse for evidence in tested], weights)
+    better = holm([evidence.p_better for evidence in tested], weights)
+    # What regresses leaves its share of the level to the others.
+    left = math.fsum(weight for weight, p in zip(weights, worse, strict=True) if p > alpha)
+    corrected = iter(zip(worse, better, weights, strict=True))
     for finding in findings:
         evidence = finding.evidence
         if evidence is None:
             yield finding
             continue
-        p_worse, p_better = evidence.p_worse, evidence.p_better
+        p_worse, p_better, level = evidence.p_worse, evidence.p_better, alpha
         if finding.tested:
-            p_worse, p_better = next(worse), next(better)
+            p_worse, p_better, weight = next(corrected)
+            level = alpha * weight / (left if p_worse > alpha else left + weight)
         status: Status = "unchanged"
         if p_worse <= alpha:
             status = "regression"
@@ -130,7 +136,7 @@ def _decide(findings: list[Finding], alpha: float) -> Iterator[Finding]:
             status=status,
             p_worse=p_worse,
             p_better=p_better,
-            largest_passing_loss=evidence.largest_passing_loss(alpha / max(1, len(tested))),
+            largest_passing_loss=evidence.largest_passing_loss(level),
         )
 
 

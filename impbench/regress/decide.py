@@ -1,20 +1,25 @@
-"""The decision whether a metric's mean over seeds is worse than before by more than a floor.
+"""The decision whether a metric's mean over seeds is worse than before, and by enough to matter.
 
 Let x be the n scores of the baseline and y the k new ones, one per seed, and δ the loss: the
 difference of means, positive where the metric got worse. The new mean should lie in the prediction
-interval mean(x) ± (floor + t · s · √(1/n + 1/k)), with s² pooled from both samples on n + k − 2
-degrees of freedom (after Hahn and Meeker 1991, Statistical Intervals, chapter 4, which has the
-baseline's s alone). Where an F test tells the two spreads apart, Welch's test (1947), which lets
-them differ, must show the loss too. So unchanged methods with normal scores raise no more false
-alarms than the pooled test, which is exact for them, whatever n and k.
+interval mean(x) ± t · s · √(1/n + 1/k), with s² pooled from both samples on n + k − 2 degrees of
+freedom (after Hahn and Meeker 1991, Statistical Intervals, chapter 4, which has the baseline's s
+alone). Where an F test tells the two spreads apart, Welch's test (1947), which lets them differ,
+must show the loss too. So unchanged methods with normal scores raise no more false alarms than
+the pooled test, which is exact for them, whatever n and k.
+
+A loss is one where δ > 0 is shown and its estimate exceeds a floor. The floor is not subtracted
+from the estimate before the test: that would show δ > floor, at the price of losses not seen.
 
 Seeds that both runs share say more: method and evaluation draw the same random numbers, so the
 differences seed by seed often vary far less than the scores. A paired t test over shared seeds is
-then made as well, and the smaller p value counts, doubled (Bonferroni). That holds whatever the
-correlation of the two, and also where the same seed no longer means the same random numbers.
+then made as well, with the part of the level that `MOST` leaves (Bonferroni with weights). That
+holds whatever ties the two tests together, also where the same seed no longer means the same
+random numbers; it is why the difference of means, which uses all seeds, keeps most of the level.
 
 A build fails on any one alarm, so the chance of *any* false alarm is what must be small: p values
-of all entries are corrected by Holm (1979), not by a false discovery rate.
+of all entries are corrected by Holm's method with weights (Holm 1979, section 3), not by a false
+discovery rate.
 """
 
 from __future__ import annotations
@@ -22,10 +27,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from scipy.special import fdtrc, stdtr, stdtrit
 
 from impbench.metrics.metric import Direction
+
+MOST = 0.8
+"""Share of the level that goes where losses are looked for first; the rest goes elsewhere."""
 
 ROUNDING = 1e-6
 """No floor is below this: float32 sums differ that much between processors."""
@@ -45,16 +54,19 @@ class Shift:
     error: float
     freedom: float
 
-    def p_beyond(self, floor: float, sign: int = 1) -> float:
-        """One-sided p value of ``sign · δ ≤ floor``: 1 for a loss, −1 for a gain."""
-        excess = sign * self.loss - floor
-        if self.error == 0:
-            return 0.0 if excess > 0 else 1.0
-        return float(stdtr(self.freedom, -excess / self.error))
+    def p_value(self, floor: float, sign: int = 1) -> float:
+        """One-sided p value of ``sign · δ ≤ 0``, or 1 where the estimate is within the floor.
 
-    def bound(self, p_value: float) -> float:
-        """How far above the floor an estimated loss must be to have this p value."""
-        return self.error * float(-stdtrit(self.freedom, p_value))
+        `sign` is 1 for a loss, −1 for a gain.
+        """
+        estimate = sign * self.loss
+        if estimate <= floor:
+            return 1.0
+        return 0.0 if self.error == 0 else float(stdtr(self.freedom, -estimate / self.error))
+
+    def largest_passing(self, floor: float, p_value: float) -> float:
+        """Largest estimated loss with a p value of this or more (below 0.5)."""
+        return max(floor, self.error * float(-stdtrit(self.freedom, p_value)))
 
 
 @dataclass(frozen=True)
@@ -88,26 +100,34 @@ class Evidence:
 
     @property
     def p_worse(self) -> float:
-        """One-sided p value of a loss of at most the floor; not yet corrected for other entries."""
-        return self._p_beyond(1)
+        """One-sided p value of no loss, not yet corrected for other entries; 1 up to the floor."""
+        return self._p_value(1)
 
     @property
     def p_better(self) -> float:
-        """One-sided p value of a gain of at most the floor; not yet corrected."""
-        return self._p_beyond(-1)
+        """One-sided p value of no gain, not yet corrected; 1 up to the floor."""
+        return self._p_value(-1)
 
     def largest_passing_loss(self, p_value: float) -> float:
-        """Return the estimated loss that would have had this uncorrected p value."""
-        if self.paired is None:
-            return self.floor + max(shift.bound(p_value) for shift in self.unpaired)
-        unpaired = max(shift.bound(p_value / 2) for shift in self.unpaired)
-        return self.floor + min(unpaired, self.paired.bound(p_value / 2))
+        """Return the largest `loss` that would have had this uncorrected p value or more.
 
-    def _p_beyond(self, sign: int) -> float:
-        p_value = max(shift.p_beyond(self.floor, sign) for shift in self.unpaired)
+        Were every new score worse by a constant, both tests would see it added.
+        """
         if self.paired is None:
-            return p_value
-        return min(1.0, 2 * min(p_value, self.paired.p_beyond(self.floor, sign)))
+            return self._largest_unpaired(p_value)
+        unpaired = self._largest_unpaired(MOST * p_value)
+        paired = self.paired.largest_passing(self.floor, (1 - MOST) * p_value)
+        return min(unpaired, paired + self.loss - self.paired.loss)
+
+    def _largest_unpaired(self, p_value: float) -> float:
+        return max(shift.largest_passing(self.floor, p_value) for shift in self.unpaired)
+
+    def _p_value(self, sign: int) -> float:
+        unpaired = max(shift.p_value(self.floor, sign) for shift in self.unpaired)
+        if self.paired is None:
+            return unpaired
+        paired = self.paired.p_value(self.floor, sign)
+        return min(1.0, unpaired / MOST, paired / (1 - MOST))
 
 
 def weigh(
@@ -148,13 +168,30 @@ def weigh(
     )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p values corrected for their number, in the order given (Holm 1979)."""
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+def share_level(leads: Sequence[bool]) -> list[float]:
+    """Return the weights of tests, which sum to 1: `MOST` for those that lead, together.
+
+    The rest is for the others; where all lead or none does, all weigh the same.
+    """
+    n, leading = len(leads), sum(leads)
+    if leading in (0, n):
+        return [1 / n for _ in leads]
+    return [MOST / leading if lead else (1 - MOST) / (n - leading) for lead in leads]
+
+
+def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
+    """Return p values corrected for their number, in the order given (Holm 1979).
+
+    The chance of any false alarm stays below the level whatever the positive `weights`, as long as
+    they do not depend on the scores; without any, all weigh the same.
+    """
+    weights = [1.0] * len(p_values) if weights is None else weights
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i] / weights[i])
     corrected = [1.0] * len(p_values)
     largest = 0.0
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+    untested = list(accumulate(weights[i] for i in reversed(order)))
+    for i in order:
+        largest = max(largest, min(1.0, untested.pop() * p_values[i] / weights[i]))
         corrected[i] = largest
     return corrected
 

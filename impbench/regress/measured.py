@@ -42,10 +42,14 @@ class Sample:
         Seed → score, finite.
     lost
         Seed → why it has no score: a record's status, or ``undefined`` for NaN.
+    leads
+        Whether it is the metric that its protocol names first, of a method that is no control:
+        where a loss is looked for first.
     """
 
     values: Mapping[int, float]
     lost: Mapping[int, str] = field(default_factory=dict)
+    leads: bool = False
 
     @property
     def n(self) -> int:
@@ -137,8 +141,8 @@ def measure(folder: Path) -> Measured:
     manifest = store.manifest()
     records = store.records()
     _check_complete(folder, manifest, records)
-    scores = _scores(records)
     try:
+        scores = _scores(records, manifest["imputers"])
         found = Measured(
             scoring=str(manifest.get("scoring", FIRST_SCORING)),
             suite=manifest["suite"]["name"],
@@ -172,9 +176,10 @@ def _check_complete(folder: Path, manifest: Mapping[str, Any], records: list[Rec
         )
 
 
-def _scores(records: Iterable[Record]) -> dict[Entry, Sample]:
+def _scores(records: Iterable[Record], imputers: Mapping[str, Any]) -> dict[Entry, Sample]:
     values: dict[Entry, dict[int, float]] = {}
     lost: dict[Entry, dict[int, str]] = {}
+    first: dict[tuple[str, str], str] = {}
     for record in records:
         job = record.job
         for metric in record.scores or record.metrics:
@@ -184,14 +189,23 @@ def _scores(records: Iterable[Record]) -> dict[Entry, Sample]:
             value = record.scores.get(metric, math.nan)
             values.setdefault(entry, {})
             lost.setdefault(entry, {})
+            first.setdefault(entry[:2], metric)
             if math.isfinite(value):
                 values[entry][job.seed] = value
             else:
                 lost[entry][job.seed] = UNDEFINED if record.status == "ok" else record.status
     return {
-        entry: Sample(dict(sorted(values[entry].items())), dict(sorted(lost[entry].items())))
+        entry: Sample(
+            values=dict(sorted(values[entry].items())),
+            lost=dict(sorted(lost[entry].items())),
+            leads=first[entry[:2]] == entry.metric and not _is_control(entry.imputer, imputers),
+        )
         for entry in sorted(values)
     }
+
+
+def _is_control(imputer: str, imputers: Mapping[str, Any]) -> bool:
+    return bool(imputers.get(imputer, {}).get("is_control"))
 
 
 def _runtimes(
@@ -211,7 +225,7 @@ def _runtimes(
             seconds={**so_far, job.seed: cost.wall_seconds},
             device=cost.device,
             threads=cost.threads,
-            is_control=bool(imputers.get(job.imputer, {}).get("is_control")),
+            is_control=_is_control(job.imputer, imputers),
         )
     return dict(sorted(found.items()))
 

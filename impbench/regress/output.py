@@ -136,6 +136,7 @@ def as_json(check: Check, run: str = "", baseline: str = "") -> dict[str, Any]:
         "scoring": check.base.scoring,
         "alpha": check.rules.alpha,
         "tested": check.tested,
+        "leading": check.leading,
         "counts": {status: len(check.having(status)) for status in MEANING},
         "findings": [_finding(check, finding) for finding in check.findings],
         "runtime": [
@@ -166,6 +167,7 @@ def _finding(check: Check, finding: Finding) -> dict[str, Any]:
     return {
         **finding.entry._asdict(),
         "status": finding.status,
+        "leads": finding.leads,
         "baseline": _sample(finding.base),
         "run": _sample(finding.new),
         "loss": None if evidence is None else evidence.loss,

@@ -97,8 +97,8 @@ def accept_sentence(check: Check) -> str:
 def test_sentence(check: Check) -> str:
     """Say how it was decided."""
     return (
-        f"{counted(check.tested, 'score')} tested against noise, one-sided, Holm-corrected to a "
-        f"chance of {100 * check.rules.alpha:g} % of any false alarm"
+        f"{counted(check.tested, 'score')} tested against noise, {check.leading} of them leading, "
+        f"one-sided, Holm-corrected to a chance of {100 * check.rules.alpha:g} % of any false alarm"
     )
 
 

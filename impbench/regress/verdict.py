@@ -71,6 +71,11 @@ class Finding:
         """Whether it was tested against noise; without noise the floor alone decides."""
         return self.evidence is not None and not self.evidence.noiseless
 
+    @property
+    def leads(self) -> bool:
+        """Whether the baseline says that a loss is looked for here first."""
+        return self.base is not None and self.base.leads
+
 
 @dataclass(frozen=True)
 class Check:
@@ -92,6 +97,11 @@ class Check:
     def tested(self) -> int:
         """Number of entries that entered the correction."""
         return sum(finding.tested for finding in self.findings)
+
+    @property
+    def leading(self) -> int:
+        """Number of those that lead, which together have most of the level."""
+        return sum(finding.tested and finding.leads for finding in self.findings)
 
     @property
     def slower(self) -> list[Pace]:

@@ -38,7 +38,7 @@ def test_round_trip_keeps_everything_and_the_bytes(measured: Measured, tmp_path:
     assert to_json(read) == (tmp_path / "b.json").read_text(encoding="utf-8")
 
 
-def test_keeps_n_mean_sd_every_seed_and_why_one_is_lost(measured: Measured) -> None:
+def test_keeps_n_mean_sd_every_seed_why_one_is_lost_and_what_leads(measured: Measured) -> None:
     data = json.loads(to_json(measured))["scores"]["d[n=5]"]["p"]
     mse = data["method"]["mse"]
     assert mse["values"] == {"1": 0.4, "2": 0.41, "10": 0.43}
@@ -47,6 +47,7 @@ def test_keeps_n_mean_sd_every_seed_and_why_one_is_lost(measured: Measured) -> N
         pytest.approx(0.41333, abs=1e-5),
         pytest.approx(0.0152753, abs=1e-6),
     )
+    assert [name for name in ("mse", "ari") if data["method"][name].get("leads")] == ["mse"]
     assert data["method"]["ari"]["lost"] == {"10": "undefined"}
     assert data["other"]["mse"]["lost"] == {"10": "failed"}
 
@@ -72,7 +73,7 @@ def test_scoring_version_of_a_real_run_is_the_current_one(make_run: Make) -> Non
         (lambda text: text.replace('"tiny"', '"other"'), "changed after impbench wrote it"),
         (lambda text: text.replace('"digest"', '"degist"'), "changed after impbench wrote it"),
         (lambda text: text.replace("0.43", "NaN"), "NaN is not a score"),
-        (lambda text: text.replace('"format": 1', '"format": 2'), "has format 2"),
+        (lambda text: text.replace('"format": 2', '"format": 1'), "has format 1"),
         (lambda text: text[:-20], "not valid JSON"),
         (lambda text: "[]", "not an impbench baseline"),
         (lambda text: '{"scores": {}}', "not an impbench baseline"),

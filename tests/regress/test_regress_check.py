@@ -209,6 +209,36 @@ def test_correction_counts_only_scores_with_noise(make_run: Make) -> None:
     assert check(a, b).tested == 3
 
 
+def test_first_metric_of_a_method_leads_and_is_tested_at_most_of_the_level(make_run: Make) -> None:
+    """The same loss is shown where it leads, and hidden where it is one of many."""
+    metrics = ("mse", "dropout-mse", "biozero-mse", "nonzero-mse", "ari", "nmi")
+    names = ("method", "control")
+    worse = [0.402, 0.403, 0.4025, 0.4035, 0.403]
+    a, b = (
+        measure(make_run(run, {(D, P, name): dict.fromkeys(metrics, x) for name in names}, **seeds))
+        for run, x, seeds in (("a", OLD, {}), ("b", worse, {"seeds": [6, 7, 8, 9, 10]}))
+    )
+    found = check(a, b)
+    assert (found.tested, found.leading) == (12, 1)
+    assert [f.entry[2:] for f in found.findings if f.leads] == [("method", "mse")]
+    assert [f.entry[2:] for f in found.having("regression")] == [("method", "mse")]
+
+
+def test_mean_that_would_have_passed_would_have(held: Callable[..., Check]) -> None:
+    """Also where another score fails, and where five of the baseline's many seeds are shared."""
+    rng = np.random.default_rng(2)
+    many = {name: list(0.4 + 0.001 * rng.random(20)) for name in ("mse", "dropout-mse", "ari")}
+    losses = {"mse": 1.05, "dropout-mse": 1.05, "ari": 1.0}
+    new = {name: scaled(losses[name], values[:5]) for name, values in many.items()}
+    (mse,) = [f for f in held(many, new).having("regression") if f.entry.metric == "mse"]
+    assert mse.largest_passing_loss is not None
+    assert mse.evidence is not None
+    beyond = mse.largest_passing_loss - mse.evidence.loss
+    for step, expected in ((-1e-6, "unchanged"), (1e-6, "regression")):
+        moved = {**new, "mse": [value + beyond + step for value in new["mse"]]}
+        assert status(held(many, moved)) == expected
+
+
 CONTROL = [0.10, 0.11, 0.10, 0.105, 0.1]
 
 
