@@ -30,7 +30,7 @@ from packaging.version import Version
 from impbench.data.locate import CACHE_VARIABLE
 from impbench.imputer import Imputer
 from impbench.runner.interpreters import BuildError, Failed, Interpreter, find_interpreter
-from impbench.runner.sandbox import Limits, run_limited
+from impbench.runner.sandbox import Launch, Limits, run_limited
 
 BUILD_LIMIT = 1800.0
 """Seconds one build may take; a job's own limit starts afterwards."""
@@ -314,11 +314,8 @@ def _run_build(wish: Wish, interpreter: Interpreter, work: Path, final: Path, li
     (work / "request.json").write_text(json.dumps(request), encoding="utf-8")
     outcome = run_limited(
         [sys.executable, "-P", "-m", "impbench.runner.build", str(work / "request.json")],
-        mark=work.name,
-        cwd=work,
-        env=os.environ,
-        log=work / "log",
-        limits=Limits(limit),
+        Launch(work.name, cwd=work, env=os.environ, log=work / "log"),
+        Limits(limit),
         stop=threading.Event(),
     )
     log = (work / "log").read_text(encoding="utf-8", errors="replace")

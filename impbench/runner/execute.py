@@ -24,7 +24,7 @@ from impbench.runner.interpreters import BuildError
 from impbench.runner.kept import KeptWorker
 from impbench.runner.plan import Posed, Task, plugin_file
 from impbench.runner.record import Cost, Record, Status
-from impbench.runner.sandbox import Limits, Outcome, run_limited
+from impbench.runner.sandbox import Launch, Limits, Outcome, run_limited
 from impbench.runner.score import ScoreRequest
 from impbench.runner.scorer import Scorer, ScoringError
 
@@ -159,15 +159,13 @@ def run_worker(
         command = environment.command()
         variables = environment.variables(variables, folder / "importable")
     command += ["-m", "impbench.runner.worker"]
-    where: dict[str, Any] = {"cwd": scratch, "env": variables, "log": folder / "log"}
-    bounds: dict[str, Any] = {"limits": Limits(task.timeout, task.memory), "stop": stop}
+    launch = Launch(task.mark, cwd=scratch, env=variables, log=folder / "log")
+    limits = Limits(task.timeout, task.memory)
     if kept is None or task.device != "cpu" or environment is not None:
-        outcome = run_limited([*command, str(path)], mark=task.mark, **where, **bounds)
+        outcome = run_limited([*command, str(path)], launch, limits, stop)
     else:
         purpose = [request["imputer"], task.threads]
-        outcome = kept.run_limited(
-            command, path, purpose=purpose, mark=task.mark, **where, **bounds
-        )
+        outcome = kept.run_limited(command, path, purpose, launch, limits, stop)
     log = (folder / "log").read_text(encoding="utf-8", errors="replace")
     failure = _failure(task, outcome, folder)
     done = {} if failure else json.loads((folder / "done.json").read_text(encoding="utf-8"))
@@ -276,7 +274,7 @@ def _scored(
         picture=None if picture is None else str(picture),
     )
     try:
-        reply = scorer.score(request)
+        reply = scorer.score(request, task.timeout)
     except ScoringError as error:
         if stop.is_set():
             return replace(record, status="cancelled", reason="the run was stopped")

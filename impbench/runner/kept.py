@@ -11,9 +11,10 @@ import subprocess
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from impbench.runner.sandbox import MARK, Limits, Outcome, start, watch
+from impbench.runner.sandbox import MARK, Launch, Limits, Outcome, start, watch
 
 
 class KeptWorker:
@@ -27,12 +28,8 @@ class KeptWorker:
         self,
         command: Sequence[str],
         request: Path,
-        *,
         purpose: object,
-        mark: str,
-        cwd: Path,
-        env: Mapping[str, str],
-        log: Path,
+        launch: Launch,
         limits: Limits,
         stop: threading.Event,
     ) -> Outcome:
@@ -45,14 +42,18 @@ class KeptWorker:
         purpose
             What the worker must have been started for in order to be used again.
         """
-        variables = {MARK: mark}
-        job = {"request": str(request), "folder": str(cwd), "log": str(log), "variables": variables}
+        job = {
+            "request": str(request),
+            "folder": str(launch.cwd),
+            "log": str(launch.log),
+            "variables": {MARK: launch.mark},
+        }
         if purpose != self._purpose or self._service is None or not self._service.take(job):
             self.close()
-            self._service = _Service([*command, str(request)], cwd=cwd, env=env, log=log)
+            self._service = _Service([*command, str(request)], launch)
             self._purpose = purpose
             self._service.take(job)
-        work, again = _Job(self._service, mark), False
+        work, again = _Job(self._service, launch.mark), False
         try:
             outcome = watch(work, limits, stop)
             again = work.reported and outcome.ended == "exit"
@@ -71,18 +72,13 @@ class KeptWorker:
 class _Service:
     """The process that imports, prepares and forks."""
 
-    def __init__(
-        self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
-    ) -> None:
+    def __init__(self, command: Sequence[str], launch: Launch) -> None:
         self.mark = f"kept-{uuid.uuid4().hex}"
         self.channel, theirs = socket.socketpair()
         with theirs:
             self.process: subprocess.Popen[bytes] = start(
                 [*command, str(theirs.fileno())],
-                mark=self.mark,
-                cwd=cwd,
-                env=env,
-                log=log,
+                replace(launch, mark=self.mark),
                 descriptors=[theirs.fileno()],
             )
 

@@ -20,6 +20,26 @@ MARK = "IMPBENCH_TASK"
 
 
 @dataclass(frozen=True)
+class Launch:
+    """How a command is started.
+
+    Attributes
+    ----------
+    mark
+        Unique name of the task; every process of it carries the name in its environment.
+    cwd, env
+        Working directory and environment.
+    log
+        Where everything it prints goes.
+    """
+
+    mark: str
+    cwd: Path
+    env: Mapping[str, str]
+    log: Path
+
+
+@dataclass(frozen=True)
 class Limits:
     """What one process tree may use.
 
@@ -56,47 +76,26 @@ class Outcome:
 
 
 def run_limited(
-    command: Sequence[str],
-    *,
-    mark: str,
-    cwd: Path,
-    env: Mapping[str, str],
-    log: Path,
-    limits: Limits,
-    stop: threading.Event,
+    command: Sequence[str], launch: Launch, limits: Limits, stop: threading.Event
 ) -> Outcome:
-    """Run `command` in a session of its own, everything it prints going to `log`.
-
-    Parameters
-    ----------
-    mark
-        Unique name of the task.
-    stop
-        Setting it ends the command.
-    """
-    process = start(command, mark=mark, cwd=cwd, env=env, log=log)
+    """Run `command` in a session of its own; setting `stop` ends it."""
+    process = start(command, launch)
     try:
-        return watch(_Single(process, mark), limits, stop)
+        return watch(_Single(process, launch.mark), limits, stop)
     finally:
         if process.stdin is not None:
             process.stdin.close()
 
 
 def start(
-    command: Sequence[str],
-    *,
-    mark: str,
-    cwd: Path,
-    env: Mapping[str, str],
-    log: Path,
-    descriptors: Sequence[int] = (),
+    command: Sequence[str], launch: Launch, descriptors: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own; it is to end when its standard input closes."""
-    with log.open("wb") as output:
+    with launch.log.open("wb") as output:
         return subprocess.Popen(
             command,
-            cwd=cwd,
-            env={**env, MARK: mark},
+            cwd=launch.cwd,
+            env={**launch.env, MARK: launch.mark},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

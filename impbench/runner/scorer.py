@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,26 +42,35 @@ class Scorer:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
-    def score(self, request: ScoreRequest) -> ScoreReply:
+    def score(self, request: ScoreRequest, timeout: float | None = None) -> ScoreReply:
         """Have one imputation scored.
+
+        Parameters
+        ----------
+        timeout
+            Wall-clock seconds, or None.
 
         Raises
         ------
         ScoringError
-            If the imputation breaks the contract, a metric fails, or the process dies.
+            If the imputation breaks the contract, a metric fails or takes too long, or the process
+            dies.
         """
         with self._lock:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
-            try:
-                process.stdin.write(as_json(request) + "\n")
-                process.stdin.flush()
-                line = process.stdout.readline()
-            except OSError:
-                line = ""
+            with _killing(process, after=timeout) as late:
+                try:
+                    process.stdin.write(as_json(request) + "\n")
+                    process.stdin.flush()
+                    line = process.stdout.readline()
+                except OSError:
+                    line = ""
             if not line:
                 self._close()
+                if late.is_set():
+                    raise ScoringError(f"scoring took longer than the limit of {timeout:g} s")
                 raise ScoringError("the scoring process died (out of memory?)")
         reply = json.loads(line)
         if "error" in reply:
@@ -101,6 +110,25 @@ class Scorer:
                 if stream is not None:
                     with contextlib.suppress(OSError):
                         stream.close()
+
+
+@contextlib.contextmanager
+def _killing(process: subprocess.Popen[str], after: float | None) -> Iterator[threading.Event]:
+    """Kill `process` if the block takes longer than `after` seconds; the event says so."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        process.kill()
+
+    timer = None if after is None else threading.Timer(after, kill)
+    if timer is not None:
+        timer.start()
+    try:
+        yield late
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 def main(plugin_files: Sequence[str]) -> None:
