@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,10 +45,15 @@ class Hidden:
     extra: Mapping[str, Matrix] = field(default_factory=dict)
 
     def truth(self) -> Imputed | None:
-        """Return the truth as the oracle would impute it, or None."""
+        """Return the truth as the oracle would impute it, or None; the same array every time."""
+        return self._truth
+
+    @cached_property
+    def _truth(self) -> Imputed | None:
         if self.truth_counts is None or self.truth_size_factors is None:
             return None
         expression = scale.lognorm(self.truth_counts, self.truth_size_factors)
+        expression.flags.writeable = False
         return Imputed(expression, "lognorm")
 
 

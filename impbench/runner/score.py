@@ -109,8 +109,9 @@ def _answered(problem: Problem, again: Mapping[str, tuple[str, str]]) -> Problem
     return replace(problem, again=views, answers=answers)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _problem(view: str, hidden: int, metrics: tuple[str, ...]) -> Problem:
+    """Put the problem together again; the last one is kept, with its truth on the log scale."""
     return Problem(_observed(view), reveal(hidden), metrics)
 
 
