@@ -17,6 +17,7 @@ from impbench.metrics.metric import metric
 Entries = NDArray[np.floating[Any]]
 LEVELS = (0.5, 0.9, 0.95)
 REFERENCE = "|share of entries in the central interval − p|; Gneiting et al. (2007)"
+MISSING = "max(0, p − share of entries in the central interval)"
 
 
 @metric(
@@ -67,8 +68,43 @@ def undercoverage(pit: Entries) -> float:
 
     Beside the errors it says on which side they are: an error without it is intervals too wide.
     """
-    missing = [level - _coverage(pit, level) for level in LEVELS]
-    return float(np.maximum(missing, 0).mean())
+    return float(np.mean([_missing(pit, level) for level in LEVELS]))
+
+
+@metric(
+    "undercoverage-50",
+    title="Coverage missing 50 %",
+    direction="min",
+    range=(0, 0.5),
+    reference=MISSING,
+)
+def undercoverage_50(pit: Entries) -> float:
+    """What the 50 % interval lacks: the error of its coverage where that is below 0.5, else 0."""
+    return _missing(pit, 0.5)
+
+
+@metric(
+    "undercoverage-90",
+    title="Coverage missing 90 %",
+    direction="min",
+    range=(0, 0.9),
+    reference=MISSING,
+)
+def undercoverage_90(pit: Entries) -> float:
+    """What the 90 % interval lacks: the error of its coverage where that is below 0.9, else 0."""
+    return _missing(pit, 0.9)
+
+
+@metric(
+    "undercoverage-95",
+    title="Coverage missing 95 %",
+    direction="min",
+    range=(0, 0.95),
+    reference=MISSING,
+)
+def undercoverage_95(pit: Entries) -> float:
+    """What the 95 % interval lacks: the error of its coverage where that is below 0.95, else 0."""
+    return _missing(pit, 0.95)
 
 
 @metric(
@@ -86,3 +122,7 @@ def interval_width(interval_width: Entries) -> float:
 
 def _coverage(pit: Entries, level: float) -> float:
     return float((np.abs(pit - 0.5) <= level / 2).mean()) if len(pit) else math.nan
+
+
+def _missing(pit: Entries, level: float) -> float:
+    return float(np.maximum(level - _coverage(pit, level), 0))

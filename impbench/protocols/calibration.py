@@ -95,6 +95,9 @@ class Calibration(Protocol):
                 "coverage-50",
                 "coverage-95",
                 "undercoverage",
+                "undercoverage-50",
+                "undercoverage-90",
+                "undercoverage-95",
                 "interval-width",
             ),
             conventions=(

@@ -12,6 +12,7 @@ import pandas as pd
 from impbench.report.answers import draw_answers
 from impbench.report.bars import draw_bars
 from impbench.report.clouds import Picture, draw_genes, draw_maps
+from impbench.report.coverage import draw_coverage
 from impbench.report.diagram import draw_diagram
 from impbench.report.drawing import Drawing, style
 from impbench.report.heatmap import draw_heatmap
@@ -56,6 +57,8 @@ class Figures:
     rank: Drawing | None = None
     answers: dict[str, Drawing] = field(default_factory=dict)
     """By the first spec of each protocol."""
+    coverage: dict[str, Drawing] = field(default_factory=dict)
+    """By protocol; stands for `answers` there."""
     scaling: dict[str, Drawing] = field(default_factory=dict)
     """By dataset source."""
     tradeoffs: dict[str, Drawing] = field(default_factory=dict)
@@ -88,8 +91,14 @@ def draw(
             drawing = draw_scaling(run, summary, styles, cells, folder, name)
             if drawing is not None:
                 figures.scaling[source] = drawing
+        for protocol, name in protocols.items():
+            drawing = draw_coverage(run, summary, styles, protocol, folder, f"coverage-{name}")
+            if drawing is not None:
+                figures.coverage[protocol] = drawing
         by_name = groupby(sorted(protocols, key=_bare_name), key=_bare_name)
         for specs in (list(group) for _, group in by_name):
+            if specs[0] in figures.coverage:
+                continue
             name = f"answers-{protocols[specs[0]]}"
             drawing = draw_answers(run, summary, styles, specs, folder, name)
             if drawing is not None:
