@@ -1,138 +1,103 @@
-"""How often `impbench check` cries wolf, and how often it sees a 5 % loss of MSE.
+"""How often `impbench check` cries wolf, and how often it sees a loss of 5 %, by simulation.
 
-Run ``python benchmarks/regression_power.py`` for simulated builds: 200 scores each, all with the
-same noise (standard deviation over seeds, as a share of the mean), and in the second half of the
-builds one score whose mean is 5 % worse. MaskClass' MSE on 500 cells has noise of about 0.3 %
-(best) and 1 to 4 % (balanced).
-
-With ``--run FOLDER``, a run of many seeds takes the place of the simulation: baseline and new run
-are drawn from its seeds, without overlap, and a loss multiplies one imputer's MSE by 1.05.
+Run ``python benchmarks/regression_power.py``. A build has 70 scores with noise of which 6 lead, as
+the suite ``regression`` has; their noise is normal with the same standard deviation over seeds, as
+a share of the mean. Builds are drawn in pairs: an unchanged one, and one in which one score's mean
+is 5 % worse. `regression_reruns.py` asks the same of real runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
-from collections.abc import Iterable
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from impbench.regress.check import check
-from impbench.regress.measured import Entry, Measured, MetricFacts, Sample, measure
+from impbench.regress.measured import Entry, Measured, MetricFacts, Sample
 from impbench.regress.rules import Floor, Rules
 
 LOSS = 1.05
-SCORES = 200
-METRICS = ("mse", "dropout-mse", "biozero-mse", "nonzero-mse")
-NO_FLOOR = Rules(floors=dict.fromkeys(METRICS, Floor(0.0, relative=True)))
+NOISE = (0.005, 0.01, 0.021, 0.03)
+SCORES, LEADING = 70, 6
+NO_FLOOR = Rules(floors={"mse": Floor(0.0, relative=True)})
+
+
+class Setting(NamedTuple):
+    """How baseline and new run come about."""
+
+    n: int
+    same_seeds: bool = False
+    r: float = 0.0
+    leads: bool = True
+
+    def __str__(self) -> str:
+        seeds = f"same, r = {self.r:g}" if self.same_seeds else "other"
+        return f"{self.n} + 5 {seeds}{'' if self.leads else ', not leading'}"
+
+
+SETTINGS = (
+    Setting(5),
+    Setting(10),
+    Setting(50),
+    Setting(100),
+    Setting(100, leads=False),
+    Setting(100, same_seeds=True),
+    Setting(100, same_seeds=True, r=0.99),
+    Setting(5, same_seeds=True, r=0.99),
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--builds", type=int, default=200)
-    parser.add_argument("--run", type=Path, help="folder of a real run with 20 seeds or more")
+    parser.add_argument("--noise", type=float, nargs="+", default=NOISE)
     options = parser.parse_args()
-    if options.run:
-        redraw(measure(options.run), options.builds)
-    else:
-        simulate(options.builds)
-
-
-def simulate(builds: int) -> None:
-    print(f"{builds} unchanged and {builds} worse builds per line, {SCORES} scores each, alpha 1 %")
-    print(
-        f"{'noise':>6} {'seeds':>7} {'same seeds':>11} {'r':>5} {'false alarms':>13} "
-        f"{'floor 0':>8} {'5 % loss seen':>14} {'seconds':>8}"
-    )
+    builds = options.builds
+    print(f"{builds} unchanged and {builds} worse builds per line, {SCORES} scores each")
+    print(f"{'noise':>6} {'seeds':>26} {'alarms':>7} {'floor 0':>8} {'loss seen':>10} {'s':>5}")
     rng = np.random.default_rng(1)
-    for noise in (0.003, 0.005, 0.0075, 0.01, 0.02):
-        for n, k, same, r in (
-            (5, 5, False, 0.0),
-            (10, 5, False, 0.0),
-            (5, 5, True, 0.0),
-            (5, 5, True, 0.99),
-        ):
+    for noise in options.noise:
+        for setting in SETTINGS:
             start = time.perf_counter()
-            alarms = alarms_without_floor = seen = 0
+            counts = np.zeros(3, int)
             for _ in range(builds):
-                base, new = draw(rng, noise, n, k, same, r)
-                alarms += alarmed(base, new, Rules())
-                alarms_without_floor += alarmed(base, new, NO_FLOOR)
-                base, new = draw(rng, noise, n, k, same, r)
-                seen += alarmed(base, worse(new, [next(iter(new.scores))]), Rules())
+                old, new = draw(rng, noise, setting)
+                worse = new.copy()
+                loser = 0 if setting.leads else LEADING
+                worse[loser] *= LOSS
+                first = 1 if setting.same_seeds else setting.n + 1
+                base, unchanged, changed = run(old), run(new, first), run(worse, first)
+                counts += [
+                    check(base, unchanged).exit_code == 1,
+                    check(base, unchanged, NO_FLOOR).exit_code == 1,
+                    check(base, changed).findings[loser].status == "regression",
+                ]
+            alarms, without_floor, seen = counts / builds
             print(
-                f"{noise:6.2%} {n:>3}+{k:<3} {'yes' if same else 'no':>11} {r:5.2f} "
-                f"{alarms / builds:13.1%} {alarms_without_floor / builds:8.1%} "
-                f"{seen / builds:14.1%} {time.perf_counter() - start:8.1f}"
+                f"{noise:6.2%} {setting!s:>26} {alarms:7.1%} {without_floor:8.1%} {seen:10.1%} "
+                f"{time.perf_counter() - start:5.0f}",
+                flush=True,
             )
 
 
-def draw(
-    rng: np.random.Generator, noise: float, n: int, k: int, same: bool, r: float
-) -> tuple[Measured, Measured]:
-    """Two unchanged runs; `r` correlates the scores of a seed that both have."""
-    old = rng.normal(size=(SCORES, n))
-    new = rng.normal(size=(SCORES, k))
-    m = min(n, k)
-    new[:, :m] = r * old[:, :m] + np.sqrt(1 - r**2) * new[:, :m]
-    seeds = range(1, k + 1) if same else range(n + 1, n + k + 1)
-    return _measured(1 + noise * old, range(1, n + 1)), _measured(1 + noise * new, seeds)
+def draw(rng: np.random.Generator, noise: float, setting: Setting) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (70, n) and (70, 5); `r` correlates those of a seed that both have."""
+    old, new = rng.normal(size=(SCORES, setting.n)), rng.normal(size=(SCORES, 5))
+    new = setting.r * old[:, :5] + np.sqrt(1 - setting.r**2) * new
+    return 1 + noise * old, 1 + noise * new
 
 
-def worse(run: Measured, entries: Iterable[Entry]) -> Measured:
-    """Multiply the scores of `entries` by `LOSS`."""
-    scores = dict(run.scores)
-    for entry in entries:
-        values = scores[entry].values
-        scores[entry] = Sample({seed: LOSS * value for seed, value in values.items()})
-    return dataclasses.replace(run, scores=scores)
-
-
-def alarmed(base: Measured, new: Measured, rules: Rules) -> bool:
-    return check(base, new, rules).exit_code == 1
-
-
-def redraw(pool: Measured, builds: int, n: int = 5) -> None:
-    """Take the seeds of a real run for those of many runs."""
-    rng = np.random.default_rng(1)
-    noisy = [entry for entry, sample in pool.scores.items() if sample.sd > 0]
-    print(f"{len(pool.seeds)} seeds, {len(pool.scores)} scores, {len(noisy)} of them with noise")
-    for entry in noisy:
-        sample = pool.scores[entry]
-        print(f"  {entry.imputer:24} {entry.metric:14} {sample.mean:9.4f} ± {sample.sd:.4f}")
-    losers = [entry for entry in pool.scores if entry.metric == "mse" and entry in noisy]
-    alarms, seen = 0, dict.fromkeys(losers, 0)
-    for _ in range(builds):
-        seeds = rng.permutation(pool.seeds)
-        base, new = _of_seeds(pool, seeds[:n]), _of_seeds(pool, seeds[n : 2 * n])
-        alarms += alarmed(base, new, Rules())
-        for entry in losers:
-            seen[entry] += alarmed(base, worse(new, [entry]), Rules())
-    print(f"false alarms, {n} + {n} other seeds: {alarms} of {builds} builds")
-    for entry, count in seen.items():
-        sample = pool.scores[entry]
-        print(f"5 % loss of {entry.imputer} (noise {sample.sd / sample.mean:.2%}): {count} seen")
-
-
-def _of_seeds(pool: Measured, seeds: np.ndarray) -> Measured:
-    chosen = {
-        entry: Sample({int(seed): sample.values[int(seed)] for seed in seeds})
-        for entry, sample in pool.scores.items()
-    }
-    return dataclasses.replace(pool, scores=chosen, runtimes={})
-
-
-def _measured(values: np.ndarray, seeds: Iterable[int]) -> Measured:
-    seeds = list(seeds)
+def run(values: np.ndarray, first: int = 1) -> Measured:
+    """Scores as a run with the seeds `first`, `first` + 1 and so on would have them."""
     scores = {
-        Entry("d", "p", f"method-{i // len(METRICS)}", METRICS[i % len(METRICS)]): Sample(
-            dict(zip(seeds, map(float, row), strict=True))
+        Entry("d", "p", f"method-{i:02}", "mse"): Sample(
+            dict(enumerate(map(float, row), first)), leads=i < LEADING
         )
         for i, row in enumerate(values)
     }
-    facts = {name: MetricFacts("min", bounded=False) for name in METRICS}
+    facts = {"mse": MetricFacts("min", bounded=False)}
     return Measured("1", "simulated", "0", {"d": "0"}, {}, facts, scores, {})
 
 

@@ -39,7 +39,7 @@ MOST = 0.8
 ROUNDING = 1e-6
 """No floor is below this: float32 sums differ that much between processors."""
 
-UNEQUAL_SPREADS = 0.01
+UNEQUAL_SPREADS = 0.001
 """Two-sided p value of the F test below which the two standard deviations count as different."""
 
 
