@@ -77,7 +77,10 @@ def run(
         int | None, typer.Option("--jobs", "-j", min=1, help="Workers at once [cores].")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads per worker.")] = None,
-    timeout: Annotated[str, typer.Option(help="Per job, such as 90s, 20m, 2h or none.")] = "1h",
+    timeout: Annotated[
+        str | None,
+        typer.Option(help="Per job, such as 90s, 20m, 2h or none [the suite's, or 1h]."),
+    ] = None,
     memory: Annotated[
         str | None, typer.Option(help="Per worker, such as 4GB [90 % shared evenly].")
     ] = None,
@@ -190,8 +193,9 @@ def report_(
 
     _load(plugin, None)
     store = Store.open(folder)
-    store.write_results()
-    typer.echo(write_report(store))
+    records = store.records()
+    store.write_results(records)
+    typer.echo(write_report(store, records))
 
 
 @app.command(name="list")

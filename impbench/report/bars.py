@@ -21,10 +21,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
+from impbench.report.marks import add_marks
 from impbench.report.palette import FAINT, INK, ORACLE_COLOUR, SOFT, Look
 from impbench.report.run import ORACLE, MetricFacts, Run
 from impbench.report.tables import order
 from impbench.report.text import shorten
+from impbench.report.words import Lettering
 
 Values = NDArray[np.float64]
 
@@ -72,12 +74,14 @@ def draw_bars(
         axes = panel(figure, LABELS, row * step + 0.32, width * n_columns, body)
         axes.set(xlim=(0, n_columns), ylim=(max(places.values()) + 0.6, -0.6))
         axes.axis("off")
+        words = Lettering()
         for column, metric in enumerate(shown):
             cells = {str(row.imputer): row for row in rows[rows["metric"] == metric].itertuples()}
-            _panel(axes, column, cells, run.metrics[metric], looks, places)
+            _panel(axes, words, column, cells, run.metrics[metric], looks, places)
         for imputer, place in places.items():
             colour = SOFT if run.imputers[imputer].is_control else INK
-            axes.text(-0.03, place, looks[imputer].label, ha="right", va="center", color=colour)
+            words.add(-0.03, place, looks[imputer].label, colour, ha="right", va="center")
+        words.write(axes)
     _legend(figure, ORACLE in places)
     title = run.datasets[dataset].title
     alt = f"Bars of {len(metrics)} scores of {len(places)} imputers on {title}, protocol {protocol}"
@@ -128,6 +132,7 @@ class _Scale:
 
 def _panel(
     axes: Axes,
+    words: Lettering,
     column: int,
     cells: dict[str, Any],
     fact: MetricFacts,
@@ -144,9 +149,8 @@ def _panel(
     axes.vlines([scale(tick) for tick in ticks], bottom, top, color=FAINT, linewidth=0.6, zorder=1)
     if scale.logarithmic:
         # A bar needs a zero to stand on, and a logarithmic axis has none.
-        for name, x, place in zip(names, scale(means), y, strict=True):
-            colour = SOFT if looks[name].is_control else looks[name].colour
-            axes.plot(x, place, looks[name].marker, color=colour, markersize=5, zorder=3)
+        colours = [SOFT if looks[name].is_control else looks[name].colour for name in names]
+        add_marks(axes, scale(means), y, [looks[name] for name in names], 6.5, colours)
     else:
         fills = [
             CONTROL_FILL if looks[name].is_control and name != ORACLE else looks[name].colour
@@ -163,17 +167,17 @@ def _panel(
             if name == ORACLE and fact.is_cost:
                 continue
             text = "undefined" if cells[name].status == "ok" else cells[name].status
-            axes.text(column + 0.02, place, text, va="center", fontsize=7, color=FAILED)
+            words.add(column + 0.02, place, text, FAILED, va="center", fontsize=7)
     _bounds(axes, cells, fact, scale, bottom, top)
     axes.hlines(bottom, column, column + SPAN, color=SOFT, linewidth=0.6)
     for tick in ticks:
         text = f"{tick:.3g}".replace("-", "−")
-        axes.text(float(scale(tick)), bottom + 0.15, text, ha="center", va="top", fontsize=7)
+        words.add(float(scale(tick)), bottom + 0.25, text, ha="center", va="top", fontsize=7)
     direction = {1: "lower is better", -1: "higher is better", 0: "direction unknown"}
     unit = f" ({fact.unit})" if fact.unit else ""
     title = shorten(f"{fact.title}{unit}", 24)
-    axes.text(column, top - 0.75, title, fontsize=9, fontweight="bold")
-    axes.text(column, top - 0.12, direction[fact.direction], fontsize=6.8, color=SOFT)
+    words.add(column, top - 0.75, title, fontsize=9, fontweight="bold")
+    words.add(column, top - 0.12, direction[fact.direction], SOFT, fontsize=6.8)
 
 
 def _bounds(

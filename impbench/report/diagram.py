@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import scikit_posthocs
 from matplotlib.axes import Axes
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
@@ -25,6 +24,8 @@ def draw_diagram(
     """Draw the ranks of a comparison; None where nothing was tested."""
     if comparison.mean_ranks is None or comparison.nemenyi is None:
         return None
+    import scikit_posthocs
+
     labels = {imputer: looks[imputer].label for imputer in comparison.imputers}
     ranks = comparison.mean_ranks.rename(labels)
     p_values = comparison.nemenyi.rename(index=labels, columns=labels)

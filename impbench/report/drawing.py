@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from impbench.report.palette import FAINT, INK, SOFT
+from impbench.report.words import OutlineCanvas
 
 WIDTH = 10.4
 """Inches of a full-width figure."""
@@ -120,6 +121,15 @@ def panel(figure: Figure, left: float, top: float, width: float, height: float) 
     )
 
 
+def sheet(figure: Figure) -> Axes:
+    """Add bare axes over all of the figure, in inches from its upper left corner."""
+    width, height = figure.get_size_inches()
+    axes = panel(figure, 0, 0, width, height)
+    axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    axes.axis("off")
+    return axes
+
+
 def save(figure: Figure, folder: Path, name: str, alt: str) -> Drawing:
     """Write ``name.svg`` and ``name.png`` to `folder` and return the figure for the page."""
     buffer = io.StringIO()
@@ -127,6 +137,7 @@ def save(figure: Figure, folder: Path, name: str, alt: str) -> Drawing:
         # Names may be in a script this font lacks; a browser draws the SVG with one that has it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None})
+        OutlineCanvas(figure)
         figure.savefig(folder / f"{name}.png", format="png", dpi=PNG_DPI, pil_kwargs=_PNG)
     svg = _with_web_fonts(buffer.getvalue())
     (folder / f"{name}.svg").write_text(svg, encoding="utf-8")

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.patches import Rectangle
 
-from impbench.report.drawing import Drawing, blank, panel, save
+from impbench.report.drawing import Drawing, blank, save, sheet
 from impbench.report.numbers import rank_text, skill_text
 from impbench.report.palette import INK, SOFT, Look
 from impbench.report.run import ORACLE, Run
 from impbench.report.text import counted, shorten
+from impbench.report.words import add_words
 
 ROW = 0.235
 COLUMN = 0.53
@@ -30,8 +29,13 @@ WORST = -3.0
 # Brown to blue through white: told apart with every common colour vision.
 _SKILL = LinearSegmentedColormap.from_list(
     "skill", ["#c9731f", "#f3d3ae", "#ffffff", "#8fbfe0", "#2f79b9"]
+).with_extremes(bad="#f0f1f3")
+_RANK = LinearSegmentedColormap.from_list("rank", ["#2f79b9", "#a9cfe8", "#f7f8fa"]).with_extremes(
+    bad="#f0f1f3"
 )
-_RANK = LinearSegmentedColormap.from_list("rank", ["#2f79b9", "#a9cfe8", "#f7f8fa"])
+
+_LIGHTNESS = np.array([0.2126, 0.7152, 0.0722])
+"""Weights of red, green and blue, ITU-R BT.709; below 0.67 white text is read more easily."""
 
 
 def draw_heatmap(
@@ -51,39 +55,28 @@ def draw_heatmap(
     n_methods = sum(not run.imputers[name].is_control for name in names)
     columns = [_metrics(run, block, str(protocol)) for (protocol, _), block in blocks]
     width = LABELS + sum(map(len, columns)) * COLUMN + BLOCK_GAP * len(blocks)
-    height = len(names) * ROW
-    figure = blank(width + 0.45, height + HEAD + 0.05)
+    figure = blank(width + 0.45, HEAD + len(names) * ROW + 0.05)
+    axes = sheet(figure)
+    y = HEAD + ROW * (np.arange(len(names)) + 0.5)
+    colours = [SOFT if run.imputers[name].is_control else INK for name in names]
+    labels = [looks[name].label for name in names]
+    add_words(axes, LABELS - 0.06, y, labels, colours, ha="right", va="center")
     left = LABELS
-    for i, (((protocol, scope), block), metrics) in enumerate(zip(blocks, columns, strict=True)):
-        axes = panel(figure, left, HEAD, len(metrics) * COLUMN, height)
+    for ((protocol, scope), block), metrics in zip(blocks, columns, strict=True):
         wide = block.pivot(index="imputer", columns="metric", values=value)
-        wide = wide.reindex(index=names, columns=metrics)
-        _block(axes, wide, value)
+        _block(axes, left, wide.reindex(index=names, columns=metrics), value)
+        right = left + len(metrics) * COLUMN
         if 0 < n_methods < len(names):
-            axes.axhline(n_methods, color=INK, linewidth=1.2)
-        n_datasets = int(block["n_datasets"].max())
-        name = shorten(str(protocol), 12 + 9 * len(metrics))
-        title = f"{name}\n{counted(n_datasets, f'{scope} dataset')}"
-        axes.annotate(
-            title,
-            (0, 1),
-            xycoords="axes fraction",
-            xytext=(0, 56),
-            textcoords="offset points",
-            fontsize=8,
-            fontweight="bold",
-            linespacing=1.4,
-        )
+            axes.hlines(HEAD + n_methods * ROW, left, right, color=INK, linewidth=1.2)
+        title = [
+            shorten(str(protocol), 12 + 9 * len(metrics)),
+            counted(int(block["n_datasets"].max()), f"{scope} dataset"),
+        ]
+        add_words(axes, left, [HEAD - 0.96, HEAD - 0.78], title, fontweight="bold")
         titles = [shorten(run.metrics[name].title, 16) for name in metrics]
-        axes.set_xticks(np.arange(len(metrics)) + 0.5, titles)
-        axes.tick_params(axis="both", length=0, labeltop=True, labelbottom=False)
-        for label in axes.get_xticklabels():
-            label.set(rotation=32, ha="left", va="bottom", rotation_mode="anchor", fontsize=7.5)
-        if i == 0:
-            axes.set_yticks(np.arange(len(names)) + 0.5, [looks[name].label for name in names])
-            for label, name in zip(axes.get_yticklabels(), names, strict=True):
-                label.set(color=SOFT if run.imputers[name].is_control else INK, rotation=0)
-        left += len(metrics) * COLUMN + BLOCK_GAP
+        x = left + COLUMN * (np.arange(len(metrics)) + 0.5)
+        add_words(axes, x, HEAD - 0.05, titles, SOFT, fontsize=7.5, rotation=32)
+        left = right + BLOCK_GAP
     what = "skill" if value == "mean_skill" else "rank"
     alt = f"Heat map of mean {what}: {len(names)} imputers by metric, per protocol and kind of data"
     return save(figure, folder, f"heatmap-{what}", alt)
@@ -94,29 +87,38 @@ def _metrics(run: Run, block: pd.DataFrame, protocol: str) -> list[str]:
     return [name for name in run.metrics_of(protocol) if name in present]
 
 
-def _block(axes: Axes, wide: pd.DataFrame, value: str) -> None:
+def _block(axes: Axes, left: float, wide: pd.DataFrame, value: str) -> None:
+    """Draw imputers × metrics as cells with their numbers, `left` inches from the figure's edge."""
     skill = value == "mean_skill"
-    write = skill_text if skill else rank_text
-    annotations = wide.map(write).to_numpy(dtype=str)
-    last = max(2.0, float(np.nan_to_num(wide.to_numpy(dtype=float)).max()))
-    sns.heatmap(
-        # Loss may be boundless and gain is not, so each side of zero has its own scale.
-        wide.where(wide > 0, wide / -WORST) if skill else wide,
-        ax=axes,
+    values = wide.to_numpy(dtype=float)
+    # Loss may be boundless and gain is not, so each side of zero has its own scale.
+    shades = np.where(values > 0, values, values / -WORST) if skill else values
+    last = max(2.0, float(np.nan_to_num(values).max()))
+    x = left + COLUMN * np.arange(wide.shape[1] + 1)
+    y = HEAD + ROW * np.arange(wide.shape[0] + 1)
+    cells = axes.pcolormesh(
+        x,
+        y,
+        np.ma.masked_invalid(shades),
         cmap=_SKILL if skill else _RANK,
         vmin=-1 if skill else 1,
         vmax=1 if skill else last,
-        cbar=False,
-        annot=annotations,
-        fmt="",
-        annot_kws={"fontsize": 7},
-        linewidths=0.8,
-        linecolor="white",
-        xticklabels=False,
-        yticklabels=False,
+        edgecolors="white",
+        linewidth=0.8,
     )
-    axes.set(xlabel="", ylabel="")
-    for row, column in np.argwhere(wide.isna().to_numpy()):
-        cell = Rectangle((column, row), 1, 1, facecolor="#f0f1f3", edgecolor="white", linewidth=0.8)
-        axes.add_patch(cell)
-        axes.text(column + 0.5, row + 0.5, "—", ha="center", va="center", fontsize=7, color=SOFT)
+    fills = cells.to_rgba(cells.get_array())[..., :3].reshape(-1, 3)
+    dark = fills @ _LIGHTNESS < 0.67
+    colours = np.where(np.isnan(values).ravel(), SOFT, np.where(dark, "white", INK))
+    centre_x, centre_y = np.meshgrid(x[:-1] + COLUMN / 2, y[:-1] + ROW / 2)
+    write = skill_text if skill else rank_text
+    texts = [write(number) for number in values.ravel()]
+    add_words(
+        axes,
+        centre_x.ravel(),
+        centre_y.ravel(),
+        texts,
+        list(colours),
+        fontsize=7,
+        ha="center",
+        va="center",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -28,6 +28,7 @@ from impbench.report.statistics import compare
 from impbench.report.tables import leaderboard_of, summarise
 from impbench.report.text import counted, listed
 from impbench.report.views import Table, dataset_table, gain_table, metric_table
+from impbench.runner.record import Record
 from impbench.runner.store import Store, write_atomically
 
 
@@ -52,10 +53,11 @@ class BasisNote:
     where: str
 
 
-def write_report(store: Store) -> Path:
+def write_report(store: Store, records: Sequence[Record] | None = None) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` into the run's folder.
 
-    Figures and tables of an earlier report are replaced.
+    Figures and tables of an earlier report are replaced. `records` are the store's, where they
+    have been read already.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def write_report(store: Store) -> Path:
     InputError
         If the run's manifest cannot be read.
     """
-    run = read_run(store)
+    run = read_run(store, records)
     summary = summarise(run)
     board = leaderboard_of(run, summary)
     comparisons = compare(run, summary)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from impbench.report.drawing import Drawing, blank, panel, save
+from impbench.report.drawing import Drawing, blank, save, sheet
 from impbench.report.numbers import number, rank_text, skill_text
 from impbench.report.palette import INK, SOFT, Look
 from impbench.report.purposes import SPEED
 from impbench.report.run import Run
+from impbench.report.text import counted
+from impbench.report.words import Lettering, add_words
 
 ROW = 0.36
 COLUMN = 1.0
@@ -22,8 +26,12 @@ LABELS = 2.0
 HEAD = 0.62
 
 _PLACE = LinearSegmentedColormap.from_list("place", ["#2f79b9", "#a9cfe8", "#f7f8fa"])
+_PLACE = _PLACE.with_extremes(bad="#f0f1f3")
 _DARK = 0.28
 """Places before this one are so dark that their text is white."""
+
+
+_CENTRED: dict[str, Any] = {"ha": "center", "va": "center"}
 
 
 def draw_purposes(
@@ -41,20 +49,26 @@ def draw_purposes(
     n_methods = sum(not run.imputers[name].is_control for name in names)
     width, height = COLUMN * len(columns), ROW * len(names)
     figure = blank(LABELS + width + 0.2, HEAD + height + 0.05)
-    axes = panel(figure, LABELS, HEAD, width, height)
-    axes.set(xlim=(0, len(columns)), ylim=(len(names), 0))
-    axes.axis("off")
-    cells = {(row.imputer, row.purpose): row for row in purposes.itertuples()}
-    best = _best(run, purposes)
-    for x, purpose in enumerate(columns):
-        _head(axes, x, purpose, int(purposes["n_questions"][purposes["purpose"] == purpose].max()))
-        for y, name in enumerate(names):
-            _cell(axes, x, y, cells.get((name, purpose)), (name, purpose) in best)
-    for y, name in enumerate(names):
-        colour = SOFT if run.imputers[name].is_control else INK
-        axes.text(-0.05, y + 0.5, looks[name].label, ha="right", va="center", color=colour)
+    axes = sheet(figure)
+    colours = [SOFT if run.imputers[name].is_control else INK for name in names]
+    y = HEAD + ROW * (np.arange(len(names)) + 0.5)
+    labels = [looks[name].label for name in names]
+    add_words(axes, LABELS - 0.06, y, labels, colours, ha="right", va="center")
+    _heads(axes, purposes, columns)
+    wide = purposes.set_index(["imputer", "purpose"])["mean_place"].unstack()
+    places = wide.reindex(index=names, columns=columns).to_numpy(dtype=float)
+    x_edges, y_edges = (
+        start + step * np.arange(n + 1)
+        for start, step, n in ((LABELS, COLUMN, len(columns)), (HEAD, ROW, len(names)))
+    )
+    shown = np.ma.masked_invalid(places)
+    axes.pcolormesh(
+        x_edges, y_edges, shown, cmap=_PLACE, vmin=0, vmax=1, edgecolors="white", linewidth=0.8
+    )
+    _cells(axes, purposes, names, columns, _best(run, purposes))
     if 0 < n_methods < len(names):
-        axes.hlines(n_methods, 0, len(columns), color=INK, linewidth=1.2, zorder=4)
+        edge = HEAD + n_methods * ROW
+        axes.hlines(edge, LABELS, LABELS + width, color=INK, linewidth=1.2, zorder=4)
     alt = f"Heat map of the mean ranks of {len(names)} imputers for {', '.join(columns)}"
     return save(figure, folder, "purposes", alt)
 
@@ -67,50 +81,58 @@ def _best(run: Run, purposes: pd.DataFrame) -> set[tuple[str, str]]:
     return set(zip(rows["imputer"], rows["purpose"], strict=True))
 
 
-def _head(axes: Axes, x: int, purpose: str, n_questions: int) -> None:
-    words = purpose.split()
-    half = (len(words) + 1) // 2
-    title = purpose if len(purpose) < 14 else "\n".join([" ".join(words[:half]), *words[half:]])
-    asked = f"{n_questions} question{'s' if n_questions > 1 else ''}"
-    if purpose == SPEED:
-        asked = f"{n_questions} dataset{'s' if n_questions > 1 else ''}"
-    at = (x + 0.5, 0.0)
-    for text, rise, size, weight, colour in (
-        (title, 15, 8.0, "bold", INK),
-        (asked, 4, 7.0, "normal", SOFT),
-    ):
-        axes.annotate(
-            text,
-            at,
-            xytext=(0, rise),
-            textcoords="offset points",
-            ha="center",
-            fontsize=size,
-            fontweight=weight,
-            color=colour,
-            annotation_clip=False,
-        )
+def _heads(axes: Axes, purposes: pd.DataFrame, columns: list[str]) -> None:
+    """Write each purpose, in one or two lines, and how many questions stand for it."""
+    x = LABELS + COLUMN * (np.arange(len(columns)) + 0.5)
+    firsts, seconds, asked = list[str](), list[str](), list[str]()
+    for purpose in columns:
+        words = purpose.split()
+        half = len(words) if len(purpose) < 14 else (len(words) + 1) // 2
+        first, second = " ".join(words[:half]), " ".join(words[half:])
+        firsts.append(first if second else "")
+        seconds.append(second or first)
+        n = int(purposes["n_questions"][purposes["purpose"] == purpose].max())
+        asked.append(counted(n, "dataset" if purpose == SPEED else "question"))
+    for texts, rise in ((firsts, 0.34), (seconds, 0.2)):
+        add_words(axes, x, HEAD - rise, texts, ha="center", fontweight="bold")
+    add_words(axes, x, HEAD - 0.06, asked, SOFT, ha="center", fontsize=7)
 
 
-def _cell(axes: Axes, x: int, y: int, row: object, best: bool) -> None:
-    rank = getattr(row, "mean_rank", math.nan)
-    if math.isnan(rank):
-        axes.add_patch(Rectangle((x, y), 1, 1, facecolor="#f0f1f3", edgecolor="white", lw=1))
-        axes.text(x + 0.5, y + 0.5, "—", ha="center", va="center", fontsize=7, color=SOFT)
-        return
-    place = getattr(row, "mean_place", 0.0)
-    colour = _PLACE(place)
-    ink = "white" if place < _DARK else INK
-    axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=1))
-    if best:
-        frame = (x + 0.03, y + 0.05)
-        axes.add_patch(Rectangle(frame, 0.94, 0.9, fill=False, edgecolor=INK, lw=1.3, zorder=3))
-    note = _note(row)
-    weight = "bold" if best else "normal"
-    height = 0.36 if note else 0.5
-    axes.text(x + 0.5, y + height, rank_text(rank), ha="center", va="center", c=ink, weight=weight)
-    soft = SOFT if place > 0.7 else ink
-    axes.text(x + 0.5, y + 0.75, note, ha="center", va="center", fontsize=6.5, color=soft)
+def _cells(
+    axes: Axes,
+    purposes: pd.DataFrame,
+    names: list[str],
+    columns: list[str],
+    best: set[tuple[str, str]],
+) -> None:
+    """Write rank and note into every cell, and frame the best."""
+    found = {(row.imputer, row.purpose): row for row in purposes.itertuples()}
+    lines = Lettering()
+    for y, name in enumerate(names):
+        for x, purpose in enumerate(columns):
+            row = found.get((name, purpose))
+            left, top = LABELS + x * COLUMN, HEAD + y * ROW
+            rank = getattr(row, "mean_rank", math.nan)
+            note = "" if math.isnan(rank) else _note(row)
+            place = getattr(row, "mean_place", 1.0)
+            colour = SOFT if math.isnan(rank) else "white" if place < _DARK else INK
+            is_best = (name, purpose) in best
+            if is_best:
+                frame = (left + 0.03 * COLUMN, top + 0.05 * ROW)
+                size = (0.94 * COLUMN, 0.9 * ROW)
+                axes.add_patch(Rectangle(frame, *size, fill=False, edgecolor=INK, lw=1.3, zorder=3))
+            middle = left + COLUMN / 2
+            lines.add(
+                middle,
+                top + (0.36 if note else 0.5) * ROW,
+                rank_text(rank),
+                colour,
+                fontweight="bold" if is_best else "normal",
+                **_CENTRED,
+            )
+            soft = SOFT if place > 0.7 else colour
+            lines.add(middle, top + 0.76 * ROW, note, soft, fontsize=6.5, **_CENTRED)
+    lines.write(axes)
 
 
 def _note(row: object) -> str:

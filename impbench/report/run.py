@@ -203,15 +203,24 @@ class Run:
 
     def metrics_of(self, protocol: str) -> list[str]:
         """Return the metrics of `protocol`, its own first in its own order, cost metrics last."""
-        named = [
-            metric
-            for problem in self.problems.values()
-            if problem.protocol == protocol
-            for metric in problem.metrics
-        ]
-        scored = self.results.loc[self.results["protocol"] == protocol, "metric"].unique()
-        order = [name for name in dict.fromkeys([*named, *scored]) if name in set(scored)]
-        return sorted(order, key=lambda name: self.metrics[name].is_cost)
+        return list(self._metrics.get(protocol, ()))
+
+    @cached_property
+    def _metrics(self) -> dict[str, list[str]]:
+        """What `metrics_of` returns, by protocol."""
+        scored: dict[str, list[str]] = {}
+        pairs = self.results[["protocol", "metric"]].drop_duplicates()
+        for protocol, metric in pairs.itertuples(index=False):
+            scored.setdefault(protocol, []).append(metric)
+        named: dict[str, list[str]] = {}
+        for problem in self.problems.values():
+            named.setdefault(problem.protocol, []).extend(problem.metrics)
+        found = {}
+        for protocol, metrics in scored.items():
+            ordered = dict.fromkeys([*named.get(protocol, ()), *metrics])
+            present = [name for name in ordered if name in metrics]
+            found[protocol] = sorted(present, key=lambda name: self.metrics[name].is_cost)
+        return found
 
     def lead_metric(self, protocol: str) -> str | None:
         """Return the metric that a protocol names first, by which its tables are ordered."""
@@ -241,11 +250,15 @@ class Run:
         return list(dict.fromkeys([*planned, *seen]))
 
 
-def read_run(store: Store) -> Run:
-    """Read the run in `store`'s folder; metrics are looked up among the installed ones."""
+def read_run(store: Store, records: Sequence[Record] | None = None) -> Run:
+    """Read the run in `store`'s folder; metrics are looked up among the installed ones.
+
+    `records` are the store's, where they have been read already.
+    """
     from impbench.registry import registry
 
-    return make_run(store.records(), store.manifest(), registry().metrics)
+    records = store.records() if records is None else records
+    return make_run(records, store.manifest(), registry().metrics)
 
 
 def make_run(

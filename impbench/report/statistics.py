@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scikit_posthocs
-import scipy.stats
 
 from impbench.report.run import ORACLE, Run
 
@@ -119,6 +117,10 @@ def compare_metric(run: Run, summary: pd.DataFrame, protocol: str, metric: str) 
     refusal = _refusal(base)
     if refusal:
         return dataclasses.replace(base, refusal=refusal)
+    # Half a second to import, for runs of many datasets alone.
+    import scikit_posthocs
+    import scipy.stats
+
     loss = loss[list(ranks.index)]
     friedman = scipy.stats.friedmanchisquare(*(loss[name] for name in loss.columns))
     return dataclasses.replace(
@@ -133,6 +135,8 @@ def compare_metric(run: Run, summary: pd.DataFrame, protocol: str, metric: str) 
 
 def critical_difference(n_imputers: int, n_datasets: int) -> float:
     """Nemenyi's critical difference of mean ranks at `ALPHA` (Demšar 2006, section 3.2.2)."""
+    import scipy.stats
+
     q = scipy.stats.studentized_range.ppf(1 - ALPHA, n_imputers, np.inf) / math.sqrt(2)
     return float(q * math.sqrt(n_imputers * (n_imputers + 1) / (6 * n_datasets)))
 
@@ -155,6 +159,8 @@ def _refusal(base: Comparison) -> str:
 
 
 def _pairs(loss: pd.DataFrame) -> tuple[Pair, ...]:
+    import scikit_posthocs
+
     long = loss.melt(var_name="imputer", value_name="loss")
     p_values = scikit_posthocs.posthoc_wilcoxon(
         long, val_col="loss", group_col="imputer", zero_method="zsplit", p_adjust="holm"

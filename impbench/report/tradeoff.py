@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
+from impbench.report.marks import KEY_ROW, add_key, add_marks
 from impbench.report.numbers import number
 from impbench.report.palette import FAINT, INK, ORACLE_COLOUR, SOFT, Look
 from impbench.report.run import ORACLE, Run
@@ -49,7 +48,7 @@ def draw_tradeoff(
     n_columns = min(COLUMNS, len(datasets))
     n_rows = math.ceil(len(datasets) / n_columns)
     legend = 2.3
-    legend_height = 0.3 + 0.2 * len(names)
+    legend_height = 0.2 + KEY_ROW * len(names)
     width = min(3.6, (WIDTH - legend - 0.75) / n_columns)
     step = PANEL_HEIGHT + 0.78
     figure = blank(0.75 + width * n_columns + legend, max(n_rows * step, legend_height) + 0.05)
@@ -71,43 +70,18 @@ def draw_tradeoff(
         axes.set_title(shorten(run.datasets[dataset].title, int(width * 10)))
         axes.set_ylabel(run.metrics[metric].title if column == 0 else "")
         axes.set_xlabel("seconds per imputation")
-    handles = [
-        Line2D(
-            [], [], linestyle="", marker=looks[item].marker, color=looks[item].colour, markersize=6
-        )
-        for item in names
-    ]
-    figure.legend(
-        handles,
-        [looks[item].label for item in names],
-        loc="upper left",
-        bbox_to_anchor=(1 - (legend + 0.2) / figure.get_size_inches()[0], 1),
-        handletextpad=0.2,
-        labelspacing=0.45,
-    )
+    left = figure.get_size_inches()[0] - legend - 0.2
+    add_key(figure, left, [looks[item] for item in names], [looks[item].label for item in names])
     alt = f"{run.metrics[metric].title} against seconds per imputation, protocol {protocol}"
     return save(figure, folder, name, alt)
 
 
 def _panel(axes: Axes, points: pd.DataFrame, run: Run, looks: dict[str, Look], metric: str) -> None:
-    names = list(points["imputer"])
-    sns.scatterplot(
-        data=points,
-        x="time",
-        y="score",
-        hue="imputer",
-        style="imputer",
-        palette={name: looks[name].colour for name in names},
-        markers={name: looks[name].marker for name in names},
-        s=42,
-        linewidth=0.5,
-        legend=False,
-        ax=axes,
-        zorder=3,
-    )
+    styles = [looks[name] for name in points["imputer"]]
+    axes.set_xscale("log")
+    add_marks(axes, points["time"], points["score"], styles, 6.5, edge=0.5)
     front = points.iloc[_front(points, run.metrics[metric].direction)].sort_values("time")
     axes.plot(front["time"], front["score"], color=SOFT, linewidth=0.8, zorder=2, dashes=(2, 2))
-    axes.set_xscale("log")
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(lambda value, _: number(value, 1))
     axes.grid(color=FAINT)

@@ -222,14 +222,16 @@ class Store:
         """Return the tidy table, one row per (job, metric); see `tidy`."""
         return tidy(self.records())
 
-    def write_results(self) -> pd.DataFrame:
-        """Consolidate the records to ``results.parquet`` and return the table."""
-        table = self.results()
+    def write_results(self, records: Iterable[Record] | None = None) -> pd.DataFrame:
+        """Consolidate the records, read unless given, to ``results.parquet``; return the table."""
+        table = tidy(self.records() if records is None else records)
         for column in table.columns.difference(["seed", "value"]):
             # Half a character, as in the name of a file that is no text, cannot be stored.
-            table[column] = [
-                text.encode("utf-8", "backslashreplace").decode() for text in table[column]
-            ]
+            storable = {
+                text: text.encode("utf-8", "backslashreplace").decode()
+                for text in table[column].unique()
+            }
+            table[column] = table[column].map(storable)
         buffer = io.BytesIO()
         table.to_parquet(buffer, index=False)
         write_atomically(self.folder / "results.parquet", buffer.getvalue())
@@ -242,13 +244,14 @@ def tidy(records: Iterable[Record]) -> pd.DataFrame:
     for record in records:
         job = record.job
         scores = record.scores or dict.fromkeys(record.metrics, float("nan"))
+        params = json.dumps(job.params, sort_keys=True)
         for metric, value in scores.items():
             rows.append(
                 (
                     job.dataset,
                     job.protocol,
                     job.imputer,
-                    json.dumps(job.params, sort_keys=True),
+                    params,
                     job.seed,
                     metric,
                     value,
