@@ -79,7 +79,7 @@ def run(
     suite = suite if isinstance(suite, Suite) else find_suite(suite)
     jobs = plan(suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds)
     settings = settings or Settings.sensible()
-    if suite.timeout is not None:
+    if settings.timeout is None:
         settings = replace(settings, timeout=suite.timeout)
     folder = Path(out) if out is not None else Path("reports") / suite.name
     text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"

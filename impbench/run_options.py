@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ _BYTES = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 def read_settings(
     jobs: int | None,
     threads: int | None,
-    timeout: str,
+    timeout: str | None,
     memory: str | None,
     device: str,
     fresh: bool,
@@ -32,7 +33,7 @@ def read_settings(
     return Settings.sensible(
         jobs,
         threads,
-        timeout=_quantity(timeout, _SECONDS, "--timeout"),
+        timeout=math.inf if timeout == "none" else _quantity(timeout, _SECONDS, "--timeout"),
         memory=int(_quantity(memory, _BYTES, "--memory") or 0) or None,
         device=device,
         fresh=fresh,
@@ -82,8 +83,8 @@ def read_tls(ca_file: Path | None, cert: Path | None, key: Path | None) -> TLS |
 
 
 def _quantity(text: str | None, units: dict[str, int], option: str) -> float | None:
-    """Read ``"20m"`` or ``"4GB"``; None for ``"none"``."""
-    if text is None or text == "none":
+    """Read ``"20m"`` or ``"4GB"``."""
+    if text is None:
         return None
     number = text.rstrip("".join(set("".join(units))))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Generator, Sequence
@@ -42,7 +43,7 @@ class Settings:
     threads
         Threads each may keep busy; jobs × threads should not exceed the cores.
     timeout
-        Seconds per seed, or None for no limit.
+        Seconds per seed; infinite for no limit, None for the suite's own or `DEFAULT_TIMEOUT`.
     memory
         Bytes per worker's process tree, or None for no limit; on a cluster None is a worker's
         own limit, shared evenly.
@@ -74,7 +75,7 @@ class Settings:
         cls,
         jobs: int | None = None,
         threads: int | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        timeout: float | None = None,
         memory: int | None = None,
         device: str = "auto",
         fresh: bool = False,
@@ -231,7 +232,7 @@ def _run_posed(
         "executor": settings.cluster.executor if settings.cluster else "local",
         "jobs": settings.jobs if settings.cluster is None else None,
         "threads_per_job": settings.threads,
-        "timeout": settings.timeout,
+        "timeout": _limit(settings, 1),
         "memory_limit": settings.memory,
         "device": settings.device,
     }
@@ -294,7 +295,7 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
                 posed=tuple(group),
                 device=device,
                 threads=settings.threads,
-                timeout=settings.timeout and settings.timeout * imputations,
+                timeout=_limit(settings, imputations),
                 memory=settings.memory,
                 pictures=seeds[0] == plan.seeds[0],
             )
@@ -303,6 +304,12 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
     last = [imputer is None or imputer.is_control for imputer in imputers]
     places = {imputer: place for place, imputer in enumerate(imputers)}
     return sorted(tasks, key=lambda task: (last[places[task.imputer]], places[task.imputer]))
+
+
+def _limit(settings: Settings, imputations: int) -> float | None:
+    """Return the seconds that so many imputations may take together; None is no limit."""
+    each = DEFAULT_TIMEOUT if settings.timeout is None else settings.timeout
+    return None if math.isinf(each) else each * imputations
 
 
 def in_plan_order(tasks: Sequence[Task]) -> list[Task]:
