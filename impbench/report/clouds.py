@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.palette import FAINT, GROUP_COLOURS, INK, SOFT
 from impbench.report.text import plain, shorten
+from impbench.report.words import add_words
 
 Picture = Mapping[str, NDArray[Any]]
 
 MAP_COLUMNS = 6
 PITCH = 1.4
 """From gene to gene, where one gene's values span 0 to 1 and its zeros a band left of that."""
+
+ROW = 1.1
+"""Inches of a row of genes."""
 
 MAX_GROUPS = 24
 """Cell types named in the legend."""
@@ -95,7 +99,7 @@ def draw_genes(pictures: Mapping[str, Picture], title: str, folder: Path, name: 
         max(1.0, *(float(picture[what].max()) for picture in pictures.values()))
         for what in ("observed", "imputed")
     )
-    left, width, height = 1.95, 1.75, 1.1
+    left, width, height = 1.95, 1.75, ROW
     figure = blank(left + len(genes) * width + 0.1, 0.75 + len(pictures) * (height + 0.14))
     for row, (imputer, picture) in enumerate(pictures.items()):
         axes = panel(figure, left, 0.28 + row * (height + 0.14), len(genes) * width - 0.15, height)
@@ -105,7 +109,7 @@ def draw_genes(pictures: Mapping[str, Picture], title: str, folder: Path, name: 
         axes.locator_params(axis="y", nbins=4)
         axes.tick_params(labelsize=7, pad=1.5)
         axes.spines["bottom"].set_visible(False)
-        _gene_ticks(axes, len(genes), x_top, labelled=row == len(pictures) - 1)
+        _gene_ticks(axes, len(genes), x_top, y_top, labelled=row == len(pictures) - 1)
         axes.text(
             -0.35 / (len(genes) * width - 0.15),
             0.5,
@@ -197,13 +201,18 @@ def _row(axes: Axes, picture: Picture, n_genes: int, top: float, has_truth: bool
     )
 
 
-def _gene_ticks(axes: Axes, n_genes: int, top: float, labelled: bool) -> None:
+def _gene_ticks(axes: Axes, n_genes: int, top: float, y_top: float, labelled: bool) -> None:
+    """Draw ticks below every gene; an axis would spend more time on them than on the points."""
     values = [value for value in MaxNLocator(4).tick_values(0, top) if 0 < value <= top]
     at = [
         start * PITCH + x for start in range(n_genes) for x in (-0.15, *(v / top for v in values))
     ]
-    texts = ["0", *(f"{value:g}" for value in values)] * n_genes if labelled else []
-    axes.set_xticks(at, texts or [""] * len(at))
+    low, point = -0.06 * y_top, 1.12 * y_top / (72 * ROW)
+    axes.set_xticks([])
+    axes.vlines(at, low - 2.5 * point, low, color=SOFT, linewidth=0.6, clip_on=False)
+    if labelled:
+        texts = ["0", *(f"{value:g}" for value in values)] * n_genes
+        add_words(axes, at, low - 5 * point, texts, SOFT, ha="center", va="top", fontsize=7)
 
 
 def _kinds(
