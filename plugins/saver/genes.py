@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from impbench_plugins.r_random import folds
+from impbench_plugins.saver.lasso import Moments, moments
 from impbench_plugins.saver.prediction import (
     N_FOLDS,
     Prediction,
@@ -30,8 +32,8 @@ class Genes:
         (genes, cells) float64, of cells that have counts.
     size_factors
         (cells,) library size / mean library size.
-    predictors, norms
-        (p, cells) ln((count + 1) / size factor) of expressed enough genes; (p,) norms about means.
+    predictors, moments
+        (p, cells) ln((count + 1) / size factor) of expressed enough genes; theirs over all cells.
     row
         (genes,) a gene's row among the predictors, or -1.
     """
@@ -39,7 +41,7 @@ class Genes:
     counts: NDArray[np.float64]
     size_factors: NDArray[np.float64]
     predictors: NDArray[np.float64]
-    norms: NDArray[np.float64]
+    moments: Moments
     row: NDArray[np.int64]
 
     @classmethod
@@ -50,27 +52,33 @@ class Genes:
         size_factors = library_sizes / library_sizes.mean()
         able = np.flatnonzero(counts.mean(axis=1) >= MIN_PREDICTOR_MEAN)
         predictors = np.log((counts[able] + 1) / size_factors)
-        norms = np.linalg.norm(predictors - predictors.mean(axis=1, keepdims=True), axis=1)
+        everything = np.ones(predictors.shape[1], dtype=np.bool_)
         row = np.full(len(counts), -1)
         row[able] = np.arange(len(able))
-        return cls(counts, size_factors, predictors, norms, row)
+        return cls(counts, size_factors, predictors, moments(predictors, everything), row)
 
     def predict(self, task: Task) -> Prediction:
         """Return what the other genes say of `task.gene`, in the way the task asks for."""
         y = self.counts[task.gene] / self.size_factors
         own = self.row[task.gene]
         if task.fold_seed is not None:
-            fold = folds(task.fold_seed, len(y), N_FOLDS)
-            return cross_validated(self.predictors, y, fold, own)
+            fold = _folds(task.fold_seed, len(y))
+            return cross_validated(self.predictors, self.moments, y, fold, own)
         if task.chosen > 0:
-            return approximate(self.predictors, y, own, task.largest, task.chosen)
+            return approximate(self.predictors, self.moments, y, own, task.largest, task.chosen)
         return Prediction(np.full(len(y), y.mean()), 0.0, 0.0, 0.0)
 
     def largest_correlation(self, gene: int) -> float:
         """Return the largest absolute correlation of a gene with a predictor other than itself."""
         y = self.counts[gene] / self.size_factors
-        return float(largest_correlation(self.predictors, self.norms, y, self.row[gene]))
+        return float(largest_correlation(self.predictors, self.moments, y, self.row[gene]))
 
     def deviations(self) -> NDArray[np.float64]:
         """Return the standard deviation of each gene's normalised counts, (genes,)."""
         return np.array([(counts / self.size_factors).std() for counts in self.counts])
+
+
+@lru_cache(maxsize=256)
+def _folds(seed: int, n_cells: int) -> NDArray[np.int64]:
+    """Return the folds of a seed, which starts anew in every block of genes."""
+    return folds(seed, n_cells, N_FOLDS)

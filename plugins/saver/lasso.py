@@ -39,6 +39,14 @@ N_ACTIVE, N_PASSES, N_STEPS = range(3)
 _SUMS = {"reassoc", "contract"}
 
 
+class Moments(NamedTuple):
+    """Mean and standard deviation of each predictor, (p,), and whether it varies."""
+
+    centre: Vector
+    spread: Vector
+    varies: NDArray[np.bool_]
+
+
 class Fit(NamedTuple):
     """One regression on its way along the path; arrays over cells (n,) or predictors (p,).
 
@@ -56,8 +64,9 @@ class Fit(NamedTuple):
         (p,) on standardised predictors; before: at the last quadratic approximation.
     eta, working, residual
         (n,) linear predictor, w = q exp(η), and what the quadratic leaves of q y − w.
-    gradient
-        (p,) absolute gradient of predictors outside `strong`, as of the last check.
+    checked, gradient
+        (n,) residual at the last check of the predictors outside `strong`, and (p,) upper bounds
+        of their absolute gradients then.
     curvature, tilt
         (p,) Σ w z² and Σ w z of the quadratic.
     strong, entered, active
@@ -79,6 +88,7 @@ class Fit(NamedTuple):
     eta: Vector
     working: Vector
     residual: Vector
+    checked: Vector
     gradient: Vector
     curvature: Vector
     tilt: Vector
@@ -93,6 +103,7 @@ class Fit(NamedTuple):
 @njit(nogil=True)
 def start(
     predictors: NDArray[np.float64],
+    over_used: Moments,
     y: Vector,
     used: NDArray[np.bool_],
     left_out: int,
@@ -104,6 +115,8 @@ def start(
     ----------
     predictors
         (p, n) float64.
+    over_used
+        Their `moments` over the used cells.
     y
         (n,) float64, non-negative, not all 0 over the used cells.
     used
@@ -116,7 +129,9 @@ def start(
     p, n = predictors.shape
     weight = used / used.sum()
     response = weight * y
-    centre, spread, usable = _moments(predictors, weight, left_out)
+    usable = over_used.varies.copy()
+    if left_out >= 0:
+        usable[left_out] = False
     mean = response.sum()
     eta = np.full(n, math.log(mean))
     working = weight * mean
@@ -135,14 +150,15 @@ def start(
         predictors=predictors,
         weight=weight,
         response=response,
-        centre=centre,
-        spread=spread,
+        centre=over_used.centre,
+        spread=over_used.spread,
         usable=usable,
         coefficient=np.zeros(p),
         before=np.zeros(p),
         eta=eta,
         working=working,
         residual=residual,
+        checked=residual.copy(),
         gradient=np.zeros(p),
         curvature=np.zeros(p),
         tilt=np.zeros(p),
@@ -178,7 +194,8 @@ def advance(fit: Fit, penalty: float, max_nonzero: int) -> int:
     number[PENALTY] = penalty
     for k in range(p):
         if fit.usable[k] and not fit.strong[k] and fit.gradient[k] > threshold:
-            fit.strong[k] = True
+            fit.gradient[k] = _gradient(fit, k)
+            fit.strong[k] = fit.gradient[k] > threshold
     while True:
         intercept_before = number[INTERCEPT]
         for a in range(counter[N_ACTIVE]):
@@ -212,21 +229,24 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
         linear, square = _curve(predictors, int(k), working, centre[k])
         tilt[k] = linear / spread[k]
         curvature[k] = square / spread[k] ** 2
-    n_visits = len(visits)
     only_active = False
     while True:
         counter[N_PASSES] += 1
         if counter[N_PASSES] > MAX_PASSES:
             return False
         largest = 0.0
-        for visit in range(counter[N_ACTIVE] if only_active else n_visits):
-            k = active[visit] if only_active else visits[visit]
+        order = active[: counter[N_ACTIVE]] if only_active else visits
+        product = dot_row(predictors, order[0], residual) if len(order) else 0.0
+        for visit in range(len(order)):
+            k = order[visit]
+            following = order[visit + 1] if visit + 1 < len(order) else k
             old = coefficient[k]
-            slope = dot_row(predictors, k, residual) - centre[k] * number[SUM_RESIDUAL]
+            slope = product - centre[k] * number[SUM_RESIDUAL]
             u = slope / spread[k] + curvature[k] * old
             size = abs(u) - penalty
             new = math.copysign(size, u) / curvature[k] if size > 0.0 else 0.0
             if new == old:
+                product = dot_row(predictors, following, residual)
                 continue
             if not entered[k]:
                 if counter[N_ACTIVE] == max_active:
@@ -237,7 +257,9 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
             change = new - old
             coefficient[k] = new
             step = change / spread[k]
-            _take_from_residual(residual, working, predictors, k, step, -step * centre[k])
+            product = _take_from_residual(
+                residual, working, predictors, k, step, -step * centre[k], following
+            )
             number[SUM_RESIDUAL] -= change * tilt[k]
             largest = max(largest, curvature[k] * change * change)
         change = number[SUM_RESIDUAL] / number[CURVATURE]
@@ -261,9 +283,15 @@ def _take_from_residual(
     k: int,
     slope: float,
     offset: float,
-) -> None:
+    following: int,
+) -> float:
+    """Update the residual; return its inner product with the predictor that comes next."""
+    total = 0.0
     for i in range(len(residual)):
-        residual[i] -= working[i] * (slope * predictors[k, i] + offset)
+        left = residual[i] - working[i] * (slope * predictors[k, i] + offset)
+        residual[i] = left
+        total += predictors[following, i] * left
+    return total
 
 
 @njit(nogil=True, fastmath=_SUMS)
@@ -273,9 +301,15 @@ def _axpy(factor: float, x: Vector, y: Vector) -> None:
 
 
 @njit(nogil=True, fastmath=_SUMS)
-def _axpy_row(factor: float, predictors: NDArray[np.float64], k: int, y: Vector) -> None:
+def _add_rows(
+    factor: Vector, predictors: NDArray[np.float64], rows: NDArray[np.int64], y: Vector
+) -> None:
+    """Add `factor` times four rows of the predictors to y."""
+    a, b, c, d = factor[0], factor[1], factor[2], factor[3]
+    k, m, p, q = rows[0], rows[1], rows[2], rows[3]
     for i in range(len(y)):
-        y[i] += factor * predictors[k, i]
+        first = a * predictors[k, i] + b * predictors[m, i]
+        y[i] += first + (c * predictors[p, i] + d * predictors[q, i])
 
 
 @njit(nogil=True, fastmath=_SUMS)
@@ -305,12 +339,21 @@ def _renew_quadratic(fit: Fit, intercept_before: float) -> None:
     """Bring η up to date, then weights and residuals of the next quadratic."""
     number, eta = fit.number, fit.eta
     offset = number[INTERCEPT] - intercept_before
+    # Four rows at a time: η passes through memory once for them.
+    rows, changes, filled = np.zeros(4, dtype=np.int64), np.zeros(4), 0
     for a in range(fit.counter[N_ACTIVE]):
         k = fit.active[a]
         change = (fit.coefficient[k] - fit.before[k]) / fit.spread[k]
         if change != 0.0:
             offset -= change * fit.centre[k]
-            _axpy_row(change, fit.predictors, k, eta)
+            rows[filled], changes[filled] = k, change
+            filled += 1
+            if filled == 4:
+                _add_rows(changes, fit.predictors, rows, eta)
+                filled = 0
+    if filled:
+        changes[filled:] = 0.0
+        _add_rows(changes, fit.predictors, rows, eta)
     total = 0.0
     leftover = 0.0
     for i in range(len(eta)):
@@ -328,14 +371,26 @@ def _renew_quadratic(fit: Fit, intercept_before: float) -> None:
 
 @njit(nogil=True)
 def _let_in_violators(fit: Fit, penalty: float) -> bool:
-    """Check the optimality conditions outside the strong set; let in what breaks them."""
+    """Check the optimality conditions outside the strong set; let in what breaks them.
+
+    A standardised predictor has length 1 under q, so no gradient changes by more than the residual
+    moves. That settles most predictors without their gradients, which take a pass over all cells.
+    """
+    distance = 0.0
+    for i in range(len(fit.residual)):
+        if fit.weight[i] > 0.0:
+            distance += (fit.residual[i] - fit.checked[i]) ** 2 / fit.weight[i]
+    distance = math.sqrt(distance)
+    fit.checked[:] = fit.residual
     found = False
     for k in range(len(fit.coefficient)):
         if fit.usable[k] and not fit.strong[k]:
-            fit.gradient[k] = _gradient(fit, k)
+            fit.gradient[k] += distance
             if fit.gradient[k] > penalty:
-                fit.strong[k] = True
-                found = True
+                fit.gradient[k] = _gradient(fit, k)
+                if fit.gradient[k] > penalty:
+                    fit.strong[k] = True
+                    found = True
     return found
 
 
@@ -363,16 +418,16 @@ def _record(fit: Fit, max_nonzero: int) -> int:
 
 
 @njit(nogil=True)
-def _moments(
-    predictors: NDArray[np.float64], weight: Vector, left_out: int
-) -> tuple[Vector, Vector, NDArray[np.bool_]]:
+def moments(predictors: NDArray[np.float64], used: NDArray[np.bool_]) -> Moments:
+    """Return the moments of the predictors, (p, n), over the used cells; a spread of 0 as 1."""
     p = len(predictors)
-    centre, spread, usable = np.zeros(p), np.ones(p), np.zeros(p, dtype=np.bool_)
+    weight = used / used.sum()
+    centre, spread, varies = np.zeros(p), np.ones(p), np.zeros(p, dtype=np.bool_)
     for k in range(p):
         centre[k] = dot_row(predictors, k, weight)
         square = _curve(predictors, k, weight, centre[k])[1]
         # What rounding leaves of a constant is no variation.
-        usable[k] = k != left_out and square > 1e-24 * (1.0 + centre[k] ** 2)
-        if usable[k]:
+        varies[k] = square > 1e-24 * (1.0 + centre[k] ** 2)
+        if varies[k]:
             spread[k] = math.sqrt(square)
-    return centre, spread, usable
+    return Moments(centre, spread, varies)

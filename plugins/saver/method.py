@@ -72,8 +72,8 @@ def compile_kernels() -> None:
     """Compile everything that `impute` runs, by running it on a few cells."""
     counts = np.random.default_rng(0).poisson(3.0, size=(20, 4))
     impute(Observed.from_counts(counts), Context(), do_fast=True, null_model=False)
-    y = counts[:, 0].astype(np.float64)
-    approximate(np.log(counts.T + 1.0), y, 0, 1.0, 0.5)
+    genes = Genes.of(counts.astype(np.float64))
+    approximate(genes.predictors, genes.moments, genes.counts[0], 0, 1.0, 0.5)
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ MIN_GAIN = 0.5
 MAX_LOSS = 10.0
 """The average over θ reaches to where the log-likelihood lies this far below the optimum."""
 N_POINTS = 100
+HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 OPTIMISER_TOLERANCE = np.finfo(np.float64).eps ** 0.25
 
 
@@ -81,7 +82,8 @@ def prior(family: int, theta: float, mean: Vector) -> tuple[Vector, Vector]:
 def cost(family: int, theta: float, counts: Vector, mean: Vector, size_factors: Vector) -> float:
     """Return −log p(counts | θ) without the terms that depend on the counts alone.
 
-    log p = Σ ln Γ(x + α) − ln Γ(α) + α ln β − (x + α) ln(β + s), plus x ln s − ln x!, left out.
+    log p = Σ ln Γ(x + α) − ln Γ(α) + α ln β − (x + α) ln(β + s), plus x ln s − ln x!, left out;
+    α ln β is taken as (x + α) ln β − x ln β.
     """
     total = 0.0
     for i in range(len(counts)):
@@ -92,26 +94,48 @@ def cost(family: int, theta: float, counts: Vector, mean: Vector, size_factors: 
             shape, rate = mu / theta, 1.0 / theta
         else:
             shape, rate = mu * mu / theta, mu / theta
-        total += shape * math.log1p(size_factors[i] / rate)
+        growth = _log1p(size_factors[i] / rate)
+        total += (shape + x) * growth
         if x > 0.0:
-            total += x * math.log(rate + size_factors[i]) - _log_rising(shape, x)
+            total -= _log_rising(shape, x, rate)
     return total
 
 
 @njit(nogil=True)
-def _log_rising(shape: float, x: float) -> float:
-    """Return ln Γ(α + x) − ln Γ(α)."""
-    if x <= 8.0 and x == math.floor(x):
-        product = shape
+def _log_rising(shape: float, x: float, rate: float) -> float:
+    """Return ln Γ(α + x) − ln Γ(α) − x ln β."""
+    if x <= 16.0 and x == math.floor(x):
+        step = 1.0 / rate
+        mean = shape * step
+        product = mean
         for j in range(1, int(x)):
-            product *= shape + j
-        return math.log(product)
-    if shape < 100.0:
-        return math.lgamma(shape + x) - math.lgamma(shape)
-    # Stirling's series, differenced by hand: two huge logarithms would leave no digits.
+            product *= mean + j * step
+        if 1e-300 < product < 1e300:
+            return math.log(product)
+    # From Stirling's series, with x (ln(α + x) − ln β) taken together: huge logarithms on their
+    # own would leave no digits.
     total = shape + x
-    series = (1.0 / total - 1.0 / shape) / 12.0 - (total**-3 - shape**-3) / 360.0
-    return (shape - 0.5) * math.log1p(x / shape) + x * (math.log(total) - 1.0) + series
+    first = x * math.log(total / rate) - x
+    if shape >= 100.0:
+        return first + (shape - 0.5) * _log1p(x / shape) + _stirling(total) - _stirling(shape)
+    if total >= 16.0:
+        gamma = (shape - 0.5) * math.log(total) - shape + HALF_LOG_TWO_PI + _stirling(total)
+        return first + gamma - math.lgamma(shape)
+    return math.lgamma(total) - math.lgamma(shape) - x * math.log(rate)
+
+
+@njit(nogil=True)
+def _stirling(z: float) -> float:
+    """Return the series in ln Γ(z) = (z − ½) ln z − z + ½ ln 2π + …; 1e-14 for z from 16."""
+    inverse = 1.0 / z
+    square = inverse * inverse
+    return inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
+
+
+@njit(nogil=True)
+def _log1p(x: float) -> float:
+    # Not near 0 the plain logarithm is as exact, and twice as fast.
+    return math.log(1.0 + x) if x > 0.01 else math.log1p(x)
 
 
 @njit(nogil=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from impbench_plugins.compiled import njit
 from impbench_plugins.saver import lasso
-from impbench_plugins.saver.lasso import Fit, Vector
+from impbench_plugins.saver.lasso import Fit, Moments, Vector
 from numpy.typing import NDArray
 
 N_FOLDS = 5
@@ -49,14 +49,18 @@ class Prediction(NamedTuple):
 
 @njit(nogil=True)
 def cross_validated(
-    predictors: NDArray[np.float64], y: Vector, fold: NDArray[np.int64], left_out: int
+    predictors: NDArray[np.float64],
+    over_all: Moments,
+    y: Vector,
+    fold: NDArray[np.int64],
+    left_out: int,
 ) -> Prediction:
     """Regress `y` on the predictors with the λ of least cross-validated deviance.
 
     Parameters
     ----------
-    predictors
-        (p, cells) float64.
+    predictors, over_all
+        (p, cells) float64, and their moments over all cells.
     y
         (cells,) float64, non-negative.
     fold
@@ -78,33 +82,31 @@ def cross_validated(
     for f in range(N_FOLDS):
         if not (fold == f).any() or not _can_learn(y, fold != f):
             return nothing
-    start = lasso.start(predictors, y, everything, left_out, 1)
-    largest = start.number[lasso.PENALTY]
+    fit = lasso.start(predictors, over_all, y, everything, left_out, N_STEPS)
+    largest = fit.number[lasso.PENALTY]
     penalties = largest * _step(n, n_predictors) ** np.arange(N_STEPS)
     deviance, error = _curve(predictors, y, fold, left_out, penalties)
     best = np.argmin(deviance)
-    eta, made = _walk(predictors, y, left_out, penalties[: best + 1])
+    made = _walk(fit, penalties[: best + 1])
     if made <= best:
         # The path over all cells ends before the minimum: choose among the steps it makes.
         best = np.argmin(deviance[:made])
-        eta, made = _walk(predictors, y, left_out, penalties[: best + 1])
+        fit = lasso.start(predictors, over_all, y, everything, left_out, N_STEPS)
+        _walk(fit, penalties[: best + 1])
     gain = (deviance[0] - deviance[best]) / error[best] if best > 0 else 0.0
-    return Prediction(np.exp(eta), largest, penalties[best], gain)
+    return Prediction(np.exp(fit.eta), largest, penalties[best], gain)
 
 
 @njit(nogil=True)
-def _walk(
-    predictors: NDArray[np.float64], y: Vector, left_out: int, penalties: Vector
-) -> tuple[Vector, int]:
-    """Return η of all cells at the last λ, and the number of λ before the path ended."""
-    fit = lasso.start(predictors, y, np.ones(len(y), dtype=np.bool_), left_out, len(penalties))
+def _walk(fit: Fit, penalties: Vector) -> int:
+    """Move a fit from the first λ to the last; return the number of λ before the path ended."""
     for k in range(1, len(penalties)):
         status = lasso.advance(fit, penalties[k], MAX_NONZERO)
         if status == lasso.FAILED:
-            return fit.eta, k
+            return k
         if status == lasso.PATH_ENDS:
-            return fit.eta, k + 1
-    return fit.eta, len(penalties)
+            return k + 1
+    return len(penalties)
 
 
 @njit(nogil=True)
@@ -165,9 +167,10 @@ class _Path(NamedTuple):
 def _start_path(
     predictors: NDArray[np.float64], y: Vector, fold: NDArray[np.int64], f: int, left_out: int
 ) -> _Path:
-    fit = lasso.start(predictors, y, fold != f, left_out, N_STEPS)
+    used = fold != f
+    fit = lasso.start(predictors, lasso.moments(predictors, used), y, used, left_out, N_STEPS)
     largest = fit.number[lasso.PENALTY]
-    step = _step((fold != f).sum(), len(predictors) - (left_out >= 0))
+    step = _step(used.sum(), len(predictors) - (left_out >= 0))
     penalty = np.full(3, largest)
     held_out = np.flatnonzero(fold == f)
     eta = fit.eta[held_out]
@@ -198,7 +201,12 @@ def _predict(path: _Path, penalty: float, y: Vector, losses: Vector) -> None:
 
 @njit(nogil=True)
 def approximate(
-    predictors: NDArray[np.float64], y: Vector, left_out: int, largest: float, chosen: float
+    predictors: NDArray[np.float64],
+    over_all: Moments,
+    y: Vector,
+    left_out: int,
+    largest: float,
+    chosen: float,
 ) -> Prediction:
     """Regress `y` on the predictors at λ `chosen`, reached in steps of e^−0.2 from `largest`."""
     nothing = Prediction(np.full(len(y), y.mean()), 0.0, 0.0, 0.0)
@@ -206,7 +214,7 @@ def approximate(
     if len(predictors) - (left_out >= 0) < 2 or not _can_learn(y, everything):
         return nothing
     n_between = int(math.log(largest / chosen) / -math.log(APPROXIMATE_STEP))
-    fit = lasso.start(predictors, y, everything, left_out, n_between + 2)
+    fit = lasso.start(predictors, over_all, y, everything, left_out, n_between + 2)
     eta = fit.eta.copy()
     for k in range(1, n_between + 2):
         penalty = largest * APPROXIMATE_STEP**k if k <= n_between else chosen
@@ -218,20 +226,17 @@ def approximate(
 
 @njit(nogil=True)
 def largest_correlation(
-    predictors: NDArray[np.float64], norms: Vector, y: Vector, left_out: int
+    predictors: NDArray[np.float64], over_all: Moments, y: Vector, left_out: int
 ) -> float:
-    """Return the largest absolute Pearson correlation of `y` with a predictor, 0 without any.
-
-    `norms` are the predictors' Euclidean norms about their means, (p,).
-    """
+    """Return the largest absolute Pearson correlation of `y` with a predictor, 0 without any."""
     centred = y - y.mean()
-    norm = math.sqrt((centred**2).sum())
+    norm = math.sqrt((centred**2).sum() * len(y))
     largest = 0.0
     if norm > 0.0:
         for k in range(len(predictors)):
-            if k != left_out and norms[k] > 0.0:
+            if k != left_out and over_all.varies[k]:
                 product = abs(lasso.dot_row(predictors, k, centred))
-                largest = max(largest, product / (norm * norms[k]))
+                largest = max(largest, product / (norm * over_all.spread[k]))
     return largest
 
 

@@ -42,12 +42,13 @@ class Problem:
         )
         self.y = counts[:, gene] / size_factors
         self.own = int(np.flatnonzero(genes == gene)[0])
+        self.everything = np.ones(len(counts), dtype=bool)
+        self.moments = lasso.moments(self.predictors, self.everything)
         self.fold = folds(1, len(counts), N_FOLDS)
 
     def path(self):
         """Return λ, intercepts and coefficients of the whole path, the gene itself left out."""
-        everything = np.ones(len(self.y), dtype=bool)
-        fit = lasso.start(self.predictors, self.y, everything, self.own, N_STEPS)
+        fit = lasso.start(self.predictors, self.moments, self.y, self.everything, self.own, N_STEPS)
         largest = fit.number[lasso.PENALTY]
         penalties, intercepts, coefficients = [largest], [fit.number[lasso.INTERCEPT]], []
         coefficients.append(np.zeros(len(self.predictors)))
@@ -111,7 +112,7 @@ def test_objective_is_no_worse_than_glmnets(problem, glmnet):
 
 def test_chosen_penalty_and_its_gain_equal_cv_glmnets(problem, glmnet):
     posed = problem[1]
-    prediction = cross_validated(posed.predictors, posed.y, posed.fold, posed.own)
+    prediction = cross_validated(posed.predictors, posed.moments, posed.y, posed.fold, posed.own)
     deviance, error = glmnet[:, -2], glmnet[:, -1]
     best = int(np.argmin(deviance))
     assert best > 0
@@ -148,7 +149,7 @@ def test_cell_that_weighs_nothing_leaves_the_solution_alone():
     solutions = []
     for extreme in (0.0, 50.0):
         y[~used], predictors[:, ~used] = extreme, extreme
-        fit = lasso.start(predictors, y, used, -1, 2)
+        fit = lasso.start(predictors, lasso.moments(predictors, used), y, used, -1, 2)
         lasso.advance(fit, 0.3 * fit.number[lasso.PENALTY], 300)
         solutions.append(fit.coefficient.copy())
     assert np.count_nonzero(solutions[0])
@@ -159,7 +160,9 @@ def test_too_many_predictors_end_the_path_with_a_failure():
     random = np.random.default_rng(2)
     predictors = random.normal(size=(60, 80))
     y = random.poisson(2.0, 80).astype(float)
-    fit = lasso.start(predictors, y, np.ones(80, dtype=bool), -1, 2)
+    everything = np.ones(80, dtype=bool)
+    over_all = lasso.moments(predictors, everything)
+    fit = lasso.start(predictors, over_all, y, everything, -1, 2)
     assert lasso.advance(fit, 1e-3 * fit.number[lasso.PENALTY], 5) == lasso.FAILED
 
 

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -104,7 +106,14 @@ def test_counts_that_do_not_vary_leave_the_prediction():
 
 
 @settings(max_examples=200)
-@given(shape=st.floats(1e-3, 1e9), x=st.integers(1, 5000))
-def test_log_rising_factorial_is_the_sum_of_logs(shape, x):
-    exact = np.log(shape + np.arange(x)).sum()
-    assert _log_rising(shape, float(x)) == pytest.approx(exact, rel=1e-9, abs=1e-9)
+@given(shape=st.floats(1e-3, 1e9), x=st.integers(1, 5000), rate=st.floats(1e-3, 1e6))
+def test_log_rising_factorial_is_the_sum_of_logs(shape, x, rate):
+    exact = math.fsum(np.log((shape + np.arange(x)) / rate))
+    assert _log_rising(shape, float(x), rate) == pytest.approx(exact, rel=1e-11, abs=1e-11 * x)
+
+
+@settings(max_examples=200)
+@given(shape=st.floats(1e-3, 1e3), x=st.floats(0.01, 500))
+def test_log_rising_factorial_of_a_fraction_is_a_ratio_of_gamma_functions(shape, x):
+    exact = special.gammaln(shape + x) - special.gammaln(shape)
+    assert _log_rising(shape, x, 1.0) == pytest.approx(exact, rel=1e-9, abs=1e-9)
