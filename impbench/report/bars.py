@@ -24,6 +24,7 @@ from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.marks import add_marks
 from impbench.report.palette import FAINT, INK, ORACLE_COLOUR, SOFT, Look
 from impbench.report.run import ORACLE, MetricFacts, Run
+from impbench.report.strokes import Strokes
 from impbench.report.tables import order
 from impbench.report.text import shorten
 from impbench.report.words import Lettering
@@ -74,13 +75,14 @@ def draw_bars(
         axes = panel(figure, LABELS, row * step + 0.32, width * n_columns, body)
         axes.set(xlim=(0, n_columns), ylim=(max(places.values()) + 0.6, -0.6))
         axes.axis("off")
-        words = Lettering()
+        words, strokes = Lettering(), Strokes()
         for column, metric in enumerate(shown):
             cells = {str(row.imputer): row for row in rows[rows["metric"] == metric].itertuples()}
-            _panel(axes, words, column, cells, run.metrics[metric], looks, places)
+            _panel(axes, words, strokes, column, cells, run.metrics[metric], looks, places)
         for imputer, place in places.items():
             colour = SOFT if run.imputers[imputer].is_control else INK
             words.add(-0.03, place, looks[imputer].label, colour, ha="right", va="center")
+        strokes.draw(axes)
         words.write(axes)
     _legend(figure, ORACLE in places)
     title = run.datasets[dataset].title
@@ -133,6 +135,7 @@ class _Scale:
 def _panel(
     axes: Axes,
     words: Lettering,
+    strokes: Strokes,
     column: int,
     cells: dict[str, Any],
     fact: MetricFacts,
@@ -146,7 +149,8 @@ def _panel(
     y = np.array([places[name] for name in names])
     bottom, top = max(places.values()) + 0.6, -0.6
     ticks = scale.ticks()
-    axes.vlines([scale(tick) for tick in ticks], bottom, top, color=FAINT, linewidth=0.6, zorder=1)
+    at = scale(np.array(ticks))
+    strokes.add((at, at), (bottom, top), FAINT, 0.6)
     if scale.logarithmic:
         # A bar needs a zero to stand on, and a logarithmic axis has none.
         colours = [SOFT if looks[name].is_control else looks[name].colour for name in names]
@@ -157,10 +161,10 @@ def _panel(
             for name in names
         ]
         bar = 0.72 * ROW * 72
-        axes.hlines(y, scale(0.0), scale(means), colors=fills, linewidth=bar, zorder=2)
+        strokes.add((scale(0.0), scale(means)), (y, y), fills, bar, zorder=2)
     spread = sds > 0
     low, high = scale((means - sds)[spread]), scale((means + sds)[spread])
-    axes.hlines(y[spread], low, high, color=INK, linewidth=1.1, zorder=4)
+    strokes.add((low, high), (y[spread], y[spread]), INK, 1.1, zorder=4)
     for name, place in places.items():
         if name not in names:
             # Nobody imputes for the oracle, so there is nothing to time.
@@ -168,8 +172,8 @@ def _panel(
                 continue
             text = "undefined" if cells[name].status == "ok" else cells[name].status
             words.add(column + 0.02, place, text, FAILED, va="center", fontsize=7)
-    _bounds(axes, cells, fact, scale, bottom, top)
-    axes.hlines(bottom, column, column + SPAN, color=SOFT, linewidth=0.6)
+    _bounds(strokes, cells, fact, scale, bottom, top)
+    strokes.add((column, column + SPAN), (bottom, bottom), SOFT, 0.6, zorder=2)
     for tick in ticks:
         text = f"{tick:.3g}".replace("-", "−")
         words.add(float(scale(tick)), bottom + 0.25, text, ha="center", va="top", fontsize=7)
@@ -181,18 +185,24 @@ def _panel(
 
 
 def _bounds(
-    axes: Axes, cells: dict[str, Any], fact: MetricFacts, scale: _Scale, bottom: float, top: float
+    strokes: Strokes,
+    cells: dict[str, Any],
+    fact: MetricFacts,
+    scale: _Scale,
+    bottom: float,
+    top: float,
 ) -> None:
-    axes.vlines(scale(0.0) if not scale.logarithmic else scale.column, bottom, top, SOFT, lw=0.6)
+    x = scale(0.0) if not scale.logarithmic else scale.column
+    strokes.add((x, x), (bottom, top), SOFT, 0.6, zorder=2)
     if fact.is_cost or not fact.direction:
         return
     control = next(iter(cells.values())).control
     if control in cells:
         x = scale(cells[control].mean)
-        axes.vlines(x, bottom, top, CONTROL_LINE, linewidth=1, linestyles="--", zorder=5)
+        strokes.add((x, x), (bottom, top), CONTROL_LINE, 1, "--", zorder=5)
     if ORACLE in cells and math.isfinite(cells[ORACLE].mean):
         x = scale(cells[ORACLE].mean)
-        axes.vlines(x, bottom, top, ORACLE_COLOUR, linewidth=1.2, zorder=5)
+        strokes.add((x, x), (bottom, top), ORACLE_COLOUR, 1.2, zorder=5)
 
 
 def _legend(figure: Figure, has_oracle: bool) -> None:

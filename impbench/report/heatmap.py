@@ -96,17 +96,18 @@ def _block(axes: Axes, left: float, wide: pd.DataFrame, value: str) -> None:
     last = max(2.0, float(np.nan_to_num(values).max()))
     x = left + COLUMN * np.arange(wide.shape[1] + 1)
     y = HEAD + ROW * np.arange(wide.shape[0] + 1)
+    shown = np.ma.masked_invalid(shades)
     cells = axes.pcolormesh(
         x,
         y,
-        np.ma.masked_invalid(shades),
+        shown,
         cmap=_SKILL if skill else _RANK,
         vmin=-1 if skill else 1,
         vmax=1 if skill else last,
         edgecolors="white",
         linewidth=0.8,
     )
-    fills = cells.to_rgba(cells.get_array())[..., :3].reshape(-1, 3)
+    fills = np.asarray(cells.cmap(cells.norm(shown)))[..., :3].reshape(-1, 3)
     dark = fills @ _LIGHTNESS < 0.67
     colours = np.where(np.isnan(values).ravel(), SOFT, np.where(dark, "white", INK))
     centre_x, centre_y = np.meshgrid(x[:-1] + COLUMN / 2, y[:-1] + ROW / 2)

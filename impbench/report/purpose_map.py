@@ -25,8 +25,9 @@ COLUMN = 1.0
 LABELS = 2.0
 HEAD = 0.62
 
-_PLACE = LinearSegmentedColormap.from_list("place", ["#2f79b9", "#a9cfe8", "#f7f8fa"])
-_PLACE = _PLACE.with_extremes(bad="#f0f1f3")
+_PLACE = LinearSegmentedColormap.from_list(
+    "place", ["#2f79b9", "#a9cfe8", "#f7f8fa"]
+).with_extremes(bad="#f0f1f3")
 _DARK = 0.28
 """Places before this one are so dark that their text is white."""
 

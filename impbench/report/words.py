@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import allow_rasterization
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import to_rgba
@@ -81,7 +80,6 @@ class Words(Text):
         named = [colours] * len(texts) if isinstance(colours, str) else colours
         self._tints = [to_rgba(colour) for colour in named]
 
-    @allow_rasterization
     def draw(self, renderer: Any) -> None:
         """Write every line, without laying any out."""
         font, dot = self.get_fontproperties(), renderer.points_to_pixels(1.0)
@@ -109,7 +107,8 @@ class OutlineCanvas(FigureCanvasAgg):
     def get_renderer(self) -> RendererAgg:
         """Return a new renderer of the figure's size."""
         width, height = self.get_width_height(physical=True)
-        self.renderer = _OutlineRenderer(width, height, self.figure.dpi)
+        renderer: Any = _OutlineRenderer
+        self.renderer: RendererAgg = renderer(width, height, self.figure.dpi)
         return self.renderer
 
 
@@ -125,10 +124,11 @@ class _OutlineRenderer(RendererAgg):
         ismath: Any = False,
         mtext: Text | None = None,
     ) -> None:
+        plain: Any = super()
         outline, _ = _outline(s, prop.copy())
-        place = Affine2D().scale(self.points_to_pixels(1.0)).rotate_deg(angle)
+        place = Affine2D().scale(self.dpi / 72).rotate_deg(angle)
         gc.set_linewidth(0)
-        self.draw_path(gc, outline, place.translate(x, self.height - y), gc.get_rgb())
+        plain.draw_path(gc, outline, place.translate(x, self.height - y), gc.get_rgb())
 
 
 @lru_cache(maxsize=8192)
