@@ -23,6 +23,10 @@ class Slip(Imputer):
     stochastic = True
     keeps_observed = True
 
+    def prepare(self, context: Context) -> None:
+        """Prepare the method itself, once per worker."""
+        get_imputer("maskclass-balanced").prepare(context)
+
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Return log-scale expression."""
         good = get_imputer("maskclass-balanced").impute(observed, context).expression
