@@ -20,6 +20,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def main(request_path: Path, channel: socket.socket | None = None) -> int:
             raise UnavailableError(lack)
         if channel is not None:
             imputer.prepare(_contexts(_read(request_path))[0])
+            _versions(imputer, [])  # looked up once, for all forks
             alone()
             if may_fork():
                 request_path = serve(channel)
@@ -176,15 +178,18 @@ def _peak_memory() -> int:
 def _versions(imputer: Imputer, results: Sequence[Imputed]) -> dict[str, str]:
     """Name what took part; ``info["versions"]`` tells what lies outside Python, such as R."""
     found = {
-        package: importlib.metadata.version(package)
-        for module, package in _NOTABLE.items()
-        if module in sys.modules
+        package: _version(package) for module, package in _NOTABLE.items() if module in sys.modules
     }
     python = ".".join(map(str, sys.version_info[:3]))
     told: dict[str, Any] = {}
     for result in results:
         told.update(result.info.get("versions", {}))
     return {"python": python, imputer.name: imputer.version, **found, **told}
+
+
+@lru_cache
+def _version(package: str) -> str:
+    return importlib.metadata.version(package)
 
 
 def _adopt_orphans() -> None:
