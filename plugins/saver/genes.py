@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 from impbench_plugins.r_random import folds
-from impbench_plugins.saver.lasso import Moments, moments
+from impbench_plugins.saver.passes import Moments, moments
 from impbench_plugins.saver.prediction import (
     N_FOLDS,
     Prediction,

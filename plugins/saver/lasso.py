@@ -19,9 +19,16 @@ from typing import NamedTuple
 
 import numpy as np
 from impbench_plugins.compiled import njit
+from impbench_plugins.saver.passes import (
+    Moments,
+    Vector,
+    add_rows,
+    add_vector,
+    curve,
+    dot_row,
+    take_from_residual,
+)
 from numpy.typing import NDArray
-
-Vector = NDArray[np.float64]
 
 TOLERANCE = 1e-7
 """Convergence: no update may change the objective by more than this share of the null deviance."""
@@ -35,16 +42,6 @@ ADVANCED, PATH_ENDS, FAILED = 0, 1, 2
 # Places in `Fit.number` and `Fit.counter`: numba's tuples are immutable, so scalars live in arrays.
 INTERCEPT, CURVATURE, SUM_RESIDUAL, SATURATED, NULL_DEVIANCE, PENALTY = range(6)
 N_ACTIVE, N_PASSES, N_STEPS = range(3)
-
-_SUMS = {"reassoc", "contract"}
-
-
-class Moments(NamedTuple):
-    """Mean and standard deviation of each predictor, (p,), and whether it varies."""
-
-    centre: Vector
-    spread: Vector
-    varies: NDArray[np.bool_]
 
 
 class Fit(NamedTuple):
@@ -116,7 +113,7 @@ def start(
     predictors
         (p, n) float64.
     over_used
-        Their `moments` over the used cells.
+        Their moments over the used cells.
     y
         (n,) float64, non-negative, not all 0 over the used cells.
     used
@@ -226,7 +223,7 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
     entered, active = fit.entered, fit.active
     visits = np.flatnonzero(fit.strong)
     for k in visits:
-        linear, square = _curve(predictors, int(k), working, centre[k])
+        linear, square = curve(predictors, int(k), working, centre[k])
         tilt[k] = linear / spread[k]
         curvature[k] = square / spread[k] ** 2
     only_active = False
@@ -257,7 +254,7 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
             change = new - old
             coefficient[k] = new
             step = change / spread[k]
-            product = _take_from_residual(
+            product = take_from_residual(
                 residual, working, predictors, k, step, -step * centre[k], following
             )
             number[SUM_RESIDUAL] -= change * tilt[k]
@@ -265,7 +262,7 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
         change = number[SUM_RESIDUAL] / number[CURVATURE]
         number[INTERCEPT] += change
         number[SUM_RESIDUAL] = 0.0
-        _axpy(-change, working, residual)
+        add_vector(-change, working, residual)
         largest = max(largest, number[CURVATURE] * change * change)
         if largest >= tolerance:
             only_active = True
@@ -273,65 +270,6 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
             only_active = False
         else:
             return True
-
-
-@njit(nogil=True, fastmath=_SUMS)
-def _take_from_residual(
-    residual: Vector,
-    working: Vector,
-    predictors: NDArray[np.float64],
-    k: int,
-    slope: float,
-    offset: float,
-    following: int,
-) -> float:
-    """Update the residual; return its inner product with the predictor that comes next."""
-    total = 0.0
-    for i in range(len(residual)):
-        left = residual[i] - working[i] * (slope * predictors[k, i] + offset)
-        residual[i] = left
-        total += predictors[following, i] * left
-    return total
-
-
-@njit(nogil=True, fastmath=_SUMS)
-def _axpy(factor: float, x: Vector, y: Vector) -> None:
-    for i in range(len(y)):
-        y[i] += factor * x[i]
-
-
-@njit(nogil=True, fastmath=_SUMS)
-def _add_rows(
-    factor: Vector, predictors: NDArray[np.float64], rows: NDArray[np.int64], y: Vector
-) -> None:
-    """Add `factor` times four rows of the predictors to y."""
-    a, b, c, d = factor[0], factor[1], factor[2], factor[3]
-    k, m, p, q = rows[0], rows[1], rows[2], rows[3]
-    for i in range(len(y)):
-        first = a * predictors[k, i] + b * predictors[m, i]
-        y[i] += first + (c * predictors[p, i] + d * predictors[q, i])
-
-
-@njit(nogil=True, fastmath=_SUMS)
-def dot_row(predictors: NDArray[np.float64], k: int, values: Vector) -> float:
-    """Return the inner product of a predictor with values of the cells."""
-    total = 0.0
-    for i in range(len(values)):
-        total += predictors[k, i] * values[i]
-    return total
-
-
-@njit(nogil=True, fastmath=_SUMS)
-def _curve(
-    predictors: NDArray[np.float64], k: int, working: Vector, centre: float
-) -> tuple[float, float]:
-    """Return Σ w (x − centre) and Σ w (x − centre)²."""
-    square, linear = 0.0, 0.0
-    for i in range(len(working)):
-        distance = predictors[k, i] - centre
-        linear += working[i] * distance
-        square += working[i] * distance * distance
-    return linear, square
 
 
 @njit(nogil=True)
@@ -349,11 +287,11 @@ def _renew_quadratic(fit: Fit, intercept_before: float) -> None:
             rows[filled], changes[filled] = k, change
             filled += 1
             if filled == 4:
-                _add_rows(changes, fit.predictors, rows, eta)
+                add_rows(changes, fit.predictors, rows, eta)
                 filled = 0
     if filled:
         changes[filled:] = 0.0
-        _add_rows(changes, fit.predictors, rows, eta)
+        add_rows(changes, fit.predictors, rows, eta)
     total = 0.0
     leftover = 0.0
     for i in range(len(eta)):
@@ -415,19 +353,3 @@ def _record(fit: Fit, max_nonzero: int) -> int:
     if nonzero > max_nonzero or gain < MIN_GAIN * explained or explained > MAX_EXPLAINED:
         return PATH_ENDS
     return ADVANCED
-
-
-@njit(nogil=True)
-def moments(predictors: NDArray[np.float64], used: NDArray[np.bool_]) -> Moments:
-    """Return the moments of the predictors, (p, n), over the used cells; a spread of 0 as 1."""
-    p = len(predictors)
-    weight = used / used.sum()
-    centre, spread, varies = np.zeros(p), np.ones(p), np.zeros(p, dtype=np.bool_)
-    for k in range(p):
-        centre[k] = dot_row(predictors, k, weight)
-        square = _curve(predictors, k, weight, centre[k])[1]
-        # What rounding leaves of a constant is no variation.
-        varies[k] = square > 1e-24 * (1.0 + centre[k] ** 2)
-        if varies[k]:
-            spread[k] = math.sqrt(square)
-    return Moments(centre, spread, varies)

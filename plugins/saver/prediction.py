@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from impbench_plugins.compiled import njit
 from impbench_plugins.saver import lasso
-from impbench_plugins.saver.lasso import Fit, Moments, Vector
+from impbench_plugins.saver.lasso import Fit
+from impbench_plugins.saver.passes import Moments, Vector, dot_row, moments
 from numpy.typing import NDArray
 
 N_FOLDS = 5
@@ -168,7 +169,7 @@ def _start_path(
     predictors: NDArray[np.float64], y: Vector, fold: NDArray[np.int64], f: int, left_out: int
 ) -> _Path:
     used = fold != f
-    fit = lasso.start(predictors, lasso.moments(predictors, used), y, used, left_out, N_STEPS)
+    fit = lasso.start(predictors, moments(predictors, used), y, used, left_out, N_STEPS)
     largest = fit.number[lasso.PENALTY]
     step = _step(used.sum(), len(predictors) - (left_out >= 0))
     penalty = np.full(3, largest)
@@ -235,7 +236,7 @@ def largest_correlation(
     if norm > 0.0:
         for k in range(len(predictors)):
             if k != left_out and over_all.varies[k]:
-                product = abs(lasso.dot_row(predictors, k, centred))
+                product = abs(dot_row(predictors, k, centred))
                 largest = max(largest, product / (norm * over_all.spread[k]))
     return largest
 

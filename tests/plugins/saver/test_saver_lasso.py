@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from impbench_plugins.r_random import folds
 from impbench_plugins.saver import lasso
+from impbench_plugins.saver.passes import moments
 from impbench_plugins.saver.prediction import N_FOLDS, N_STEPS, cross_validated
 
 DATA = Path(__file__).parents[2] / "data"
@@ -43,7 +44,7 @@ class Problem:
         self.y = counts[:, gene] / size_factors
         self.own = int(np.flatnonzero(genes == gene)[0])
         self.everything = np.ones(len(counts), dtype=bool)
-        self.moments = lasso.moments(self.predictors, self.everything)
+        self.moments = moments(self.predictors, self.everything)
         self.fold = folds(1, len(counts), N_FOLDS)
 
     def path(self):
@@ -149,7 +150,7 @@ def test_cell_that_weighs_nothing_leaves_the_solution_alone():
     solutions = []
     for extreme in (0.0, 50.0):
         y[~used], predictors[:, ~used] = extreme, extreme
-        fit = lasso.start(predictors, lasso.moments(predictors, used), y, used, -1, 2)
+        fit = lasso.start(predictors, moments(predictors, used), y, used, -1, 2)
         lasso.advance(fit, 0.3 * fit.number[lasso.PENALTY], 300)
         solutions.append(fit.coefficient.copy())
     assert np.count_nonzero(solutions[0])
@@ -161,7 +162,7 @@ def test_too_many_predictors_end_the_path_with_a_failure():
     predictors = random.normal(size=(60, 80))
     y = random.poisson(2.0, 80).astype(float)
     everything = np.ones(80, dtype=bool)
-    over_all = lasso.moments(predictors, everything)
+    over_all = moments(predictors, everything)
     fit = lasso.start(predictors, over_all, y, everything, -1, 2)
     assert lasso.advance(fit, 1e-3 * fit.number[lasso.PENALTY], 5) == lasso.FAILED
 
