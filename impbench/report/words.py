@@ -108,8 +108,9 @@ class OutlineCanvas(FigureCanvasAgg):
         """Return a new renderer of the figure's size."""
         width, height = self.get_width_height(physical=True)
         renderer: Any = _OutlineRenderer
-        self.renderer: RendererAgg = renderer(width, height, self.figure.dpi)
-        return self.renderer
+        made: RendererAgg = renderer(width, height, self.figure.dpi)
+        self.renderer = made
+        return made
 
 
 class _OutlineRenderer(RendererAgg):
