@@ -16,7 +16,7 @@ import pandas as pd
 
 from impbench.report.numbers import number, rank_text, skill_text
 from impbench.report.run import ORACLE, Run
-from impbench.report.text import listed
+from impbench.report.text import counted, listed
 
 SPEED = "speed"
 TIME = "wall-seconds"
@@ -79,8 +79,8 @@ def advise(run: Run, purposes: pd.DataFrame) -> list[Advice]:
             continue
         best = methods[methods["mean_rank"] == methods["mean_rank"].min()]
         names = listed(list(best["imputer"]))
-        questions = f"{asked} question{'s' if asked > 1 else ''}"
-        rank = f"mean rank {rank_text(float(best['mean_rank'].iloc[0]))} on {questions}"
+        over = counted(asked, "dataset" if purpose == SPEED else "question")
+        rank = f"mean rank {rank_text(float(best['mean_rank'].iloc[0]))} on {over}"
         if purpose == SPEED:
             seconds = f"{number(float(best['seconds'].min()), 2)} s per imputation, {rank}"
             found.append(Advice(str(purpose), names, seconds, False))
