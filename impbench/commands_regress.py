@@ -26,7 +26,9 @@ _Floor = Annotated[
         "repeatable [0.5%, or 0.005 for indices between bounds].",
     ),
 ]
-_Alpha = Annotated[float, typer.Option(help="Largest chance of any false alarm.")]
+_Alpha = Annotated[
+    float | None, typer.Option(help="Largest chance of any false alarm, by the tests [0.005].")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
@@ -57,7 +59,7 @@ def check(
     run: _Run,
     baseline: Annotated[Path, typer.Option("--baseline", "-b", help="As `baseline create` wrote.")],
     floor: _Floor = None,
-    alpha: _Alpha = 0.01,
+    alpha: _Alpha = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Only a part of the baseline was run.")
     ] = False,
@@ -82,14 +84,14 @@ def check(
     from impbench.regress import output
     from impbench.regress.baseline import read_baseline
     from impbench.regress.measured import measure
-    from impbench.regress.rules import Rules, read_floors
+    from impbench.regress.rules import ALPHA, Rules, read_floors
     from impbench.regress.runtime import CONTROL, MAX_SLOWDOWN
 
     try:
         _load(plugin)
         base = read_baseline(baseline)
         rules = Rules(
-            alpha=alpha,
+            alpha=ALPHA if alpha is None else alpha,
             floors=read_floors(floor or [], base.metrics),
             allow_missing=allow_missing,
             control=CONTROL if control is None else control,
@@ -117,7 +119,7 @@ def compare(
     run_a: _Run,
     run_b: _Run,
     floor: _Floor = None,
-    alpha: _Alpha = 0.01,
+    alpha: _Alpha = None,
     as_json: _Json = False,
     plugin: _Plugin = None,
 ) -> None:
@@ -132,14 +134,17 @@ def compare(
         output.print_comparison(found, str(run_a), str(run_b))
 
 
-def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float) -> Check:
+def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float | None) -> Check:
     from impbench.regress.check import check
     from impbench.regress.measured import measure
-    from impbench.regress.rules import Rules, read_floors
+    from impbench.regress.rules import ALPHA, Rules, read_floors
 
     a, b = measure(run_a), measure(run_b)
     rules = Rules(
-        alpha=alpha, floors=read_floors(floors, a.metrics), allow_missing=True, any_suite=True
+        alpha=ALPHA if alpha is None else alpha,
+        floors=read_floors(floors, a.metrics),
+        allow_missing=True,
+        any_suite=True,
     )
     return check(a, b, rules)
 
