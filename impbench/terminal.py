@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -168,7 +169,11 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
 
         for part in terminal_leaderboard(Store(results.folder)):
             _out.print(part)
-        _out.print(f"report: {escape(str(results.report))}", soft_wrap=True)
+        if results.report is not None:
+            _out.print(f"report: {escape(str(results.report))}", soft_wrap=True)
+        else:
+            folder = shlex.quote(str(results.folder))
+            _out.print(f"no report yet: impbench report {escape(folder)}", soft_wrap=True)
 
 
 def print_jobs(plan: Plan, as_json: bool) -> None:

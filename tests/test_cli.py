@@ -37,6 +37,13 @@ def test_run_writes_report_results_and_leaderboard(tmp_path: Path) -> None:
     assert "ok in" in done.stderr
 
 
+def test_run_without_a_report_says_how_to_get_one(tmp_path: Path) -> None:
+    done = call("run", *TINY, "--seeds", "1", "--out", "x", "--no-report", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "x" / "report.html").exists()
+    assert f"impbench report {tmp_path / 'x'}" in done.stdout
+
+
 def test_quiet_says_nothing_and_json_is_json(tmp_path: Path) -> None:
     quiet = call("run", *TINY, "--seeds", "1", "--out", "x", "--quiet", cwd=tmp_path)
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
