@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import Metric, metric
 
 Entries = NDArray[np.floating[Any]]
 LEVELS = (0.5, 0.9, 0.95)
@@ -20,40 +20,47 @@ REFERENCE = "|share of entries in the central interval − p|; Gneiting et al. (
 MISSING = "max(0, p − share of entries in the central interval)"
 
 
-@metric(
-    "coverage-50",
-    title="Coverage error 50 %",
-    direction="min",
-    range=(0, 0.5),
-    reference=REFERENCE,
-)
-def coverage_50(pit: Entries) -> float:
-    """How far the coverage of the 50 % interval is from 0.5, on either side."""
-    return abs(_coverage(pit, 0.5) - 0.5)
+def _error_of(level: float) -> Metric:
+    percent = f"{100 * level:g}"
+
+    def coverage_error(pit: Entries) -> float:
+        return abs(_coverage(pit, level) - level)
+
+    coverage_error.__doc__ = (
+        f"How far the coverage of the {percent} % interval is from {level:g}, on either side."
+    )
+    declare = metric(
+        f"coverage-{percent}",
+        title=f"Coverage error {percent} %",
+        direction="min",
+        range=(0, level),
+        reference=REFERENCE,
+    )
+    return declare(coverage_error)
 
 
-@metric(
-    "coverage-90",
-    title="Coverage error 90 %",
-    direction="min",
-    range=(0, 0.9),
-    reference=REFERENCE,
-)
-def coverage_90(pit: Entries) -> float:
-    """How far the coverage of the 90 % interval is from 0.9, on either side."""
-    return abs(_coverage(pit, 0.9) - 0.9)
+def _lack_of(level: float) -> Metric:
+    percent = f"{100 * level:g}"
+
+    def coverage_missing(pit: Entries) -> float:
+        return _missing(pit, level)
+
+    coverage_missing.__doc__ = (
+        f"What the {percent} % interval lacks: the error of its coverage where that is below "
+        f"{level:g}, else 0."
+    )
+    declare = metric(
+        f"undercoverage-{percent}",
+        title=f"Coverage missing {percent} %",
+        direction="min",
+        range=(0, level),
+        reference=MISSING,
+    )
+    return declare(coverage_missing)
 
 
-@metric(
-    "coverage-95",
-    title="Coverage error 95 %",
-    direction="min",
-    range=(0, 0.95),
-    reference=REFERENCE,
-)
-def coverage_95(pit: Entries) -> float:
-    """How far the coverage of the 95 % interval is from 0.95, on either side."""
-    return abs(_coverage(pit, 0.95) - 0.95)
+coverage_50, coverage_90, coverage_95 = map(_error_of, LEVELS)
+undercoverage_50, undercoverage_90, undercoverage_95 = map(_lack_of, LEVELS)
 
 
 @metric(
@@ -69,42 +76,6 @@ def undercoverage(pit: Entries) -> float:
     Beside the errors it says on which side they are: an error without it is intervals too wide.
     """
     return float(np.mean([_missing(pit, level) for level in LEVELS]))
-
-
-@metric(
-    "undercoverage-50",
-    title="Coverage missing 50 %",
-    direction="min",
-    range=(0, 0.5),
-    reference=MISSING,
-)
-def undercoverage_50(pit: Entries) -> float:
-    """What the 50 % interval lacks: the error of its coverage where that is below 0.5, else 0."""
-    return _missing(pit, 0.5)
-
-
-@metric(
-    "undercoverage-90",
-    title="Coverage missing 90 %",
-    direction="min",
-    range=(0, 0.9),
-    reference=MISSING,
-)
-def undercoverage_90(pit: Entries) -> float:
-    """What the 90 % interval lacks: the error of its coverage where that is below 0.9, else 0."""
-    return _missing(pit, 0.9)
-
-
-@metric(
-    "undercoverage-95",
-    title="Coverage missing 95 %",
-    direction="min",
-    range=(0, 0.95),
-    reference=MISSING,
-)
-def undercoverage_95(pit: Entries) -> float:
-    """What the 95 % interval lacks: the error of its coverage where that is below 0.95, else 0."""
-    return _missing(pit, 0.95)
 
 
 @metric(
