@@ -103,6 +103,7 @@ class CcImpute(Imputer):
             labels,
             self.threshold,
             self.as_original,
+            context.threads,
             lambda part: context.progress(80 + round(20 * part), 100),
         )
         expression = np.zeros_like(observed.lognorm)

@@ -24,7 +24,7 @@ FEW_CELLS = 500
 SHARES = (0.0008, 0.002)
 MAX_CLUSTERINGS = 15
 GENES = 256
-"""Genes solved for at once: bounds memory."""
+"""Genes solved for at once, by all threads together: bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def cluster(
         return best_kmeans(points, how.n_groups, how.n_starts, how.seed, how.max_passes)[0]
 
     found = []
-    with ThreadPoolExecutor(max(1, how.threads)) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(max(1, how.threads)) as pool:
         for labels in pool.map(one, wanted):
             found.append(labels)
             progress(0.4 + 0.6 * len(found) / len(wanted))
@@ -110,6 +110,7 @@ def impute_given(
     labels: Labels,
     threshold: float = 0.65,
     as_original: bool = True,
+    threads: int = 1,
     progress: Callable[[float], None] = lambda part: None,
 ) -> tuple[NDArray[np.float32], int]:
     """Impute from given clusterings.
@@ -128,12 +129,18 @@ def impute_given(
     (cells, genes) float32 and the number of entries imputed.
     """
     consensus = Consensus.from_labels(labels, threshold)
+    n_genes = lognorm.shape[1]
     result = np.empty_like(lognorm)
     n_imputed = 0
-    with threadpool_limits(1, user_api="blas"):
-        for start in range(0, lognorm.shape[1], GENES):
-            genes = slice(start, start + GENES)
-            result[:, genes], n = fill_dropouts(consensus, lognorm[:, genes], as_original)
+    at_once = -(-GENES // max(1, threads))
+    blocks = [slice(start, start + at_once) for start in range(0, n_genes, at_once)]
+
+    def fill(genes: slice) -> int:
+        result[:, genes], n = fill_dropouts(consensus, lognorm[:, genes], as_original)
+        return n
+
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(max(1, threads)) as pool:
+        for genes, n in zip(blocks, pool.map(fill, blocks), strict=True):
             n_imputed += n
-            progress(min(1.0, (start + GENES) / lognorm.shape[1]))
+            progress(min(1.0, genes.stop / n_genes))
     return result, n_imputed

@@ -96,11 +96,13 @@ def _solve_iteratively(
     right: Floats,
     mirrored: bool,
 ) -> Floats:
-    agreement = consensus.agreement
+    involved, local = np.unique(profile, return_inverse=True)
+    agreement = consensus.agreement[involved][:, involved]
     arrays = (agreement.indptr, agreement.indices, agreement.data)
+    totals = totals[involved]
 
     def product(values: Floats) -> Floats:
-        return _times_system(*arrays, totals, profile, np.ravel(values), mirrored)
+        return _times_system(*arrays, totals, local, np.ravel(values), mirrored)
 
     n = len(profile)
     system = LinearOperator((n, n), matvec=product, dtype=np.float64)
@@ -130,14 +132,22 @@ def _times_system(
     before = np.zeros(totals.shape[0])
     for i in range(n):
         p = profile[i]
-        for entry in range(pointers[p], pointers[p + 1]):
-            result[i] -= data[entry] * before[indices[entry]] / totals[p]
+        row = slice(pointers[p], pointers[p + 1])
+        result[i] -= _weighted_sum(data[row], indices[row], before) / totals[p]
         before[p] += values[i]
     after = np.zeros(totals.shape[0])
     for i in range(n - 1, -1, -1):
         p = profile[i]
         scale = 1.0 if mirrored else 1.0 / totals[p]
-        for entry in range(pointers[p], pointers[p + 1]):
-            result[i] -= data[entry] * after[indices[entry]] * scale
+        row = slice(pointers[p], pointers[p + 1])
+        result[i] -= _weighted_sum(data[row], indices[row], after) * scale
         after[p] += values[i] / totals[p] if mirrored else values[i]
     return result
+
+
+@njit(nogil=True, fastmath=True)
+def _weighted_sum(weights: Floats, places: NDArray[np.int32], values: Floats) -> float:
+    total = 0.0
+    for entry in range(weights.shape[0]):
+        total += weights[entry] * values[places[entry]]
+    return total

@@ -58,7 +58,7 @@ def cluster(
         return np.asarray(best_kmeans(*task, n_starts, seed)[0])
 
     found = []
-    with ThreadPoolExecutor(max(1, threads)) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(max(1, threads)) as pool:
         for labels in pool.map(one, tasks):
             found.append(labels)
             progress(2 + len(found), n_steps)
