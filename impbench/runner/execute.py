@@ -159,12 +159,13 @@ def run_worker(
         command = environment.command()
         variables = environment.variables(variables, folder / "importable")
     command += ["-m", "impbench.runner.worker"]
+    # What an imputer needs is imported once for all of its module.
+    purpose = [imputer.__module__, file, task.threads]
     launch = Launch(task.mark, cwd=scratch, env=variables, log=folder / "log")
     limits = Limits(task.timeout, task.memory)
     if kept is None or task.device != "cpu" or environment is not None:
         outcome = run_limited([*command, str(path)], launch, limits, stop)
     else:
-        purpose = [request["imputer"], task.threads]
         outcome = kept.run_limited(command, path, purpose, launch, limits, stop)
     log = (folder / "log").read_text(encoding="utf-8", errors="replace")
     failure = _failure(task, outcome, folder)

@@ -1,4 +1,4 @@
-"""The worker process of one slot, kept for as long as jobs of the same imputer come."""
+"""The worker process of one slot, kept for as long as jobs of the same kind of imputer come."""
 
 from __future__ import annotations
 

@@ -300,10 +300,14 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
                 pictures=seeds[0] == plan.seeds[0],
             )
             tasks.append(task)
+    # Controls last, and side by side what one worker can serve.
     imputers = list(dict.fromkeys(task.imputer for task in tasks))
-    last = [imputer is None or imputer.is_control for imputer in imputers]
-    places = {imputer: place for place, imputer in enumerate(imputers)}
-    return sorted(tasks, key=lambda task: (last[places[task.imputer]], places[task.imputer]))
+    modules = [type(imputer).__module__ for imputer in imputers]
+    order = {
+        imputer: (imputer is None or imputer.is_control, modules.index(module), place)
+        for place, (imputer, module) in enumerate(zip(imputers, modules, strict=True))
+    }
+    return sorted(tasks, key=lambda task: order[task.imputer])
 
 
 def _limit(settings: Settings, imputations: int) -> float | None:

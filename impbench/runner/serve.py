@@ -1,4 +1,4 @@
-"""One process that has imported and prepared an imputer, and forks itself for each job of it.
+"""One process that has imported and prepared an imputer, and forks itself for each job of its kind.
 
 Starting Python and importing a method's libraries takes seconds, forking takes milliseconds. A job
 still has a process of its own, and what it changes, or breaks, ends with that process. This file

@@ -47,15 +47,14 @@ def main(request_path: Path, channel: socket.socket | None = None) -> int:
     Parameters
     ----------
     channel
-        Over which this request and further ones for the same imputer come, each for a fork of this
-        process if it may fork; see `serve`.
+        Over which this request and further ones for imputers of the same module come, each for a
+        fork of this process if it may fork; see `serve`. The first imputer is prepared here.
     """
     alone = die_with_parent()
     _adopt_orphans()
     try:
-        imputer = build_imputer(_read(request_path)["imputer"])
-        if lack := type(imputer).unavailable():
-            raise UnavailableError(lack)
+        wanted = _read(request_path)["imputer"]
+        imputer = _build_available(wanted)
         if channel is not None:
             imputer.prepare(_contexts(_read(request_path))[0])
             _versions(imputer, [])  # looked up once, for all forks
@@ -63,6 +62,8 @@ def main(request_path: Path, channel: socket.socket | None = None) -> int:
             if may_fork():
                 request_path = serve(channel)
                 _adopt_orphans()
+                if (another := _read(request_path)["imputer"]) != wanted:
+                    imputer = _build_available(another)
             die_with_parent()
         _carry_out(imputer, request_path)
     except BaseException as error:
@@ -129,6 +130,13 @@ def build_imputer(reference: dict[str, Any]) -> Imputer:
     }
     imputer = target(**parameters)
     assert isinstance(imputer, Imputer)
+    return imputer
+
+
+def _build_available(reference: dict[str, Any]) -> Imputer:
+    imputer = build_imputer(reference)
+    if lack := type(imputer).unavailable():
+        raise UnavailableError(lack)
     return imputer
 
 

@@ -7,7 +7,7 @@ import signal
 import threading
 from dataclasses import dataclass
 
-from impbench import Context, Imputed, Imputer, Observed, hookimpl
+from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
 
 seen: list[int] = []
 
@@ -29,6 +29,25 @@ class Looks(_Looks):
     def impute(self, observed: Observed, context: Context) -> Imputed:
         print(f"seed {context.seed}")
         return super().impute(observed, context)
+
+
+@dataclass(frozen=True)
+class SaysHow(_Looks):
+    name = "says-how"
+    how: str = parameter("so", "Comes back in the info.")
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        imputed = super().impute(observed, context)
+        return Imputed(imputed.expression, "lognorm", info={**imputed.info, "how": self.how})
+
+
+@dataclass(frozen=True)
+class Lacks(_Looks):
+    name = "lacks-something"
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        return "needs something"
 
 
 @dataclass(frozen=True)
@@ -72,4 +91,4 @@ class ClosesAll(HasThread):
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    return [Looks, HasThread, Crashes, KillsItsParent, ClosesAll]
+    return [Looks, SaysHow, Lacks, HasThread, Crashes, KillsItsParent, ClosesAll]

@@ -1,4 +1,4 @@
-"""A worker is kept for the jobs of one imputer, each of which still has a process of its own."""
+"""A worker is kept for the jobs of one module, each of which still has a process of its own."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SUITE = Suite(
 )
 
 
-def run(out: Path, imputer: str, timeout: float = 60.0) -> list[Record]:
-    """Impute with three seeds, one after the other; return the records in the order of seeds."""
+def run(out: Path, *imputers: str, timeout: float = 60.0) -> list[Record]:
+    """Impute with three seeds, one after the other; return the records, imputer by imputer."""
     load_file(Path(__file__).with_name("served.py"))
     settings = Settings.sensible(jobs=1, threads=1, timeout=timeout)
-    impbench.run(SUITE, out, imputers=[imputer], settings=settings, report=False)
-    records = [record for record in Store(out).records() if record.job.imputer == imputer]
-    return sorted(records, key=lambda record: record.job.seed)
+    impbench.run(SUITE, out, imputers=imputers, settings=settings, report=False)
+    records = [record for record in Store(out).records() if record.job.imputer in imputers]
+    return sorted(records, key=lambda r: (imputers.index(r.job.imputer), r.job.seed))
 
 
 def test_jobs_of_one_imputer_are_forked_from_one_process(tmp_path: Path) -> None:
@@ -43,6 +43,22 @@ def test_jobs_of_one_imputer_are_forked_from_one_process(tmp_path: Path) -> None
     assert len(parents) == 1
     assert os.getpid() not in parents
     assert len({record.info["process"] for record in records}) == 3
+
+
+def test_jobs_of_another_imputer_of_the_module_are_forked_from_it_too(tmp_path: Path) -> None:
+    records = run(tmp_path, "tells-of-itself", "says-how", "says-how[how=loudly]")
+    assert [record.info.get("how") for record in records] == 3 * [None] + 3 * ["so"] + 3 * [
+        "loudly"
+    ]
+    assert len({record.info["parent"] for record in records}) == 1
+
+
+def test_imputer_that_cannot_work_here_is_not_helped_by_one_of_its_module_that_can(
+    tmp_path: Path,
+) -> None:
+    records = run(tmp_path, "tells-of-itself", "lacks-something")
+    assert [record.status for record in records] == 3 * ["ok"] + 3 * ["unavailable"]
+    assert "needs something" in str(records[-1].reason)
 
 
 def test_each_job_has_its_folder_and_its_log(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def run_locally(
     """Yield the records of `tasks` as they come; closing the iterator ends what still runs.
 
     Each of the `settings.jobs` slots has a scoring process of its own, and a worker that serves as
-    long as jobs of the same imputer follow each other.
+    long as jobs of the same module follow each other.
 
     Raises
     ------
