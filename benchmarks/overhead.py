@@ -1,28 +1,33 @@
 """What the harness costs: a run beside calling the same imputers directly.
 
-Run ``python benchmarks/overhead.py [--cells 1000] [--seeds 10] [--jobs 1 2]``. The questions are
-those of the suite maskclass-paper on its simulated data. "direct" loads each dataset once, prepares
-every imputer for it, and calls it for every seed, all in one process on one thread. A run forks a
-process per imputation, hands the data over, scores, and stores a record; its controls are left out,
-as direct calls have none.
+Run ``python benchmarks/overhead.py [--cells 1000] [--seeds 10] [--rounds 2]`` on Linux. The
+questions are those of the suite maskclass-paper on its simulated data. "direct" loads each dataset
+once, prepares every imputer for it, and calls it for every seed, all in one process on one thread.
+A run, one job at a time, forks a process per imputation, hands the data over, scores, and stores a
+record; its controls are left out, as direct calls have none.
+
+A machine's speed changes while it works. Therefore both sides work at the same time, each on a core
+of its own, and in the next round each on the other's.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-
-from impbench.runner.execute import thread_environment
 
 DATASETS = "sim_equal,sim_unequal,sim_rare,sim_batch"
 IMPUTERS = ("maskclass-best", "maskclass-balanced", "magic")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 SUITE = """
 title = "Overhead"
 controls = false
@@ -37,27 +42,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     datasets = [f"{name}[n_cells={options.cells}]" for name in DATASETS.split(",")]
     if options.child:
         print(json.dumps(direct(datasets, options.seeds)))
         return
-    command = [sys.executable, __file__, "--child", "--cells", str(options.cells)]
-    command += ["--seeds", str(options.seeds)]
-    start = time.perf_counter()
-    env = thread_environment(1)
-    child = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=env)
-    imputing = json.loads(child.stdout)
-    alone = time.perf_counter() - start
     n_jobs = len(datasets) * len(IMPUTERS) * options.seeds
-    print(f"{n_jobs} imputations, direct: {alone:.1f} s, of which imputing {imputing:.1f} s")
-    for jobs in options.jobs:
-        seconds, inside = run(datasets, options.seeds, jobs)
-        extra = (seconds - alone) / n_jobs
-        print(f"impbench run --jobs {jobs}: {seconds:.1f} s, of which imputing {inside:.1f} s")
-        print(f"  ratio {seconds / alone:.2f}, {extra:+.2f} s per imputation", flush=True)
+    print(f"{n_jobs} imputations a round")
+    rounds = []
+    for turn in range(options.rounds):
+        rounds.append(both(datasets, options, turn))
+        (alone, imputing), (within, inside) = rounds[-1]
+        print(
+            f"round {turn + 1}: direct {alone:.1f} s (imputing {imputing:.1f} s), run "
+            f"{within:.1f} s (imputing {inside:.1f} s), ratio {within / alone:.3f}",
+            flush=True,
+        )
+    (alone, imputing), (within, inside) = np.sum(rounds, axis=0)
+    print(
+        f"all rounds: ratio {within / alone:.3f}, "
+        f"{(within - alone) / (n_jobs * options.rounds):+.3f} s per imputation; the imputers' own "
+        f"time is {inside / imputing:.3f} times that of direct calls"
+    )
 
 
 def direct(datasets: list[str], seeds: int) -> float:
@@ -78,20 +86,55 @@ def direct(datasets: list[str], seeds: int) -> float:
     return spent
 
 
-def run(datasets: list[str], seeds: int, jobs: int) -> tuple[float, float]:
-    """Return the wall-clock seconds of a run, and those its workers say they imputed."""
+def both(datasets: list[str], options: argparse.Namespace, turn: int) -> list[tuple[float, float]]:
+    """Return, of direct calls and of a run, the wall-clock seconds and those spent imputing."""
     with tempfile.TemporaryDirectory() as folder:
-        suite = Path(folder) / "overhead.toml"
+        suite, out, said = (Path(folder) / name for name in ("overhead.toml", "out", "direct.json"))
         text = SUITE.format(imputers=json.dumps(IMPUTERS), datasets=json.dumps(datasets))
         suite.write_text(text)
-        command = [str(Path(sys.executable).with_name("impbench")), "run", "--suite", str(suite)]
-        command += ["--seeds", str(seeds), "--jobs", str(jobs), "--threads", "1", "--quiet"]
-        command += ["--no-report", "--out", str(Path(folder) / "out")]
-        start = time.perf_counter()
-        subprocess.run(command, check=True)
-        seconds = time.perf_counter() - start
-        table = pd.read_parquet(Path(folder) / "out" / "results.parquet")
-        return seconds, table.loc[table["metric"] == "wall-seconds", "value"].sum()
+        seeds = ["--seeds", str(options.seeds)]
+        calls = [sys.executable, __file__, "--child", "--cells", str(options.cells), *seeds]
+        run = [str(Path(sys.executable).with_name("impbench")), "run", "--suite", str(suite)]
+        run += [
+            *seeds,
+            "--jobs",
+            "1",
+            "--threads",
+            "1",
+            "--quiet",
+            "--no-report",
+            "--out",
+            str(out),
+        ]
+        first, second = sorted(os.sched_getaffinity(0))[:2]
+        cores = (first, second) if turn % 2 == 0 else (second, first)
+        seconds = side_by_side([calls, run], cores, said)
+        table = pd.read_parquet(out / "results.parquet")
+        inside = table.loc[table["metric"] == "wall-seconds", "value"].sum()
+        return [(seconds[0], float(json.loads(said.read_text()))), (seconds[1], inside)]
+
+
+def side_by_side(
+    commands: Sequence[Sequence[str]], cores: Sequence[int], output: Path
+) -> list[float]:
+    """Run the commands at once, each on its core, the first one's output to a file; time each."""
+    everywhere = os.sched_getaffinity(0)
+    env = {**os.environ, **dict.fromkeys(THREADS, "1")}
+    places, seconds = {}, [0.0] * len(commands)
+    with output.open("w") as file:
+        for place, command in enumerate(commands):
+            os.sched_setaffinity(0, {cores[place]})
+            started = time.perf_counter()
+            process = subprocess.Popen(command, env=env, stdout=None if place else file)
+            places[process.pid] = place, started
+        os.sched_setaffinity(0, everywhere)
+        for _ in commands:
+            pid, status = os.wait()
+            place, started = places[pid]
+            seconds[place] = time.perf_counter() - started
+            if status:
+                raise SystemExit(f"{commands[place][0]} failed")
+    return seconds
 
 
 if __name__ == "__main__":

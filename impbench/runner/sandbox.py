@@ -209,8 +209,10 @@ def _descendants(pid: int) -> list[int]:
     while parents:
         # A process may end while it is looked at.
         with contextlib.suppress(OSError):
-            for task in Path(f"/proc/{parents.pop()}/task").iterdir():
-                children = list(map(int, (task / "children").read_text().split()))
+            tasks = f"/proc/{parents.pop()}/task"
+            for task in os.listdir(tasks):
+                with open(f"{tasks}/{task}/children") as listing:
+                    children = list(map(int, listing.read().split()))
                 found += children
                 parents += children
     return found

@@ -42,6 +42,11 @@ class Scorer:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
+    def start(self) -> None:
+        """Start the process, which then loads what metrics need; else the first `score` does."""
+        with self._lock:
+            self._running()
+
     def score(self, request: ScoreRequest, timeout: float | None = None) -> ScoreReply:
         """Have one imputation scored.
 

@@ -62,7 +62,7 @@ def run_locally(
             free.append(slot)
 
     with (
-        _slots(store, settings, sorted(hidden)) as free,
+        _slots(store, settings, sorted(hidden), len(tasks)) as free,
         ThreadPoolExecutor(settings.jobs) as pool,
         draining() as asked_to_end,
     ):
@@ -107,13 +107,19 @@ class _Slot:
 
 
 @contextmanager
-def _slots(store: Store, settings: Settings, hidden: Sequence[int]) -> Iterator[list[_Slot]]:
+def _slots(
+    store: Store, settings: Settings, hidden: Sequence[int], n_tasks: int
+) -> Iterator[list[_Slot]]:
     """One slot per job that runs at once, its processes ended however the run ends."""
     env = thread_environment(settings.threads)
     log = store.folder / "logs" / "scoring.log"
-    slots = [_Slot(Scorer(env, log, plugin_files(), hidden)) for _ in range(settings.jobs)]
+    n_slots = min(settings.jobs, n_tasks)
+    slots = [_Slot(Scorer(env, log, plugin_files(), hidden)) for _ in range(n_slots)]
     free = list(slots)
     try:
+        # While the first workers import what they need.
+        for slot in slots:
+            slot.scorer.start()
         yield free
     finally:
         for slot in slots:
