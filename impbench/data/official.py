@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,9 @@ from impbench.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+_10X_FILES = {"matrix.mtx", "barcodes.tsv", "features.tsv", "genes.tsv"}
+"""What a 10x folder holds, perhaps compressed."""
 
 
 def read_official(card: Card) -> Dataset:
@@ -97,7 +101,7 @@ def _read_10x_archive(folder: Path, card: Card) -> AnnData:
     with tempfile.TemporaryDirectory() as scratch:
         try:
             with tarfile.open(archive) as packed:
-                packed.extractall(scratch, filter="data")
+                _unpack_10x(packed, Path(scratch))
         except (tarfile.TarError, EOFError, OSError) as error:
             raise InputError(f"{archive} cannot be unpacked: {error}; fetch it again") from error
         matrices = sorted(Path(scratch).rglob("matrix.mtx*"))
@@ -107,6 +111,20 @@ def _read_10x_archive(folder: Path, card: Card) -> AnnData:
     for path in about:
         data.obs = _by_cell(pd.read_csv(path, sep="\t", index_col="barcodes"), data, path)
     return data
+
+
+def _unpack_10x(packed: tarfile.TarFile, scratch: Path) -> None:
+    """Write the files of 10x folders, each to a folder of its own: no name leads elsewhere."""
+    places: dict[PurePosixPath, int] = {}
+    for member in packed:
+        path = PurePosixPath(member.name)
+        if member.isfile() and path.name.removesuffix(".gz") in _10X_FILES:
+            folder = scratch / str(places.setdefault(path.parent, len(places)))
+            folder.mkdir(exist_ok=True)
+            source = packed.extractfile(member)
+            assert source is not None
+            with source, (folder / path.name).open("wb") as target:
+                shutil.copyfileobj(source, target)
 
 
 def _by_cell(table: pd.DataFrame, data: AnnData, path: Path) -> pd.DataFrame:

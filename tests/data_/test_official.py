@@ -102,7 +102,7 @@ def test_counts_and_annotation_tables_as_r_writes_them(folder):
     assert any("left out 1 cells" in step for step in dataset.steps)
 
 
-def archive(path, matrix, genes, barcodes):
+def archive(path, matrix, genes, barcodes, folder="filtered_matrices_mex/hg19"):
     rows = [f"{g + 1} {c + 1} {n}" for g, line in enumerate(matrix) for c, n in enumerate(line)]
     header = "%%MatrixMarket matrix coordinate integer general"
     size = f"{len(genes)} {len(barcodes)} {len(rows)}"
@@ -113,13 +113,24 @@ def archive(path, matrix, genes, barcodes):
     }
     with tarfile.open(path, "w:gz") as tar:
         for name, text in texts.items():
-            info = tarfile.TarInfo(f"filtered_matrices_mex/hg19/{name}")
+            info = tarfile.TarInfo(f"{folder}/{name}")
             data = (text + "\n").encode()
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
 
 
 BARCODES = ["AAACCTGA-1", "AAACCTGC-1", "AAACCTGG-1", "AAACCTGT-1"]
+
+
+@pytest.mark.parametrize("inside", ["/tmp/../x", "../..", "."])
+def test_10x_archive_is_unpacked_nowhere_else_whatever_its_names(folder, inside):
+    archive(folder / "m.tar.gz", [[1, 2, 0, 4], [3, 0, 5, 1]], ["A", "B"], BARCODES, inside)
+    labels = "".join(f"{b}\t{t}\n" for b, t in zip(BARCODES, "TBTB", strict=True))
+    (folder / "a.tsv").write_text(f"barcodes\tcelltype\n{labels}")
+    before = sorted(folder.parent.rglob("*"))
+    toy = card("10x-archive", "m.tar.gz", "a.tsv", label_key="celltype")
+    assert read_official(toy).n_cells == 4
+    assert sorted(folder.parent.rglob("*")) == before
 
 
 def test_10x_archive_with_its_annotation_table(folder):
