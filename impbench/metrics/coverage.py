@@ -7,6 +7,7 @@ distribution below the truth is within p / 2 of one half. A score over no entrie
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,42 +22,38 @@ MISSING = "max(0, p − share of entries in the central interval)"
 
 
 def _error_of(level: float) -> Metric:
-    percent = f"{100 * level:g}"
-
     def coverage_error(pit: Entries) -> float:
         return abs(_coverage(pit, level) - level)
 
     coverage_error.__doc__ = (
-        f"How far the coverage of the {percent} % interval is from {level:g}, on either side."
+        f"How far the coverage of the {100 * level:g} % interval is from {level:g}, on either side."
     )
-    declare = metric(
-        f"coverage-{percent}",
-        title=f"Coverage error {percent} %",
-        direction="min",
-        range=(0, level),
-        reference=REFERENCE,
-    )
-    return declare(coverage_error)
+    return _declared(coverage_error, "coverage", "Coverage error", level, REFERENCE)
 
 
 def _lack_of(level: float) -> Metric:
-    percent = f"{100 * level:g}"
-
     def coverage_missing(pit: Entries) -> float:
         return _missing(pit, level)
 
     coverage_missing.__doc__ = (
-        f"What the {percent} % interval lacks: the error of its coverage where that is below "
+        f"What the {100 * level:g} % interval lacks: the error of its coverage where that is below "
         f"{level:g}, else 0."
     )
+    return _declared(coverage_missing, "undercoverage", "Coverage missing", level, MISSING)
+
+
+def _declared(
+    compute: Callable[[Entries], float], name: str, title: str, level: float, reference: str
+) -> Metric:
+    percent = f"{100 * level:g}"
     declare = metric(
-        f"undercoverage-{percent}",
-        title=f"Coverage missing {percent} %",
+        f"{name}-{percent}",
+        title=f"{title} {percent} %",
         direction="min",
         range=(0, level),
-        reference=MISSING,
+        reference=reference,
     )
-    return declare(coverage_missing)
+    return declare(compute)
 
 
 coverage_50, coverage_90, coverage_95 = map(_error_of, LEVELS)
