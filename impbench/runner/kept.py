@@ -112,8 +112,8 @@ class _Job:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The service lives on if it told how the job ended; what it forked has its mark too."""
-        return (self._mark,) if self.reported else (self._mark, self._service.mark)
+        """None if the service told how the job ended: it has ended what was left, and lives on."""
+        return () if self.reported else (self._mark, self._service.mark)
 
     def wait(self, seconds: float) -> int | None:
         """Return the job's exit status, or that of the service if it did not fork."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -17,6 +18,10 @@ import psutil
 
 MARK = "IMPBENCH_TASK"
 """Environment variable that every process of a task inherits; strays are found by it."""
+
+
+FASTEST_GROWTH = 8 * 2**30
+"""Bytes of memory that a process is taken to fill in a second at most."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,12 @@ def watch(work: Watchable, limits: Limits, stop: threading.Event) -> Outcome:
     start = time.monotonic()
     tree = _Tree()
     ended: Literal["exit", "timeout", "memory", "stopped"] = "exit"
-    pause = 0.01
+    pause = 0.05
     status = None
     try:
         while (status := work.wait(pause)) is None:
-            pause = min(pause * 1.3, 0.1)
             memory = tree.measure(work.pid)
+            pause = min(pause * 1.3, _longest_pause(tree, limits))
             if limits.memory is not None and memory > limits.memory:
                 ended = "memory"
                 break
@@ -144,6 +149,18 @@ def watch(work: Watchable, limits: Limits, stop: threading.Event) -> Outcome:
         while status is None:
             status = work.wait(1.0)
     return Outcome(ended, status, time.monotonic() - start, tree.peak)
+
+
+def _longest_pause(tree: _Tree, limits: Limits) -> float:
+    """Return the seconds until `tree` must be looked at again.
+
+    Every look interrupts the method that is timed, so a process by itself, whose peak the system
+    keeps and whose limit is far, is looked at seldom.
+    """
+    if len(tree.seen) > 1:
+        return 0.1
+    room = math.inf if limits.memory is None else limits.memory - tree.peak
+    return min(max(0.1, room / FASTEST_GROWTH), 0.5)
 
 
 class _Single:
@@ -189,6 +206,8 @@ class _Tree:
             with contextlib.suppress(psutil.Error):
                 if process.pid != pid:
                     process.kill()
+        if not marks:
+            return
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if process.environ().get(MARK) in marks:

@@ -80,6 +80,9 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
     InputError
         If the imputation is not what the contract promises (shape, finite values, scale).
     """
+    asked = (request.view, request.hidden, request.protocol, request.metrics)
+    if request.output is None and request.picture is None and asked in _oracle:
+        return _oracle[asked]
     problem = _problem(request.view, request.hidden, request.metrics)
     if request.output is None:
         truth = problem.hidden.truth()
@@ -97,7 +100,15 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
         scores[name] = metric(**{need: evidence[need]() for need in metric.needs})
     if request.picture is not None:
         write_picture(Path(request.picture), _picture(problem, evidence))
-    return ScoreReply(scores, imputed.info)
+    reply = ScoreReply(scores, imputed.info)
+    if request.output is None and type(protocol).evidence is Protocol.evidence:
+        _oracle.clear()
+        _oracle[asked] = reply
+    return reply
+
+
+_oracle: dict[tuple[Any, ...], ScoreReply] = {}
+"""Of the last problem whose evaluation takes no seed: the oracle's scores, for further seeds."""
 
 
 def _answered(problem: Problem, again: Mapping[str, tuple[str, str]]) -> Problem:

@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +54,30 @@ def _name(thread: Path) -> str:
         return ""
 
 
-def serve(channel: socket.socket) -> Path:
+def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
     """Fork for each job that comes over `channel`.
+
+    Before it forks, the process calls `get_ready` with the request, to make what further jobs may
+    need too. What goes wrong there goes wrong again in the fork, which reports it.
 
     Messages are lines of JSON. A job comes as ``{"request", "folder", "log", "variables"}``;
     ``{"pid"}`` says that it has started, ``{"status"}`` how its process ended.
 
     Returns
     -------
-    The request to carry out. This returns in each fork and never in the process that serves, which
-    ends when `channel` closes.
+    The request to carry out. This returns in each fork, and in the process that serves only where
+    it may fork no more after it got ready; it ends when `channel` closes.
     """
     orders = channel.makefile("r", encoding="utf-8")
-    gc.freeze()
     while line := orders.readline():
         job = json.loads(line)
+        _enter(job)
+        with contextlib.suppress(BaseException):
+            get_ready(Path(job["request"]))
+        if not may_fork():
+            os.environ.update(job["variables"])
+            return Path(job["request"])
+        gc.freeze()
         alive, held = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -77,10 +87,10 @@ def serve(channel: socket.socket) -> Path:
                 os.close(descriptor)
             orders.close()
             channel.close()
-            _enter(job)
+            os.environ.update(job["variables"])
             return Path(job["request"])
         os.close(alive)
-        # Its first job's folder is soon gone.
+        # The job's folder is soon gone.
         os.chdir("/")
         _say(channel, {"pid": pid})
         status = _outlive(pid, channel)
@@ -110,8 +120,7 @@ def end_descendants() -> None:
 
 
 def _enter(job: dict[str, Any]) -> None:
-    """Take on a job's variables, log and folder."""
-    os.environ.update(job["variables"])
+    """Take on a job's log and folder."""
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for stream in (1, 2):
         os.dup2(log, stream)

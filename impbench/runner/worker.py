@@ -20,6 +20,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -48,24 +49,20 @@ def main(request_path: Path, channel: socket.socket | None = None) -> int:
     ----------
     channel
         Over which this request and further ones for imputers of the same module come, each for a
-        fork of this process if it may fork; see `serve`. The first imputer is prepared here.
+        fork of this process if it may fork; see `serve`. Here is made ready what they need.
     """
     alone = die_with_parent()
     _adopt_orphans()
+    standby = _Standby()
     try:
-        wanted = _read(request_path)["imputer"]
-        imputer = _build_available(wanted)
+        standby.get_ready(_read(request_path))
         if channel is not None:
-            imputer.prepare(_contexts(_read(request_path))[0])
-            _versions(imputer, [])  # looked up once, for all forks
             alone()
             if may_fork():
-                request_path = serve(channel)
+                request_path = serve(channel, standby.get_ready_watched)
                 _adopt_orphans()
-                if (another := _read(request_path)["imputer"]) != wanted:
-                    imputer = _build_available(another)
             die_with_parent()
-        _carry_out(imputer, request_path)
+        _carry_out(standby, request_path)
     except BaseException as error:
         traceback.print_exc()
         kind, message = type(error).__name__, str(error).strip()
@@ -74,23 +71,73 @@ def main(request_path: Path, channel: socket.socket | None = None) -> int:
     return 0
 
 
-def _carry_out(imputer: Imputer, request_path: Path) -> None:
+@dataclass
+class _Standby:
+    """What requests that follow each other may have in common, so that forks need not make it.
+
+    Attributes
+    ----------
+    reference, imputer
+        What the last request said of its imputer; that imputer, prepared.
+    view, observed
+        Folder of what it was to see; that, also on the scale it asks for.
+    """
+
+    reference: dict[str, Any] | None = None
+    imputer: Imputer | None = None
+    view: str | None = None
+    observed: Observed | None = None
+
+    def get_ready(self, request: dict[str, Any]) -> tuple[Imputer, Observed]:
+        """Return what `request` needs; make only what the last one did not need."""
+        if self.reference != request["imputer"]:
+            self.reference, self.view = None, None
+            self.imputer = build_imputer(request["imputer"])
+            if lack := type(self.imputer).unavailable():
+                raise UnavailableError(lack)
+            self.imputer.prepare(_contexts(request)[0])
+            _versions(self.imputer, [])  # looked up once, for all forks
+            self.reference = request["imputer"]
+        assert self.imputer is not None
+        if self.view != request["view"]:
+            # The last one goes first: both may not fit.
+            self.view, self.observed = None, None
+            self.observed = load_observed(Path(request["view"]))
+            if self.imputer.input_scale == "lognorm":
+                _ = self.observed.lognorm
+            self.view = request["view"]
+        assert self.observed is not None
+        return self.imputer, self.observed
+
+    def get_ready_watched(self, request_path: Path) -> None:
+        """Get ready for the request in a file, but end if the runner does."""
+        request = _read(request_path)
+        if (self.reference, self.view) != (request["imputer"], request["view"]):
+            alone = die_with_parent()
+            try:
+                self.get_ready(request)
+            finally:
+                alone()
+
+
+def _carry_out(standby: _Standby, request_path: Path) -> None:
     """Impute what the request asks for, then say what it cost."""
     request, folder = _read(request_path), request_path.parent
-    cost = _impute_view(imputer, request, request["view"], 0, folder)
+    imputer, observed = standby.get_ready(request)
+    cost = _impute_view(imputer, observed, request, 0, folder)
     for again in request["again"]:
         output = folder / again["name"]
         output.mkdir()
-        _impute_view(imputer, request, again["view"], again["seed_shift"], output)
+        observed = load_observed(Path(again["view"]))
+        _impute_view(imputer, observed, request, again["seed_shift"], output)
     _write(folder / "done.json", cost)
 
 
 def _impute_view(
-    imputer: Imputer, request: dict[str, Any], view: str, seed_shift: int, folder: Path
+    imputer: Imputer, observed: Observed, request: dict[str, Any], seed_shift: int, folder: Path
 ) -> dict[str, Any]:
-    """Impute one view for every seed asked for, into ``folder/seed-N``; return what it cost."""
-    contexts = _contexts(request, seed_shift)
-    results, cost = impute_timed(imputer, load_observed(Path(view)), contexts)
+    """Impute for every seed asked for, into ``folder/seed-N``; return what it cost."""
+    results, cost = impute_timed(imputer, observed, _contexts(request, seed_shift))
     for place, imputed in enumerate(results):
         output = folder / f"seed-{request['seeds'][place]}"
         output.mkdir()
@@ -133,23 +180,15 @@ def build_imputer(reference: dict[str, Any]) -> Imputer:
     return imputer
 
 
-def _build_available(reference: dict[str, Any]) -> Imputer:
-    imputer = build_imputer(reference)
-    if lack := type(imputer).unavailable():
-        raise UnavailableError(lack)
-    return imputer
-
-
 def impute_timed(
     imputer: Imputer, observed: Observed, contexts: Sequence[Context]
 ) -> tuple[list[Imputed], dict[str, Any]]:
-    """Impute for every context; only that is timed.
+    """Impute for every context, with an imputer that is prepared; only that is timed.
 
     Returns
     -------
     One `Imputed` per context, and the cost (wall and CPU seconds per seed, memory) with versions.
     """
-    imputer.prepare(contexts[0])
     if imputer.input_scale == "lognorm":
         _ = observed.lognorm
     wall, cpu = time.perf_counter(), _cpu_seconds()

@@ -1,9 +1,10 @@
-"""A single-file plugin: questions whose metrics hang, crash or raise, for one of two methods."""
+"""A single-file plugin: metrics that hang, crash, raise or remember."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -42,6 +43,17 @@ def raises(imputed: NDArray[Any]) -> float:
     return 1.0
 
 
+n_calls = 0
+
+
+@declare("counts-its-calls", title="Calls", direction="min")
+def counts_its_calls(imputed: NDArray[Any]) -> float:
+    """How often this process has been asked."""
+    global n_calls
+    n_calls += 1
+    return n_calls
+
+
 @dataclass(frozen=True)
 class Faulty(SimulatedTruth):
     name: ClassVar[str] = "faulty-metric"
@@ -50,6 +62,16 @@ class Faulty(SimulatedTruth):
 
     def pose(self, dataset: Dataset, seed: int) -> Problem:
         return replace(super().pose(dataset, seed), metrics=(self.metric,))
+
+
+@dataclass(frozen=True)
+class FaultyWithSeed(Faulty):
+    name: ClassVar[str] = "faulty-metric-with-seed"
+
+    def evidence(
+        self, problem: Problem, imputed: Imputed, seed: int
+    ) -> Mapping[str, Callable[[], Any]]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -64,12 +86,12 @@ class Zeros(Imputer):
 
 @hookimpl
 def impbench_metrics() -> list[Metric]:
-    return [hangs, crashes, raises]
+    return [hangs, crashes, raises, counts_its_calls]
 
 
 @hookimpl
 def impbench_protocols() -> list[type[Faulty]]:
-    return [Faulty]
+    return [Faulty, FaultyWithSeed]
 
 
 @hookimpl

@@ -19,6 +19,7 @@ class _Looks(Imputer):
     def impute(self, observed: Observed, context: Context) -> Imputed:
         seen.append(context.seed)
         info = {"parent": os.getppid(), "process": os.getpid(), "seen": list(seen)}
+        info["cells"] = observed.n_cells
         return Imputed(observed.lognorm, "lognorm", info={**info, "folder": os.getcwd()})
 
 
@@ -59,6 +60,31 @@ class HasThread(_Looks):
 
 
 @dataclass(frozen=True)
+class FailsToPrepare(_Looks):
+    name = "fails-to-prepare"
+
+    def prepare(self, context: Context) -> None:
+        raise ValueError("no licence found")
+
+
+@dataclass(frozen=True)
+class DiesPreparing(_Looks):
+    name = "dies-preparing"
+
+    def prepare(self, context: Context) -> None:
+        print("about to prepare", flush=True)
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@dataclass(frozen=True)
+class PreparesForever(_Looks):
+    name = "prepares-forever"
+
+    def prepare(self, context: Context) -> None:
+        threading.Event().wait()
+
+
+@dataclass(frozen=True)
 class Crashes(_Looks):
     name = "crashes-once"
 
@@ -91,4 +117,15 @@ class ClosesAll(HasThread):
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    return [Looks, SaysHow, Lacks, HasThread, Crashes, KillsItsParent, ClosesAll]
+    return [
+        Looks,
+        SaysHow,
+        Lacks,
+        HasThread,
+        FailsToPrepare,
+        DiesPreparing,
+        PreparesForever,
+        Crashes,
+        KillsItsParent,
+        ClosesAll,
+    ]

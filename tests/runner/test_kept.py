@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,13 @@ SUITE = Suite(
 )
 
 
-def run(out: Path, *imputers: str, timeout: float = 60.0) -> list[Record]:
+def run(
+    out: Path, *imputers: str, timeout: float = 60.0, datasets: Sequence[str] | None = None
+) -> list[Record]:
     """Impute with three seeds, one after the other; return the records, imputer by imputer."""
     load_file(Path(__file__).with_name("served.py"))
     settings = Settings.sensible(jobs=1, threads=1, timeout=timeout)
-    impbench.run(SUITE, out, imputers=imputers, settings=settings, report=False)
+    impbench.run(SUITE, out, imputers=imputers, datasets=datasets, settings=settings, report=False)
     records = [record for record in Store(out).records() if record.job.imputer in imputers]
     return sorted(records, key=lambda r: (imputers.index(r.job.imputer), r.job.seed))
 
@@ -59,6 +62,45 @@ def test_imputer_that_cannot_work_here_is_not_helped_by_one_of_its_module_that_c
     records = run(tmp_path, "tells-of-itself", "lacks-something")
     assert [record.status for record in records] == 3 * ["ok"] + 3 * ["unavailable"]
     assert "needs something" in str(records[-1].reason)
+
+
+def test_jobs_on_other_data_see_those(tmp_path: Path) -> None:
+    datasets = [f"sim_equal[n_cells={n},n_genes=60]" for n in (40, 50)]
+    records = run(tmp_path, "tells-of-itself", "says-how", datasets=datasets)
+    assert len(records) == 12
+    assert len({record.info["parent"] for record in records}) == 1
+    for record in records:
+        assert f"n_cells={record.info['cells']}," in record.job.dataset
+
+
+def test_process_that_may_fork_no_more_does_the_job_itself(tmp_path: Path) -> None:
+    records = run(tmp_path, "tells-of-itself", "has-thread")
+    assert {record.status for record in records} == {"ok"}
+    (served,) = {record.info["parent"] for record in records[:3]}
+    processes = [record.info["process"] for record in records[3:]]
+    assert processes[0] == served
+    assert len(set(processes)) == 3
+    assert {record.info["parent"] for record in records[3:]} == {os.getpid()}
+
+
+def test_imputer_that_cannot_be_prepared_fails_with_its_reason(tmp_path: Path) -> None:
+    records = run(tmp_path, "tells-of-itself", "fails-to-prepare", "says-how")
+    assert [record.status for record in records] == 3 * ["ok"] + 3 * ["failed"] + 3 * ["ok"]
+    assert records[3].reason == "ValueError: no licence found"
+    assert "in prepare" in records[3].log
+    assert len({record.info["parent"] for record in records if record.info}) == 1
+
+
+def test_imputer_that_crashes_while_it_prepares_costs_no_other(tmp_path: Path) -> None:
+    records = run(tmp_path, "tells-of-itself", "dies-preparing", "says-how")
+    assert [record.status for record in records] == 3 * ["ok"] + 3 * ["failed"] + 3 * ["ok"]
+    assert "SIGSEGV" in str(records[3].reason)
+    assert "about to prepare" in records[3].log
+
+
+def test_limit_holds_while_an_imputer_prepares(tmp_path: Path) -> None:
+    records = run(tmp_path, "tells-of-itself", "prepares-forever", timeout=3.0)
+    assert [record.status for record in records] == 3 * ["ok"] + 3 * ["timeout"]
 
 
 def test_each_job_has_its_folder_and_its_log(tmp_path: Path) -> None:

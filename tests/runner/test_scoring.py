@@ -1,4 +1,4 @@
-"""A metric that fails costs the scores it was asked for, and nothing else."""
+"""What comes of metrics that fail, and how often the oracle is scored."""
 
 from __future__ import annotations
 
@@ -13,6 +13,22 @@ from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 
 
+def ask(out: Path, protocol: str, imputers: tuple[str, ...], seeds: int = 1) -> None:
+    """Ask one question of a small simulation, with a limit of 20 s."""
+    load_file(Path(__file__).with_name("faulty_metrics.py"))
+    suite = Suite(
+        name="faulty",
+        title="faulty",
+        description="",
+        questions=(Question(("sim_equal[n_cells=40,n_genes=60]",), (protocol,)),),
+        imputers=imputers,
+        seeds=seeds,
+        controls=False,
+    )
+    settings = Settings.sensible(jobs=1, threads=1, timeout=20.0)
+    impbench.run(suite, out, settings=settings, report=False)
+
+
 @pytest.mark.parametrize(
     ("metric", "reason"),
     [
@@ -22,21 +38,25 @@ from impbench.runner.suite import Question, Suite
     ],
 )
 def test_metric_that_fails_is_a_recorded_reason(tmp_path: Path, metric: str, reason: str) -> None:
-    load_file(Path(__file__).with_name("faulty_metrics.py"))
-    question = Question(("sim_equal[n_cells=40,n_genes=60]",), (f"faulty-metric[metric={metric}]",))
-    suite = Suite(
-        name="faulty",
-        title="faulty",
-        description="",
-        questions=(question,),
-        imputers=("zeros", "no-imputation"),
-        seeds=1,
-        controls=False,
-    )
-    settings = Settings.sensible(jobs=1, threads=1, timeout=20.0)
-    impbench.run(suite, tmp_path, settings=settings, report=False)
+    ask(tmp_path, f"faulty-metric[metric={metric}]", imputers=("zeros", "no-imputation"))
     records = {record.job.imputer: record for record in Store(tmp_path).records()}
     assert records["zeros"].status == "failed"
     assert reason in records["zeros"].reason
     assert records["no-imputation"].status == "ok"
     assert records["no-imputation"].scores[metric] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("protocol", "calls"), [("faulty-metric", [4, 4, 4]), ("faulty-metric-with-seed", [4, 5, 6])]
+)
+def test_oracle_is_scored_again_only_where_the_evaluation_takes_a_seed(
+    tmp_path: Path, protocol: str, calls: list[int]
+) -> None:
+    spec = f"{protocol}[metric=counts-its-calls]"
+    ask(tmp_path, spec, imputers=("no-imputation",), seeds=3)
+    found = {
+        (record.job.imputer, record.job.seed): record.scores["counts-its-calls"]
+        for record in Store(tmp_path).records()
+    }
+    assert [found["no-imputation", seed] for seed in (1, 2, 3)] == [1, 2, 3]
+    assert [found["oracle", seed] for seed in (1, 2, 3)] == calls
