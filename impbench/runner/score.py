@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from impbench.errors import InputError
 from impbench.imputer import Imputed, Observed
 from impbench.metrics.metric import Metric
-from impbench.protocols.components import principal_components
+from impbench.protocols.components import first_components
 from impbench.protocols.protocol import Again, Problem, Protocol
 from impbench.runner.exchange import load_imputed, load_observed
 from impbench.runner.hidden import reveal
@@ -189,7 +189,7 @@ def _map(
     imputed: NDArray[np.float32], evidence: Mapping[str, Callable[[], Any]]
 ) -> NDArray[np.float32]:
     """Return two coordinates per cell: the first two principal components."""
-    offer = evidence.get("components", lambda: principal_components(imputed, 2))
+    offer = evidence.get("components", lambda: first_components(imputed, 2))
     components = np.asarray(offer(), dtype=np.float32)[:, :2]
     return np.pad(components, ((0, 0), (0, 2 - components.shape[1])))
 

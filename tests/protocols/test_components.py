@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from impbench.protocols.components import principal_components, tsne
+from impbench.protocols.components import first_components, principal_components, tsne
 
 
 def _cells(n_cells, n_genes, seed=0):
@@ -68,6 +68,33 @@ def test_the_number_of_threads_does_not_change_a_bit():
     for threads in (1, 2):
         with threadpool_limits(threads):
             results.append(principal_components(cells))
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+@pytest.mark.parametrize("shape", [(900, 60), (60, 900), (400, 400), (3, 50), (50, 1), (1, 5)])
+def test_first_components_are_the_first_of_all(shape):
+    cells = _cells(*shape) + 5
+    got = first_components(cells, 2)
+    expected = principal_components(cells, 2)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_first_components_of_identical_cells_are_zero():
+    assert (first_components(np.full((50, 40), 0.1, dtype=np.float32), 2) == 0).all()
+    assert (first_components(np.zeros((50, 40), dtype=np.float32), 2) == 0).all()
+    line = np.linspace(0, 1, 50)[:, None] * np.ones(40)
+    got = first_components(line, 2)
+    assert got[:, 0].std() > 0.1
+    assert (got[:, 1] == 0).all()
+
+
+def test_first_components_do_not_depend_on_the_number_of_threads():
+    cells = _cells(300, 200)
+    results = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            results.append(first_components(cells, 2))
     np.testing.assert_array_equal(results[0], results[1])
 
 
