@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from impbench.external.r.packages import RPackage, lack_of_r
 
 R_IS_THERE = "IMPBENCH_TESTS_NEED_R"
 """Set where the tests of R must run: what R lacks is then an error, and no reason to skip them."""
+
+# A busy machine must not fail a test: an example may take as long as it takes.
+hypothesis_settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
