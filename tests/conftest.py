@@ -29,6 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["NUMBA_CACHE_DIR"] = str(config.rootpath / ".pytest_cache" / "numba" / worker)
     if os.environ.get(R_IS_THERE):
-        packages = (RPackage("scran", "Bioconductor"), RPackage("glmnet"))
+        bioconductor = ("scran", "SingleCellExperiment", "BiocParallel")
+        packages = [
+            *(RPackage(name, "Bioconductor") for name in bioconductor),
+            *(RPackage(name) for name in ("Matrix", "glmnet", "bit64")),
+        ]
         if lack := lack_of_r() or next(filter(None, (item.lack() for item in packages)), None):
             raise pytest.UsageError(f"{R_IS_THERE} is set, but {lack}")
