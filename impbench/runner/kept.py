@@ -112,7 +112,7 @@ class _Job:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """None if the service told how the job ended: it has ended what was left, and lives on."""
+        """Empty once the service told how the job ended: it ended what was left, and lives on."""
         return () if self.reported else (self._mark, self._service.mark)
 
     def wait(self, seconds: float) -> int | None:

@@ -19,7 +19,6 @@ import psutil
 MARK = "IMPBENCH_TASK"
 """Environment variable that every process of a task inherits; strays are found by it."""
 
-
 FASTEST_GROWTH = 8 * 2**30
 """Bytes of memory that a process is taken to fill in a second at most."""
 

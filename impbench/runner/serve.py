@@ -66,7 +66,7 @@ def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
     Returns
     -------
     The request to carry out. This returns in each fork, and in the process that serves only where
-    it may fork no more after it got ready; it ends when `channel` closes.
+    it may fork no more after it got ready; else it ends when `channel` closes.
     """
     orders = channel.makefile("r", encoding="utf-8")
     while line := orders.readline():
@@ -75,7 +75,6 @@ def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
         with contextlib.suppress(BaseException):
             get_ready(Path(job["request"]))
         if not may_fork():
-            os.environ.update(job["variables"])
             return Path(job["request"])
         gc.freeze()
         alive, held = os.pipe()
@@ -87,7 +86,6 @@ def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
                 os.close(descriptor)
             orders.close()
             channel.close()
-            os.environ.update(job["variables"])
             return Path(job["request"])
         os.close(alive)
         # The job's folder is soon gone.
@@ -120,7 +118,8 @@ def end_descendants() -> None:
 
 
 def _enter(job: dict[str, Any]) -> None:
-    """Take on a job's log and folder."""
+    """Take on a job's variables, log and folder."""
+    os.environ.update(job["variables"])
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for stream in (1, 2):
         os.dup2(log, stream)

@@ -49,7 +49,7 @@ def main(request_path: Path, channel: socket.socket | None = None) -> int:
     ----------
     channel
         Over which this request and further ones for imputers of the same module come, each for a
-        fork of this process if it may fork; see `serve`. Here is made ready what they need.
+        fork of this process if it may fork; see `serve`. What they share is made ready here.
     """
     alone = die_with_parent()
     _adopt_orphans()
