@@ -12,9 +12,10 @@ import numpy as np
 
 from impbench.errors import ImpbenchError, UnavailableError
 from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.runner.attempt import Workplace, run_workers
 from impbench.runner.environments import build_all
 from impbench.runner.exchange import load_imputed, save_observed
-from impbench.runner.execute import run_worker
+from impbench.runner.kept import KeptWorker
 from impbench.runner.plan import Posed, Task
 
 
@@ -29,7 +30,7 @@ class Apart:
     Attributes
     ----------
     wall_seconds
-        Of `Imputer.impute` alone, without the start of the process.
+        From when the worker had the data until it had its answer, without its start.
     versions
         Of the libraries the method used.
     """
@@ -82,7 +83,8 @@ def impute_apart(
             threads=context.threads,
             timeout=timeout,
         )
-        attempt = run_worker(task, folder, environments, threading.Event())
+        place = Workplace(folder, folder, folder, environments)
+        attempt = run_workers(task, folder, place, threading.Event(), KeptWorker())
         if attempt.failure is not None:
             reason = attempt.failure.reason.removeprefix("UnavailableError: ")
             reason = f"{imputer.spec}: {reason}"
@@ -90,11 +92,12 @@ def impute_apart(
                 raise UnavailableError(reason)
             last = "\n".join(attempt.log.splitlines()[-10:])
             raise ImputationError(f"{reason}\n{last}".strip())
-        stored = load_imputed(folder / f"seed-{context.seed}")
+        stored = load_imputed(attempt.outputs[""] / f"seed-{context.seed}")
         imputed = replace(
             stored,
             expression=np.array(stored.expression),
             std=None if stored.std is None else np.array(stored.std),
             embedding=None if stored.embedding is None else np.array(stored.embedding),
         )
-        return Apart(imputed, attempt.done["wall_seconds"], attempt.done["versions"])
+        assert attempt.spent is not None
+        return Apart(imputed, attempt.spent.wall_seconds, attempt.versions)

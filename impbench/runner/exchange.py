@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +38,19 @@ def save_matrix(folder: Path, name: str, matrix: Matrix) -> None:
         np.save(folder / f"{name}.npy", np.asarray(matrix))
 
 
-def load_matrix(folder: Path, name: str, mapped: bool = False) -> Matrix | None:
-    """Read what `save_matrix` wrote, or map it read-only; None when nothing was."""
-    if (folder / f"{name}.npy").exists():
-        return _load(folder / f"{name}.npy", mapped)
-    if (folder / f"{name}.data.npy").exists():
+def load_matrix(arrays: Mapping[str, NDArray[Any]], name: str) -> Matrix | None:
+    """Put together what `save_matrix` wrote; None when nothing was.
+
+    Parameters
+    ----------
+    arrays
+        By name of their file.
+    """
+    if f"{name}.npy" in arrays:
+        return arrays[f"{name}.npy"]
+    if f"{name}.data.npy" in arrays:
         data, indices, indptr, shape = (
-            _load(folder / f"{name}.{part}.npy", mapped)
-            for part in ("data", "indices", "indptr", "shape")
+            arrays[f"{name}.{part}.npy"] for part in ("data", "indices", "indptr", "shape")
         )
         return sp.csr_matrix((data, indices, indptr), shape=tuple(shape))
     return None
@@ -63,15 +69,31 @@ def save_observed(folder: Path, observed: Observed) -> None:
     (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
 
 
-def load_observed(folder: Path, mapped: bool = False) -> Observed:
-    """Read what `save_observed` wrote; `mapped` leaves the counts on disk, read-only."""
-    names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
-    counts = load_matrix(folder, "counts", mapped)
+def map_observed(folder: Path) -> Observed:
+    """Read what `save_observed` wrote; large arrays stay on disk, read-only."""
+    arrays = {path.name: _mapped(path) for path in folder.glob("*.npy")}
+    return _observed((folder / "names.json").read_text(encoding="utf-8"), arrays)
+
+
+def read_observed(files: Mapping[str, int]) -> Observed:
+    """Read what `save_observed` wrote from open files, by name, and close them."""
+    arrays, names = {}, "{}"
+    for name, descriptor in files.items():
+        with os.fdopen(descriptor, "rb") as file:
+            if name.endswith(".npy"):
+                arrays[name] = np.load(file, allow_pickle=False)
+            else:
+                names = file.read().decode("utf-8")
+    return _observed(names, arrays)
+
+
+def _observed(text: str, arrays: Mapping[str, NDArray[Any]]) -> Observed:
+    names, counts = json.loads(text), load_matrix(arrays, "counts")
     if counts is None:
-        raise FileNotFoundError(f"{folder} holds no counts")
+        raise FileNotFoundError("there are no counts")
     return Observed(
         counts=counts,
-        size_factors=_load(folder / "size_factors.npy"),
+        size_factors=arrays["size_factors.npy"],
         gene_names=tuple(names["genes"]),
         cell_names=tuple(names["cells"]),
         batch=None if names["batch"] is None else np.asarray(names["batch"], dtype=np.str_),
@@ -119,7 +141,7 @@ def _bytes(observed: Observed) -> Iterator[bytes]:
     yield str(observed.n_groups).encode()
 
 
-def _load(path: Path, mapped: bool = False) -> NDArray[Any]:
-    if mapped and path.stat().st_size > _SMALL:
+def _mapped(path: Path) -> NDArray[Any]:
+    if path.stat().st_size > _SMALL:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)).view(np.ndarray)
     return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]

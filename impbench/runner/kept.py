@@ -1,76 +1,157 @@
-"""The worker process of one slot, kept for as long as jobs of the same kind of imputer come."""
+"""The worker process of one slot: kept while our own methods of one kind follow, else used once."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from impbench.runner.sandbox import MARK, Launch, Limits, Outcome, start, watch
+from impbench.runner.cpu_time import tree_seconds
+from impbench.runner.handover import give_files
+from impbench.runner.sandbox import MARK, Launch, Limits, Outcome, descendants, start, watch
+from impbench.runner.serve import can_watch
+
+_LONGEST_MESSAGE = 2**16
+_PATIENCE = 10.0
+"""Seconds in which a kept worker must have noticed that its job is over."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What an imputation cost, from when its data were handed over until it had its answer.
+
+    Attributes
+    ----------
+    cpu_seconds
+        Of all processes of its tree.
+    peak_memory
+        Largest resident size of its main process, in bytes; 0 where the system does not tell.
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a job ended.
+
+    Attributes
+    ----------
+    had_data
+        Whether the worker got so far that it was given its data.
+    spent
+        None where it ended in any way but by itself, or had no data.
+    """
+
+    outcome: Outcome
+    had_data: bool
+    spent: Spent | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker is to do.
+
+    Attributes
+    ----------
+    command
+        Starts it, without the arguments below.
+    request
+        JSON-ready; see `impbench.runner.worker`.
+    path
+        File that the request is written to.
+    view
+        Folder with what the imputer may see.
+    kind
+        Equal where one process can serve both; None where the worker is to be used once.
+    """
+
+    command: Sequence[str]
+    request: Mapping[str, Any]
+    path: Path
+    view: Path
+    kind: object
 
 
 class KeptWorker:
     """A handle on a worker that forks for each job, if it may; else it is a new one each time."""
 
     def __init__(self) -> None:
-        self._purpose: object = None
+        self._kind: object = None
         self._service: _Service | None = None
+        self._alone: list[object] = []
 
     def run_limited(
-        self,
-        command: Sequence[str],
-        request: Path,
-        purpose: object,
-        launch: Launch,
-        limits: Limits,
-        stop: threading.Event,
-    ) -> Outcome:
-        """Carry out `request` as `impbench.runner.sandbox.run_limited` would.
+        self, order: Order, launch: Launch, limits: Limits, stop: threading.Event
+    ) -> Finished:
+        """Carry out `order`; setting `stop` ends it."""
+        if order.kind is not None and order.kind not in self._alone and can_watch():
+            finished = self._forked(order, launch, limits, stop)
+            if finished is not None:
+                return finished
+            self._alone.append(order.kind)
+        self.close()
+        _write(order, kept=False)
+        service = _Service([*order.command, str(order.path)], launch)
+        job = _Job(service, order.view, launch.mark, trusted=False)
+        try:
+            outcome = watch(job, limits, stop)
+        finally:
+            service.close()
+        return job.finished(outcome)
 
-        Parameters
-        ----------
-        command
-            Starts the worker, without the request.
-        purpose
-            What the worker must have been started for in order to be used again.
-        """
-        job = {
-            "request": str(request),
+    def close(self) -> None:
+        """End the process; it has no job now."""
+        service, self._service = self._service, None
+        if service is not None:
+            service.close()
+
+    def _forked(
+        self, order: Order, launch: Launch, limits: Limits, stop: threading.Event
+    ) -> Finished | None:
+        """Have the kept process fork for a job; None where it may not."""
+        _write(order, kept=True)
+        message = {
+            "request": str(order.path),
             "folder": str(launch.cwd),
             "log": str(launch.log),
             "variables": {MARK: launch.mark},
         }
-        if purpose != self._purpose or self._service is None or not self._service.take(job):
+        if order.kind != self._kind or self._service is None or not self._service.take(message):
             self.close()
-            self._service = _Service([*command, str(request)], launch)
-            self._purpose = purpose
-            self._service.take(job)
-        work, again = _Job(self._service, launch.mark), False
+            self._service = _Service([*order.command, str(order.path)], launch)
+            self._kind = order.kind
+            self._service.take(message)
+        job, again = _Job(self._service, order.view, launch.mark, trusted=True), False
         try:
-            outcome = watch(work, limits, stop)
-            again = work.reported and outcome.ended == "exit"
+            outcome = watch(job, limits, stop)
+            again = outcome.ended == "exit" and job.settled()
         finally:
             if not again:
                 self.close()
-        return outcome
+        return None if job.refused else job.finished(outcome)
 
-    def close(self) -> None:
-        """End the process that waits for jobs."""
-        if self._service is not None:
-            self._service.close()
-        self._service = None
+
+def _write(order: Order, kept: bool) -> None:
+    text = json.dumps({**order.request, "kept": kept})
+    order.path.write_text(text, encoding="utf-8")
 
 
 class _Service:
-    """The process that imports, prepares and forks."""
+    """A worker process and the channel to it."""
 
     def __init__(self, command: Sequence[str], launch: Launch) -> None:
         self.mark = f"kept-{uuid.uuid4().hex}"
@@ -81,10 +162,11 @@ class _Service:
                 replace(launch, mark=self.mark),
                 descriptors=[theirs.fileno()],
             )
+        # Where the system has them: an end is noticed at once, not when it is looked for.
+        self.exit = os.pidfd_open(self.process.pid) if can_watch() else None
 
     def take(self, job: Mapping[str, object]) -> bool:
         """Send a job; False if the process is no more."""
-        self.channel.settimeout(None)
         try:
             self.channel.sendall(json.dumps(job).encode() + b"\n")
         except OSError:
@@ -98,42 +180,140 @@ class _Service:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.channel.close()
+        if self.exit is not None:
+            os.close(self.exit)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The clocks of a tree of processes at one time."""
+
+    time: float
+    cpu: float
+
+    @classmethod
+    def of(cls, pid: int) -> _Reading:
+        return cls(time.monotonic(), tree_seconds([pid, *descendants(pid)]))
 
 
 class _Job:
-    """One job that a service was given."""
+    """One job that a worker was given.
 
-    def __init__(self, service: _Service, mark: str) -> None:
-        self._service = service
-        self._mark = mark
-        self._unread = b""
+    Parameters
+    ----------
+    trusted
+        Whether what comes over the channel comes from our own code: a method can say what it likes,
+        and gains nothing by what is then believed, that it is ready or done.
+    """
+
+    def __init__(self, service: _Service, view: Path, mark: str, trusted: bool) -> None:
         self.pid = service.process.pid
-        self.reported = False
+        self.refused = False
+        self._service = service
+        self._view = view
+        self._mark = mark
+        self._trusted = trusted
+        self._open = True
+        self._unread = b""
+        self._begun: _Reading | None = None
+        self._done: _Reading | None = None
+        self._status: int | None = None
+        self._peak = 0
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """Empty once the service told how the job ended: it ended what was left, and lives on."""
-        return () if self.reported else (self._mark, self._service.mark)
+        """Empty for a fork of a process that ends what is left of it, and lives on."""
+        alive = self._trusted and (self._status is not None or self._done is not None)
+        return () if alive else (self._mark, self._service.mark)
 
     def wait(self, seconds: float) -> int | None:
-        """Return the job's exit status, or that of the service if it did not fork."""
-        self._service.channel.settimeout(seconds)
+        """Return the job's exit status, 0 as soon as it says that it is done."""
+        deadline = time.monotonic() + seconds
+        while True:
+            if self._done is not None:
+                return 0
+            if self._status is not None:
+                return self._status
+            pause = max(0.0, deadline - time.monotonic())
+            channel = self._service.channel.fileno() if self._open else None
+            watched = [fd for fd in (channel, self._service.exit) if fd is not None]
+            if not watched:
+                return self._ended(pause)
+            ready = _readable(watched, pause)
+            if channel in ready:
+                self._receive()
+            elif ready or (self._service.exit is None and self._ended(0) is not None):
+                return self._ended(1.0)
+            else:
+                return None
+
+    def settled(self) -> bool:
+        """Wait until the process that forked has seen the job's end; False if it does not."""
+        deadline = time.monotonic() + _PATIENCE
+        while self._status is None and self._open and time.monotonic() < deadline:
+            if _readable([self._service.channel.fileno()], 1.0):
+                self._receive()
+        return self._status is not None and not self.refused
+
+    def finished(self, outcome: Outcome) -> Finished:
+        """Return how the job ended, and what it cost where it ended by itself."""
+        begun, done = self._begun, self._done
+        if begun is None or outcome.ended != "exit":
+            return Finished(outcome, begun is not None, None)
+        done = done or _Reading(time.monotonic(), 0.0)
+        # What ended unseen by its parent is in no account but that of who looked.
+        cpu = max(0.0, done.cpu - begun.cpu, outcome.cpu_seconds - begun.cpu)
+        return Finished(outcome, True, Spent(done.time - begun.time, cpu, self._peak))
+
+    def _ended(self, seconds: float) -> int | None:
+        try:
+            return self._service.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _receive(self) -> None:
         try:
             received = self._service.channel.recv(4096)
-        except TimeoutError:
-            return None
         except ConnectionResetError:
-            # It ended without having read what it was sent, because it did not fork.
+            # It ended without having read what it was sent.
             received = b""
-        if not received:
-            try:
-                return self._service.process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                return None
+        if not received or len(self._unread) > _LONGEST_MESSAGE:
+            self._open = False
+            return
         *lines, self._unread = (self._unread + received).split(b"\n")
-        for message in map(json.loads, lines):
-            self.pid = message.get("pid", self.pid)
-            if "status" in message:
-                self.reported = True
-                return int(message["status"])
-        return None
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                message = json.loads(line)
+                if isinstance(message, dict):
+                    self._take(message)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if self._trusted:
+            self.pid = message.get("pid", message.get("ready", self.pid))
+            if "alone" in message:
+                self.refused, self._status = True, 1
+            self._status = message.get("status", self._status)
+        if "ready" in message and self._begun is None:
+            self._begun = _Reading.of(self.pid)
+            with contextlib.suppress(OSError):
+                give_files(self._service.channel, self._view)
+        if "done" in message and self._begun is not None and self._done is None:
+            self._done = _Reading.of(self.pid)
+            self._peak = _peak_memory(self.pid)
+
+
+def _readable(descriptors: Sequence[int], seconds: float) -> list[int]:
+    """Wait until one of `descriptors` can be read, or has come to its end; return which."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in poll.poll(1000 * seconds)]
+
+
+def _peak_memory(pid: int) -> int:
+    """Largest resident size of a living process so far, in bytes (Linux)."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0

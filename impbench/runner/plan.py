@@ -166,9 +166,8 @@ class Task:
 
     @property
     def mark(self) -> str:
-        """Unique name of the task within its run."""
-        text = f"{self.imputer.spec if self.imputer else ORACLE}|{self.posed[0].view}|{self.seeds}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Unique name of the task within its run: no job is in two tasks."""
+        return hashlib.sha256(" ".join(self.keys).encode()).hexdigest()[:16]
 
     @property
     def keys(self) -> list[str]:

@@ -16,6 +16,9 @@ from typing import Literal, Protocol
 
 import psutil
 
+from impbench.runner.cpu_time import cpu_seconds
+from impbench.runner.orphans import end_orphans, started
+
 MARK = "IMPBENCH_TASK"
 """Environment variable that every process of a task inherits; strays are found by it."""
 
@@ -71,12 +74,15 @@ class Outcome:
         Exit status; negative is a signal.
     peak_memory
         Largest resident size of the tree that was seen, in bytes.
+    cpu_seconds
+        Of every process of the tree, as last seen.
     """
 
     ended: Literal["exit", "timeout", "memory", "stopped"]
     status: int
     wall_seconds: float
     peak_memory: int
+    cpu_seconds: float
 
 
 def run_limited(
@@ -96,7 +102,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own; it is to end when its standard input closes."""
     with launch.log.open("wb") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=launch.cwd,
             env={**launch.env, MARK: launch.mark},
@@ -106,6 +112,8 @@ def start(
             start_new_session=True,
             pass_fds=tuple(descriptors),
         )
+    started.add(process)
+    return process
 
 
 class Watchable(Protocol):
@@ -147,7 +155,7 @@ def watch(work: Watchable, limits: Limits, stop: threading.Event) -> Outcome:
         tree.kill(work.pid, work.marks)
         while status is None:
             status = work.wait(1.0)
-    return Outcome(ended, status, time.monotonic() - start, tree.peak)
+    return Outcome(ended, status, time.monotonic() - start, tree.peak, sum(tree.cpu.values()))
 
 
 def _longest_pause(tree: _Tree, limits: Limits) -> float:
@@ -184,16 +192,18 @@ class _Tree:
         self.pid = 0
         self.peak = 0
         self.seen: dict[int, psutil.Process] = {}
+        self.cpu: dict[int, float] = {}
 
     def measure(self, pid: int) -> int:
         """Return the resident bytes of the tree below `pid`; if that is a new one, start afresh."""
         if pid != self.pid:
-            self.pid, self.peak, self.seen = pid, 0, {}
+            self.pid, self.peak, self.seen, self.cpu = pid, 0, {}, {}
         total = 0
-        for each in (pid, *_descendants(pid)):
+        for each in (pid, *descendants(pid)):
             with contextlib.suppress(psutil.Error):
                 process = self.seen.get(each) or self.seen.setdefault(each, psutil.Process(each))
                 total += process.memory_info().rss
+                self.cpu[each] = max(self.cpu.get(each, 0.0), cpu_seconds(each))
         self.peak = max(self.peak, total)
         return total
 
@@ -205,6 +215,7 @@ class _Tree:
             with contextlib.suppress(psutil.Error):
                 if process.pid != pid:
                     process.kill()
+        end_orphans()
         if not marks:
             return
         for process in psutil.process_iter():
@@ -213,7 +224,7 @@ class _Tree:
                     process.kill()
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Return the processes below `pid`; where Linux lists a process's children, by its lists.
 
     To look for them among all processes of the machine, ten times a second, would take the method

@@ -20,7 +20,7 @@ from impbench.imputer import Imputed, Observed
 from impbench.metrics.metric import Metric
 from impbench.protocols.components import first_components
 from impbench.protocols.protocol import Again, Problem, Protocol
-from impbench.runner.exchange import load_imputed, load_observed
+from impbench.runner.exchange import load_imputed, map_observed
 from impbench.runner.hidden import reveal
 from impbench.runner.store import write_picture
 
@@ -129,7 +129,7 @@ def _problem(view: str, hidden: int, metrics: tuple[str, ...]) -> Problem:
 @lru_cache(maxsize=2)
 def _observed(view: str) -> Observed:
     """Map what the imputer saw; protocols that show the same share it, and its logarithms."""
-    return load_observed(Path(view), mapped=True)
+    return map_observed(Path(view))
 
 
 def _evidence(

@@ -61,12 +61,14 @@ def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
     need too. What goes wrong there goes wrong again in the fork, which reports it.
 
     Messages are lines of JSON. A job comes as ``{"request", "folder", "log", "variables"}``;
-    ``{"pid"}`` says that it has started, ``{"status"}`` how its process ended.
+    ``{"pid"}`` says that it has started, ``{"status"}`` how its process ended, ``{"alone"}`` that
+    this process may not fork: the job needs one of its own. What the fork itself says comes over
+    the same channel.
 
     Returns
     -------
-    The request to carry out. This returns in each fork, and in the process that serves only where
-    it may fork no more after it got ready; else it ends when `channel` closes.
+    The request to carry out, in each fork; the process that serves ends here, when `channel` closes
+    or when it may not fork.
     """
     orders = channel.makefile("r", encoding="utf-8")
     while line := orders.readline():
@@ -75,7 +77,9 @@ def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
         with contextlib.suppress(BaseException):
             get_ready(Path(job["request"]))
         if not may_fork():
-            return Path(job["request"])
+            end_descendants()
+            say(channel, {"alone": True})
+            break
         gc.freeze()
         alive, held = os.pipe()
         pid = os.fork()
@@ -84,17 +88,15 @@ def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
             os.dup2(alive, 0)
             for descriptor in (alive, held):
                 os.close(descriptor)
-            orders.close()
-            channel.close()
             return Path(job["request"])
         os.close(alive)
         # The job's folder is soon gone.
         os.chdir("/")
-        _say(channel, {"pid": pid})
+        say(channel, {"pid": pid})
         status = _outlive(pid, channel)
         os.close(held)
         end_descendants()
-        _say(channel, {"status": status})
+        say(channel, {"status": status})
     os._exit(0)
 
 
@@ -132,8 +134,8 @@ def _outlive(pid: int, channel: socket.socket) -> int:
     process = os.pidfd_open(pid)
     ready = select.poll()
     ready.register(process, select.POLLIN)
-    ready.register(channel, select.POLLIN)
-    # Nothing comes before the job's end is told, so that this is the end of the channel.
+    # What comes over the channel meanwhile is the fork's; only its end is for both.
+    ready.register(channel, select.POLLRDHUP)
     gone = channel.fileno() in dict(ready.poll())
     os.close(process)
     if gone:
@@ -142,7 +144,8 @@ def _outlive(pid: int, channel: socket.socket) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _say(channel: socket.socket, message: dict[str, int]) -> None:
+def say(channel: socket.socket, message: dict[str, int]) -> None:
+    """Send one message; if the runner is gone, end at once."""
     try:
         channel.sendall(json.dumps(message).encode() + b"\n")
     except OSError:

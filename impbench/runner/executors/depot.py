@@ -23,15 +23,16 @@ from distributed.diagnostics.plugin import WorkerPlugin
 
 from impbench.imputer import Imputer
 from impbench.registry import FILE_MODULE
+from impbench.runner.attempt import Workplace, thread_environment
 from impbench.runner.environments import Built, Environment, build_all
-from impbench.runner.execute import Workplace, execute, thread_environment
+from impbench.runner.execute import execute
 from impbench.runner.executors.code import code_of, difference
 from impbench.runner.executors.gpus import Gpus, find_gpus
 from impbench.runner.executors.parcel import Parcel, Unpacked, shipped_name, unpack
+from impbench.runner.imputation import build_imputer
 from impbench.runner.interpreters import BuildError
 from impbench.runner.plan import Task, plugin_file
 from impbench.runner.scorer import Scorer
-from impbench.runner.worker import build_imputer
 
 GPU = "GPU"
 """Name of the resource that a worker with GPUs announces."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from impbench.errors import UnavailableError
 from impbench.registry import plugin_files
+from impbench.runner.attempt import Workplace, thread_environment
 from impbench.runner.environments import build_all
-from impbench.runner.execute import Workplace, execute, thread_environment
+from impbench.runner.execute import execute
 from impbench.runner.executors.gpus import Gpus, find_gpus
 from impbench.runner.grace import Terminated, draining
 from impbench.runner.kept import KeptWorker

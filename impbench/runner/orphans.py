@@ -1,0 +1,68 @@
+"""Processes that a method left behind and that got away from its worker: they come to us (Linux).
+
+A worker adopts the orphans of its tree, and a filter keeps the method from changing that. When the
+worker ends before them, the kernel hands them to the nearest ancestor that adopts: the runner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+started: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
+"""Processes that were started on purpose."""
+
+_SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 36, 37
+
+
+@contextlib.contextmanager
+def adopting() -> Iterator[None]:
+    """Have orphans of all descendants become children of this process."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    libc, before = ctypes.CDLL(None), ctypes.c_int()
+    libc.prctl(_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
+    libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        libc.prctl(_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
+
+
+def end_orphans() -> None:
+    """Kill children of this process that stand behind a worker's filter and were not started here.
+
+    Children of a user's own program, in which a run may take place, have no such filter.
+    """
+    ours = {process.pid for process in list(started) if process.returncode is None}
+    for pid in _children():
+        if pid not in ours and _filters(pid) > _filters(os.getpid()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _children() -> list[int]:
+    found = []
+    for listing in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += list(map(int, listing.read_text().split()))
+    return found
+
+
+def _filters(pid: int) -> int:
+    """Return how many filters of system calls a process stands behind; 0 where nobody tells."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("Seccomp_filters:"):
+                return int(line.split()[1])
+    return 0

@@ -1,0 +1,103 @@
+"""What the runner lets a worker reach: its method's own files, its task's folders, what users open.
+
+`impbench.runner.isolation` adds Python and the system, and puts the walls up.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from impbench.imputer import Imputer
+from impbench.runner.environments import Environment
+from impbench.runner.isolation import OURS
+from impbench.runner.plan import Task, plugin_file
+
+CLOSED = (
+    "a method's process can open its packages and its own folder, and nothing else: what more it "
+    "needs can be opened with --allow-read or --allow-write"
+)
+
+
+@dataclass(frozen=True)
+class Openings:
+    """What the walls around every worker of a run let through, and what they do not.
+
+    Attributes
+    ----------
+    hidden
+        What none may read, wherever it lies: the run's folder, files with labels.
+    readable, writable
+        What the user opened.
+    """
+
+    hidden: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+
+
+def walls(
+    task: Task, folder: Path, environment: Environment | None, openings: Openings
+) -> dict[str, Any]:
+    """Return what `impbench.runner.isolation.shut_in` takes, for a worker of `task` in `folder`.
+
+    Parameters
+    ----------
+    environment
+        The method's own, or None.
+    """
+    assert task.imputer is not None
+    open_files = [*openings.readable, *_files(type(task.imputer)), *_programs(type(task.imputer))]
+    if environment is not None:
+        open_files += [environment.folder, folder / "importable"]
+    own = [folder / "scratch", folder / "output", folder / "log"]
+    return {
+        "module": type(task.imputer).__module__,
+        "readable": list(map(str, open_files)),
+        "writable": [str(path) for path in (*own, *openings.writable)],
+        "hidden": list(map(str, openings.hidden)),
+        "gpu": task.device != "cpu",
+    }
+
+
+def may_be_kept(imputer: type[Imputer]) -> bool:
+    """Return whether one process may serve several jobs of `imputer`: only with code of our own.
+
+    Memory that a stranger's code shares with its forks could carry one job's answer to the next.
+    """
+    return imputer.__module__.partition(".")[0] in OURS
+
+
+def own_folders(scratch: Path, ours: bool) -> dict[str, str]:
+    """Return variables that send temporary files and caches to `scratch`, which goes with the job.
+
+    What numba compiles of our own methods stays beside them; that of others could carry data.
+    """
+    names = ["TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "CUDA_CACHE_PATH"]
+    return dict.fromkeys([*names, *([] if ours else ["NUMBA_CACHE_DIR"])], str(scratch))
+
+
+def _files(imputer: type[Imputer]) -> Iterator[Path]:
+    """Return a single-file plugin, and the files beside a manifest that its command names."""
+    file = plugin_file(imputer)
+    if file is not None:
+        yield file
+    for word in getattr(imputer, "command", ()):
+        beside = getattr(imputer, "folder", Path()) / word
+        if word and beside.is_file():
+            yield beside
+
+
+def _programs(imputer: type[Imputer]) -> Iterable[Path]:
+    """Return where the program of a manifest is installed."""
+    command = getattr(imputer, "command", ())
+    found = shutil.which(command[0]) if command else None
+    if found is None:
+        return []
+    folder = Path(found).resolve().parent
+    above = folder.parent
+    whole = folder.name == "bin" and above not in (Path.home(), Path(above.anchor))
+    return [above if whole else Path(found).resolve()]
