@@ -196,8 +196,7 @@ class _Tree:
 
     def measure(self, pid: int) -> int:
         """Return the resident bytes of the tree below `pid`; if that is a new one, start afresh."""
-        if pid != self.pid:
-            self.pid, self.peak, self.seen, self.cpu = pid, 0, {}, {}
+        self._follow(pid)
         total = 0
         for each in (pid, *descendants(pid)):
             with contextlib.suppress(psutil.Error):
@@ -207,8 +206,13 @@ class _Tree:
         self.peak = max(self.peak, total)
         return total
 
+    def _follow(self, pid: int) -> None:
+        if pid != self.pid:
+            self.pid, self.peak, self.seen, self.cpu = pid, 0, {}, {}
+
     def kill(self, pid: int, marks: Sequence[str]) -> None:
         """Kill the group, every descendant seen, and strays that carry a mark of the task."""
+        self._follow(pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
         for process in self.seen.values():

