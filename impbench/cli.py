@@ -96,6 +96,14 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     plugin: _Plugin = None,
     data_dir: _DataDir = None,
+    allow_read: Annotated[
+        list[Path] | None,
+        typer.Option(help="Also readable for methods: model weights and the like; repeatable."),
+    ] = None,
+    allow_write: Annotated[
+        list[Path] | None,
+        typer.Option(help="Also writable for methods, such as /dev/shm; repeatable."),
+    ] = None,
     executor: Annotated[
         str,
         typer.Option(help="local, dask, slurm, pbs, lsf or sge.", rich_help_panel=_CLUSTER),
@@ -134,7 +142,7 @@ def run(
     from impbench import api, terminal
     from impbench.errors import InputError
     from impbench.parameters import split_specs
-    from impbench.run_options import read_cluster, read_settings, read_tls
+    from impbench.run_options import open_walls, read_cluster, read_settings, read_tls
     from impbench.runner.grace import Terminated
 
     _load(plugin, data_dir)
@@ -158,6 +166,7 @@ def run(
     tls = read_tls(tls_ca_file, tls_cert, tls_key)
     cluster = read_cluster(executor, scheduler, workers, cluster_option, tls)
     settings = read_settings(jobs, threads, timeout, memory, device, fresh, cluster)
+    settings = open_walls(settings, allow_read, allow_write)
     if job_script:
         if cluster is None:
             raise InputError("--job-script needs --executor slurm, pbs, lsf or sge")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from impbench.errors import InputError
 from impbench.runner.executors.cluster import TLS, Cluster, parse_option
 from impbench.runner.run import Settings
+from impbench.runner.walls import Openings
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _BYTES = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
@@ -39,6 +41,30 @@ def read_settings(
         fresh=fresh,
         cluster=cluster,
     )
+
+
+def open_walls(
+    settings: Settings, readable: Sequence[Path] | None, writable: Sequence[Path] | None
+) -> Settings:
+    """Let methods read, or also write, what the user names.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or on a cluster, whose workers have paths of their own.
+    """
+    paths = [*(readable or ()), *(writable or ())]
+    if paths and settings.cluster is not None:
+        raise InputError("--allow-read and --allow-write are for this machine, not for a cluster")
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path} is to be opened for methods and does not exist")
+    openings = Openings((), _whole(readable), _whole(writable))
+    return replace(settings, openings=openings)
+
+
+def _whole(paths: Sequence[Path] | None) -> tuple[Path, ...]:
+    return tuple(path.resolve() for path in paths or ())
 
 
 def read_cluster(

@@ -21,7 +21,7 @@ from impbench.data.locate import (
     set_data_folder,
 )
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
-from impbench.errors import UnavailableError
+from impbench.errors import ImpbenchError, UnavailableError
 from impbench.parameters import parameter
 
 __all__ = [
@@ -166,6 +166,13 @@ class CardSource(Source):
         dataset = read_official(self.card)
         prepared = prepare(dataset, genes=self.genes, method=self.hvg, min_cells=self.min_cells)
         return dataclasses.replace(prepared, name=self.spec)
+
+    def files(self) -> tuple[Path, ...]:
+        """Return where the data set lies; nothing where it cannot be had."""
+        try:
+            return (locate(self.card),)
+        except ImpbenchError:
+            return ()
 
 
 def _number(value: int | None) -> str:

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -123,6 +124,10 @@ class Source(Parametrised):
         InputError
             If the data are not what they should be.
         """
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files and folders that `load` reads, which no method may."""
+        return ()
 
 
 def _update(digest: Any, array: Any) -> None:

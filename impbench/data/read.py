@@ -68,6 +68,10 @@ class FileSource(Source):
         prepared = prepare(dataset, genes=self.genes, method=self.hvg, min_cells=self.min_cells)
         return replace(prepared, name=self.spec)
 
+    def files(self) -> tuple[Path, ...]:
+        """Return the file, or the folder."""
+        return (Path(self.path).resolve(),) if self.path else ()
+
 
 def read_counts_file(
     path: str | Path,

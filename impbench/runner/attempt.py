@@ -11,6 +11,7 @@ import sys
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from impbench.imputer import Imputer
 from impbench.runner.answer import AnswerError, WorkerError, read_answer, read_error, read_log
@@ -46,14 +47,14 @@ class Workplace:
     environments
         Of the imputers that ask for one of their own.
     openings
-        What workers may reach besides what each needs, and what none may.
+        What workers may reach besides what each needs, and what none may; None builds no walls.
     """
 
     folder: Path
     logs: Path
     pictures: Path
     environments: Built = field(default_factory=dict)
-    openings: Openings = field(default_factory=Openings)
+    openings: Openings | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class _Caller:
             "device": task.device,
             "threads": task.threads,
             "scratch": str(folder / "scratch"),
-            "walls": walls(task, folder, self.environment, self.place.openings),
+            "walls": self._walls(folder),
             "variables": own_folders(folder / "scratch", may_be_kept(imputer)),
         }
         command = [sys.executable, "-P"]
@@ -181,6 +182,11 @@ class _Caller:
             # What an imputer needs is imported once for all of its module.
             kind=None if once else (imputer.__module__, task.threads),
         )
+
+    def _walls(self, folder: Path) -> dict[str, Any] | None:
+        if self.place.openings is None:
+            return None
+        return walls(self.task, folder, self.environment, self.place.openings)
 
     def _variables(self, folder: Path) -> dict[str, str]:
         variables = thread_environment(self.task.threads)

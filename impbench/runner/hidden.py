@@ -6,13 +6,15 @@ around. A file that is deleted while open can only be read by a process that was
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import mmap
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -43,21 +45,29 @@ def conceal(hidden: Hidden, folder: Path) -> int:
         arrays.update(_parts("truth", hidden.truth_counts))
     for name, value in hidden.extra.items():
         arrays.update(_parts(_EXTRA + name, value))
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with _nameless(folder) as (file, descriptor):
         for array in (np.asarray(list(arrays), dtype=np.str_), *arrays.values()):
             # Each begins where an array in memory might, or compiled code could not take it.
             file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)
-        file.flush()
-        return os.dup(file.fileno())
+    return descriptor
 
 
 def conceal_bytes(contents: bytes, folder: Path) -> int:
     """Do as `conceal` does with what `read_bytes` read, on another machine perhaps."""
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with _nameless(folder) as (file, descriptor):
         file.write(contents)
-        file.flush()
-        return os.dup(file.fileno())
+    return descriptor
+
+
+@contextlib.contextmanager
+def _nameless(folder: Path) -> Iterator[tuple[IO[bytes], int]]:
+    """Make a file whose name is gone at once, and a descriptor of it for reading alone."""
+    writing, name = tempfile.mkstemp(dir=folder)
+    with os.fdopen(writing, "wb") as file:
+        reading = os.open(name, os.O_RDONLY)
+        os.unlink(name)
+        yield file, reading
 
 
 def read_bytes(descriptor: int) -> bytes:

@@ -7,6 +7,8 @@ a process that serves our own methods, before it is given data. This file also r
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
 import glob
 import importlib.util
@@ -47,6 +49,26 @@ def in_force() -> str:
         return f"landlock ABI {version}"
     linux = sys.platform.startswith("linux")
     return "same user" if linux and os.geteuid() != 0 else "none"
+
+
+def make_unreadable(yes: bool = True) -> None:
+    """Have the system refuse other processes of the same user a look into this one (Linux).
+
+    It is asked only where Landlock does not do that already: debuggers are refused too.
+    """
+    set_dumpable = 4
+    if sys.platform.startswith("linux") and not landlock.abi():
+        ctypes.CDLL(None).prctl(set_dumpable, 0 if yes else 1, 0, 0, 0)
+
+
+@contextlib.contextmanager
+def unreadable() -> Iterator[None]:
+    """Do as `make_unreadable` for a while."""
+    make_unreadable()
+    try:
+        yield
+    finally:
+        make_unreadable(False)
 
 
 def shut_in(walls: dict[str, Any]) -> None:

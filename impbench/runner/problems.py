@@ -37,12 +37,15 @@ class Problems:
         By (dataset spec, protocol spec).
     skipped
         Dicts with dataset, protocol and reason.
+    files
+        What the datasets were read from.
     datasets, problems
         Facts for the manifest.
     """
 
     posed: dict[tuple[str, str], Posed] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
 
@@ -75,6 +78,7 @@ def pose_all(
             for protocol in protocols:
                 found.skipped.append(_skip(source, protocol, str(error)))
             continue
+        found.files += source.files()
         found.datasets[source.spec] = _facts(source, dataset)
         for protocol in protocols:
             obstacle = protocol.obstacle(dataset)

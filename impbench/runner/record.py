@@ -111,6 +111,18 @@ class Record:
         """Return the record as one JSON object; NaN scores become null."""
         return json.dumps(_nan_to_none(dataclasses.asdict(self)), indent=1, allow_nan=False)
 
+    def unstorable(self, why: str) -> Record:
+        """Return the failure that takes the place of a record which nobody could read again."""
+        return dataclasses.replace(
+            self,
+            status="failed",
+            reason=f"its result cannot be stored: {why}",
+            scores={},
+            cost=None,
+            info={},
+            versions={},
+        )
+
     @classmethod
     def from_json(cls, text: str, origin: str = "record") -> Record:
         """Read what `to_json` wrote.

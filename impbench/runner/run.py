@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pandas as pd
 import psutil
 
+from impbench.data.locate import cache_folder, data_folder
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.registry import Registry
@@ -22,11 +23,13 @@ from impbench.runner.executors.cluster import Cluster
 from impbench.runner.executors.gpus import find_gpus
 from impbench.runner.executors.local import run_locally
 from impbench.runner.grace import GRACE, graceful_sigterm
+from impbench.runner.isolation import in_force
 from impbench.runner.manifest import describe_run
 from impbench.runner.plan import Plan, Posed, Task, shares_seeds
 from impbench.runner.problems import Problems, pose_all
 from impbench.runner.record import Record
 from impbench.runner.store import Store
+from impbench.runner.walls import Openings
 
 DEFAULT_TIMEOUT = 3600.0
 """Seconds a job may take unless the user or the suite says otherwise."""
@@ -58,6 +61,8 @@ class Settings:
         Where to run; None is this machine.
     grace
         Seconds that jobs in flight may go on after SIGTERM.
+    openings
+        What workers may reach besides what each needs, and what none may.
     """
 
     jobs: int
@@ -69,6 +74,7 @@ class Settings:
     gpus: tuple[str, ...] | None = None
     cluster: Cluster | None = None
     grace: float = GRACE
+    openings: Openings = field(default_factory=Openings)
 
     @classmethod
     def sensible(
@@ -235,6 +241,8 @@ def _run_posed(
         "timeout": _limit(settings, 1),
         "memory_limit": settings.memory,
         "device": settings.device,
+        "isolation": in_force(),
+        "opened": list(map(str, (*settings.openings.readable, *settings.openings.writable))),
     }
     manifest = describe_run(plan, problems, registry, keys, about, command)
     manifest["started"] = _now()
@@ -248,7 +256,7 @@ def _run_posed(
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     try:
-        _execute_all(todo, store, settings, tell)
+        _execute_all(todo, store, _closed(settings, store, problems), tell)
     except KeyboardInterrupt:
         manifest["interrupted"] = True
         store.note("interrupted")
@@ -259,6 +267,12 @@ def _run_posed(
     store.write_manifest(manifest)
     store.note("end")
     return store.write_results()
+
+
+def _closed(settings: Settings, store: Store, problems: Problems) -> Settings:
+    """Hide from workers what holds truth, labels or results."""
+    hidden = [store.folder, cache_folder(), *filter(None, [data_folder()]), *problems.files]
+    return replace(settings, openings=replace(settings.openings, hidden=tuple(hidden)))
 
 
 def _nothing_to_ask(problems: Problems) -> str:
@@ -343,8 +357,7 @@ def _execute_all(tasks: Sequence[Task], store: Store, settings: Settings, tell: 
         return
     with closing(_carry_out(tasks, store, settings, tell)) as records:
         for record in records:
-            store.write_record(record)
-            tell.finished(record)
+            tell.finished(store.write_record(record))
 
 
 def _carry_out(

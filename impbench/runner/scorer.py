@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from impbench.errors import ImpbenchError
+from impbench.runner.isolation import make_unreadable
 from impbench.runner.score import ScoreReply, ScoreRequest, as_json, score
 
 
@@ -139,6 +140,7 @@ def _killing(process: subprocess.Popen[str], after: float | None) -> Iterator[th
 def main(plugin_files: Sequence[str]) -> None:
     """Answer requests until standard input closes."""
     replies = _claim_stdout()
+    make_unreadable()
     from impbench.registry import load_file, registry
 
     for path in plugin_files:

@@ -160,9 +160,21 @@ class Store:
                 raise InputError(f"{path}: keys names {key[:60]!r}, which is no key of a record")
         return manifest
 
-    def write_record(self, record: Record) -> None:
-        """Store a record; a kill at any instant leaves the old file or the new one, never half."""
-        write_atomically(self.folder / "records" / f"{record.key}.json", record.to_json().encode())
+    def write_record(self, record: Record) -> Record:
+        """Store a record; a kill at any instant leaves the old file or the new one, never half.
+
+        Returns
+        -------
+        What was stored, and can be read: one that could not be is a failure that says so.
+        """
+        try:
+            text = record.to_json()
+            Record.from_json(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            record = record.unstorable(str(error))
+            text = record.to_json()
+        write_atomically(self.folder / "records" / f"{record.key}.json", text.encode())
+        return record
 
     def record(self, key: str) -> Record | None:
         """Return the record stored under `key`, or None where there is none that can be read."""

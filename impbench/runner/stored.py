@@ -86,6 +86,8 @@ class StoredEnvironment(TypedDict, total=False):
     memory_limit: int | None
     device: str | None
     executor: str
+    isolation: str
+    opened: list[str]
 
 
 class StoredManifest(TypedDict, total=False):

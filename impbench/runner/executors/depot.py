@@ -7,6 +7,7 @@ Dask's store of results, which may be written to disk: what is hidden must have 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import shutil
 import tempfile
@@ -31,8 +32,11 @@ from impbench.runner.executors.gpus import Gpus, find_gpus
 from impbench.runner.executors.parcel import Parcel, Unpacked, shipped_name, unpack
 from impbench.runner.imputation import build_imputer
 from impbench.runner.interpreters import BuildError
+from impbench.runner.isolation import unreadable
+from impbench.runner.orphans import adopting
 from impbench.runner.plan import Task, plugin_file
 from impbench.runner.scorer import Scorer
+from impbench.runner.walls import Openings
 
 GPU = "GPU"
 """Name of the resource that a worker with GPUs announces."""
@@ -161,6 +165,9 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         self.free: list[tuple[Scorer, Path]] = []
         self.scorers: list[Scorer] = []
         self.gpus = Gpus(find_gpus())
+        self.guards = contextlib.ExitStack()
+        self.guards.enter_context(adopting())
+        self.guards.enter_context(unreadable())
         self.folder = Path(tempfile.mkdtemp(prefix="impbench-", dir=worker.local_directory))
         try:
             self.here: Unpacked = await asyncio.to_thread(unpack, parcel, self.folder)
@@ -179,6 +186,7 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         for scorer in self.scorers:
             scorer.close()
         self.here.close()
+        self.guards.close()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
     def carry_out(self, order: Order, key: str) -> Delivery:
@@ -204,7 +212,11 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
             for name in ("logs", "pictures"):
                 (results / name).mkdir()
             place = Workplace(
-                self.folder / "tasks", results / "logs", results / "pictures", self._built(task)
+                self.folder / "tasks",
+                results / "logs",
+                results / "pictures",
+                self._built(task),
+                Openings((self.folder,)),
             )
             records = execute(task, place, scorer, stop)
             files = {

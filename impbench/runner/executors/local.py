@@ -18,7 +18,9 @@ from impbench.runner.environments import build_all
 from impbench.runner.execute import execute
 from impbench.runner.executors.gpus import Gpus, find_gpus
 from impbench.runner.grace import Terminated, draining
+from impbench.runner.isolation import unreadable
 from impbench.runner.kept import KeptWorker
+from impbench.runner.orphans import adopting
 from impbench.runner.plan import Task
 from impbench.runner.record import Record
 from impbench.runner.scorer import Scorer
@@ -50,7 +52,8 @@ def run_locally(
     # Before any job, whose time would suffer from it.
     kinds = [type(task.imputer) for task in tasks if task.imputer is not None]
     built = build_all(kinds, tell.building)
-    place = Workplace(folder / ".work" / "tasks", folder / "logs", folder / "pictures", built)
+    tasks_folder = folder / ".work" / "tasks"
+    place = Workplace(tasks_folder, folder / "logs", folder / "pictures", built, settings.openings)
     hidden = {posed.hidden for task in tasks for posed in task.posed}
     stop = threading.Event()
 
@@ -65,6 +68,8 @@ def run_locally(
     with (
         _slots(store, settings, sorted(hidden), len(tasks)) as free,
         ThreadPoolExecutor(settings.jobs) as pool,
+        adopting(),
+        unreadable(),
         draining() as asked_to_end,
     ):
         pending = list(tasks)
