@@ -59,7 +59,6 @@ def read_answer(folder: Path, seeds: Sequence[int]) -> Answer:
         If something is missing or is not what the worker file writes.
     """
     done = _read_object(folder / "done.json", "done.json")
-    versions = _texts(done.get("versions"), "versions")
     for seed in seeds:
         place = folder / f"seed-{seed}"
         if not stat.S_ISDIR(_status(place, place.name).st_mode):
@@ -71,7 +70,7 @@ def read_answer(folder: Path, seeds: Sequence[int]) -> Answer:
         for name in _ARRAYS:
             if name == _ARRAYS[0] or (place / name).is_symlink() or (place / name).exists():
                 _regular(place / name, f"{place.name}/{name}")
-    return Answer(versions)
+    return Answer(_texts(done.get("versions"), "versions"))
 
 
 def read_error(folder: Path) -> WorkerError | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import psutil
 import pytest
+from attacked import Attacked, manifest
+from attacks import REFUSED
 
 from impbench.runner import landlock
-
-from .attacks import REFUSED
-from .conftest import Attacked, manifest
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 6, reason="this kernel cannot build all the walls")
 

@@ -344,7 +344,10 @@ def test_worker_and_plugin_import_with_numpy_and_scipy_alone(tmp_path: Path) -> 
         (tmp_path / name).symlink_to(libraries / name)
     (tmp_path / "impbench").symlink_to(Path(impbench.__file__).parent)
     reference = {"module": "own", "file": str(PLUGIN), "class": "OldPluggy", "params": {}}
-    code = f"from impbench.runner.worker import build_imputer; print(build_imputer({reference}))"
+    code = (
+        "import impbench.runner.worker; from impbench.runner.imputation import build_imputer;"
+        f"print(build_imputer({reference}))"
+    )
     said = subprocess.run(
         [sys.executable, "-S", "-P", "-c", code],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
