@@ -260,13 +260,17 @@ class Imputer(Parametrised):
 
     @abstractmethod
     def impute(self, observed: Observed, context: Context) -> Imputed:
-        """Impute; only this is timed. `observed` must not be modified."""
+        """Impute; timed, from when the data are handed over until the answer is written.
+
+        `observed` must not be modified.
+        """
 
     def prepare(self, context: Context) -> None:
-        """Import and compile what `impute` needs; optional and not timed.
+        """Import and compile what `impute` needs; optional and not timed. There are no data yet.
 
-        On Linux the process is then forked for each seed and dataset, so that this is done once. It
-        is not forked, and every job starts anew, if threads or processes are left running.
+        For impbench's own methods on Linux the process is then forked for each seed and dataset, so
+        that this is done once, unless threads or processes are left running. Others start anew for
+        every job; see docs/isolation.md.
         """
 
     def impute_many(self, observed: Observed, contexts: Sequence[Context]) -> list[Imputed]:

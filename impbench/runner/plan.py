@@ -44,6 +44,11 @@ class Plan:
         """Each dataset once, in order."""
         return list(dict.fromkeys(item.source for item in self.asked))
 
+    @property
+    def kinds(self) -> list[type[Imputer]]:
+        """The class of each imputer once, in order."""
+        return list(dict.fromkeys(type(i) for item in self.asked for i in item.imputers))
+
     def jobs(self) -> list[Job]:
         """List the jobs as far as they are known without the data; the oracle's are not."""
         return [

@@ -53,7 +53,8 @@ class Cost:
     Attributes
     ----------
     wall_seconds, cpu_seconds
-        Of `Imputer.impute` alone; CPU of all threads and children.
+        From when the data were handed over until the answer was written, by the runner's clock and
+        the kernel's account of the process tree.
     peak_memory
         Peak resident bytes of the worker's whole process tree, interpreter included.
     device, threads

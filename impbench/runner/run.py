@@ -19,6 +19,7 @@ from impbench.data.locate import cache_folder, data_folder
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.registry import Registry
+from impbench.runner.environments import Built, build_all
 from impbench.runner.executors.cluster import Cluster
 from impbench.runner.executors.gpus import find_gpus
 from impbench.runner.executors.local import run_locally
@@ -208,9 +209,11 @@ def _run_locked(
 ) -> pd.DataFrame:
     work = store.folder / ".work"
     shutil.rmtree(work, ignore_errors=True)
+    # Builders of packages are strangers' programs: they run before there is anything to be seen.
+    built = {} if settings.cluster is not None else build_all(plan.kinds, tell.building)
     try:
         with closing(pose_all(plan, work, registry.metrics, tell.preparing)) as problems:
-            return _run_posed(plan, problems, store, registry, settings, tell, command)
+            return _run_posed(plan, problems, built, store, registry, settings, tell, command)
     except OSError as error:
         raise InputError(
             f"writing to {store.folder} failed: {error.strerror or error}; what was stored before "
@@ -223,6 +226,7 @@ def _run_locked(
 def _run_posed(
     plan: Plan,
     problems: Problems,
+    built: Built,
     store: Store,
     registry: Registry,
     settings: Settings,
@@ -256,7 +260,7 @@ def _run_posed(
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     try:
-        _execute_all(todo, store, _closed(settings, store, problems), tell)
+        _execute_all(todo, built, store, _closed(settings, store, problems), tell)
     except KeyboardInterrupt:
         manifest["interrupted"] = True
         store.note("interrupted")
@@ -352,20 +356,22 @@ def _remaining(store: Store) -> Any:
     return remaining
 
 
-def _execute_all(tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener) -> None:
+def _execute_all(
+    tasks: Sequence[Task], built: Built, store: Store, settings: Settings, tell: Listener
+) -> None:
     if not tasks:
         return
-    with closing(_carry_out(tasks, store, settings, tell)) as records:
+    with closing(_carry_out(tasks, built, store, settings, tell)) as records:
         for record in records:
             tell.finished(store.write_record(record))
 
 
 def _carry_out(
-    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener
+    tasks: Sequence[Task], built: Built, store: Store, settings: Settings, tell: Listener
 ) -> Generator[Record]:
     """Yield records as they come; closing it ends everything that still runs."""
     if settings.cluster is None:
-        return run_locally(tasks, store, settings, tell)
+        return run_locally(tasks, built, store, settings, tell)
     from impbench.runner.executors.dask import run_on_cluster
 
     return run_on_cluster(settings.cluster, tasks, store, settings, tell)

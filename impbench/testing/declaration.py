@@ -66,7 +66,7 @@ def version_is_text(subject: Subject) -> None:
 
 
 @check(
-    reason="The runner computes the log values beforehand, untimed, where the method wants them.",
+    reason="A reader of the report must know which values a method works on.",
     remedy="Set `input_scale` to 'counts' or 'lognorm'.",
 )
 def input_scale_is_known(subject: Subject) -> None:

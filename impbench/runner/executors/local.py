@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from impbench.errors import UnavailableError
 from impbench.registry import plugin_files
 from impbench.runner.attempt import Workplace, thread_environment
-from impbench.runner.environments import build_all
+from impbench.runner.environments import Built
 from impbench.runner.execute import execute
 from impbench.runner.executors.gpus import Gpus, find_gpus
 from impbench.runner.grace import Terminated, draining
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def run_locally(
-    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener
+    tasks: Sequence[Task], built: Built, store: Store, settings: Settings, tell: Listener
 ) -> Generator[Record]:
     """Yield the records of `tasks` as they come; closing the iterator ends what still runs.
 
@@ -49,9 +49,6 @@ def run_locally(
     for lack in filter(None, map(gpus.lack, tasks)):
         raise UnavailableError(lack)
     folder = store.folder
-    # Before any job, whose time would suffer from it.
-    kinds = [type(task.imputer) for task in tasks if task.imputer is not None]
-    built = build_all(kinds, tell.building)
     tasks_folder = folder / ".work" / "tasks"
     place = Workplace(tasks_folder, folder / "logs", folder / "pictures", built, settings.openings)
     hidden = {posed.hidden for task in tasks for posed in task.posed}
