@@ -27,6 +27,7 @@ from impbench.metrics.metric import Metric
 from impbench.parameters import Parametrised
 from impbench.registry import Registry, find, registry
 from impbench.runner.environments import unobtainable
+from impbench.runner.failures import failure_line
 from impbench.runner.oracle import ORACLE
 from impbench.runner.oracle import SUMMARY as ORACLE_SUMMARY
 from impbench.runner.plan import Plan, Task
@@ -151,7 +152,7 @@ def _record_line(record: Record) -> str:
 
 
 def print_results(results: Results, quiet: bool, as_json: bool) -> None:
-    """Print the leaderboard and where the report lies."""
+    """Print the leaderboard and where the report lies, then, in one line, what failed."""
     if as_json:
         rows = json.loads(results.scores.to_json(orient="records"))
         print(
@@ -159,6 +160,8 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
                 {
                     "folder": str(results.folder),
                     "report": None if results.report is None else str(results.report),
+                    "failed": [vars(method) for method in results.failed],
+                    "without_result": results.without_result,
                     "scores": rows,
                 }
             )
@@ -174,6 +177,9 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
         else:
             folder = shlex.quote(str(results.folder))
             _out.print(f"no report yet: impbench report {escape(folder)}", soft_wrap=True)
+    if line := failure_line(results.failed, results.without_result):
+        # Also where nothing else is to be said: a failure must not go unseen.
+        _err.print(f"[red]{escape(line)}[/]", soft_wrap=True)
 
 
 def print_jobs(plan: Plan, as_json: bool) -> None:

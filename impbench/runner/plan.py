@@ -33,11 +33,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run will do, before any data are loaded."""
+    """Everything a run will do, before any data are loaded.
+
+    Attributes
+    ----------
+    named
+        Specs of the imputers that the user named, or whose plugin file the user gave.
+    """
 
     suite: Suite
     asked: tuple[Asked, ...]
     seeds: tuple[int, ...]
+    named: tuple[str, ...] = ()
 
     @property
     def sources(self) -> list[Source]:
@@ -92,7 +99,9 @@ def make_plan(
     if not asked:
         raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
     seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
-    return Plan(suite, tuple(dict.fromkeys(asked)), seeds)
+    named = [name if name == ORACLE else registry.imputer(name).spec for name in imputers or ()]
+    named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
+    return Plan(suite, tuple(dict.fromkeys(asked)), seeds, tuple(dict.fromkeys(named)))
 
 
 def _protocols(suite: Suite, source: Source) -> tuple[str, ...]:

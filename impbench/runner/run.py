@@ -21,6 +21,7 @@ from impbench.registry import Registry
 from impbench.runner.executors.cluster import Cluster
 from impbench.runner.executors.gpus import find_gpus
 from impbench.runner.executors.local import run_locally
+from impbench.runner.failures import MethodFailed, failed_methods, without_result
 from impbench.runner.grace import GRACE, graceful_sigterm
 from impbench.runner.manifest import describe_run
 from impbench.runner.plan import Plan, Posed, Task, shares_seeds
@@ -155,11 +156,17 @@ class Results:
         Tidy table: dataset, protocol, imputer, params, seed, metric, value, status, reason, key.
     report
         Path of the page, or None where it was not asked for.
+    failed
+        Methods that failed in at least one of their jobs.
+    without_result
+        Specs of the methods that the user named and that have no result at all.
     """
 
     folder: Path
     scores: pd.DataFrame
     report: Path | None
+    failed: tuple[MethodFailed, ...] = ()
+    without_result: tuple[str, ...] = ()
 
 
 def run_plan(
@@ -187,19 +194,18 @@ def run_plan(
     store = Store.create(out)
     with graceful_sigterm():
         with store.locked():
-            scores = _run_locked(plan, store, registry, settings, tell, command)
-        page = None
+            results = _run_locked(plan, store, registry, settings, tell, command)
         if report:
             from impbench.report import write_report
 
             tell.reporting()
-            page = write_report(store)
-    return Results(out, scores, page)
+            results = replace(results, report=write_report(store))
+    return results
 
 
 def _run_locked(
     plan: Plan, store: Store, registry: Registry, settings: Settings, tell: Listener, command: str
-) -> pd.DataFrame:
+) -> Results:
     work = store.folder / ".work"
     shutil.rmtree(work, ignore_errors=True)
     try:
@@ -222,7 +228,7 @@ def _run_posed(
     settings: Settings,
     tell: Listener,
     command: str,
-) -> pd.DataFrame:
+) -> Results:
     if not problems.posed:
         raise InputError(_nothing_to_ask(problems))
     tasks = make_tasks(plan, problems, settings)
@@ -258,7 +264,20 @@ def _run_posed(
     manifest["finished"] = _now()
     store.write_manifest(manifest)
     store.note("end")
-    return store.write_results()
+    records = store.records()
+    jobs = [
+        (task.job(posed, seed).imputer, task.key(posed, seed))
+        for task in tasks
+        for posed in task.posed
+        for seed in task.seeds
+    ]
+    return Results(
+        store.folder,
+        store.write_results(records),
+        report=None,
+        failed=failed_methods(jobs, records),
+        without_result=without_result(plan.named, records),
+    )
 
 
 def _nothing_to_ask(problems: Problems) -> str:
