@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from impbench.errors import NotFoundError
+from impbench.hooks import KINDS
 from impbench.imputer import Imputer
 from impbench.metrics.metric import Metric
 from impbench.parameters import Parametrised
@@ -34,8 +35,6 @@ from impbench.runner.plan import Plan, Task
 from impbench.runner.record import Record
 from impbench.runner.run import Listener, Results
 from impbench.visible import escape
-
-KINDS = ("imputers", "metrics", "datasets", "protocols", "suites", "commands")
 
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
@@ -230,15 +229,13 @@ def _summaries(known: Registry, kind: str) -> Iterable[tuple[str, str]]:
 
         for name, path in known.suites.items():
             yield name, read_suite(path).description or read_suite(path).title
-    elif kind == "commands":
-        for name, command in known.commands.items():
-            yield name, str(command.info.help or "")
-    else:
-        for name, item in sorted(getattr(known, kind).items()):
-            lack = _lack(item) if kind == "imputers" else None
+    elif kind == "imputers":
+        for name, item in sorted(known.imputers.items()):
+            lack = _lack(item)
             yield name, f"{item.summary} (unavailable: {lack})" if lack else item.summary
-        if kind == "imputers":
-            yield ORACLE, ORACLE_SUMMARY
+        yield ORACLE, ORACLE_SUMMARY
+    else:
+        yield from sorted(known.parts(kind).summaries().items())
 
 
 def print_info(name: str) -> None:
@@ -248,7 +245,7 @@ def print_info(name: str) -> None:
     if bare == ORACLE:
         _facts("imputer", ORACLE, {"summary": ORACLE_SUMMARY, "control": "yes, built in"})
         return
-    tables: dict[str, dict[str, Any]] = {kind: getattr(known, kind) for kind in KINDS}
+    tables = {kind: known.parts(kind) for kind in KINDS}
     for kind, table in tables.items():
         if bare in table:
             _print_one(kind.removesuffix("s"), bare, table[bare])

@@ -25,7 +25,8 @@ from impbench.runner.failures import MethodFailed, failed_methods, without_resul
 from impbench.runner.grace import GRACE, graceful_sigterm
 from impbench.runner.manifest import describe_run
 from impbench.runner.plan import Plan, Posed, Task, shares_seeds
-from impbench.runner.problems import Problems, pose_all
+from impbench.runner.problems import Problems, pose_all, strangers_in
+from impbench.runner.question import Imports
 from impbench.runner.record import Record
 from impbench.runner.store import Store
 
@@ -189,11 +190,13 @@ def run_plan(
     InputError
         If `out` cannot be written to, another run is writing there, it holds records of another
         schema, or no protocol applies to any of the datasets.
+    NotApartError
+        If a plugin of an imputer also brings a metric by which it would be judged.
     """
     tell: Listener = listener or Silent()
     store = Store.create(out)
     with graceful_sigterm():
-        with store.locked():
+        with store.locked(), plan.answering.kept_out():
             results = _run_locked(plan, store, registry, settings, tell, command)
         if report:
             from impbench.report import write_report
@@ -231,6 +234,7 @@ def _run_posed(
 ) -> Results:
     if not problems.posed:
         raise InputError(_nothing_to_ask(problems))
+    asking = strangers_in(plan, problems, registry)
     tasks = make_tasks(plan, problems, settings)
     keys = [key for task in in_plan_order(tasks) for key in task.keys]
     damaged = [] if settings.fresh else store.unreadable(keys)
@@ -242,7 +246,7 @@ def _run_posed(
         "memory_limit": settings.memory,
         "device": settings.device,
     }
-    manifest = describe_run(plan, problems, registry, keys, about, command)
+    manifest = describe_run(plan, problems, registry, asking, keys, about, command)
     manifest["started"] = _now()
     store.write_manifest(manifest)
     store.note(f"begin: {command or plan.suite.name}; {len(keys)} jobs")
@@ -254,7 +258,7 @@ def _run_posed(
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     try:
-        _execute_all(todo, store, settings, tell)
+        _execute_all(todo, store, settings, tell, Imports.of(asking, plan.answering))
     except KeyboardInterrupt:
         manifest["interrupted"] = True
         store.note("interrupted")
@@ -357,24 +361,26 @@ def _remaining(store: Store) -> Any:
     return remaining
 
 
-def _execute_all(tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener) -> None:
+def _execute_all(
+    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener, imports: Imports
+) -> None:
     if not tasks:
         return
-    with closing(_carry_out(tasks, store, settings, tell)) as records:
+    with closing(_carry_out(tasks, store, settings, tell, imports)) as records:
         for record in records:
             store.write_record(record)
             tell.finished(record)
 
 
 def _carry_out(
-    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener
+    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener, imports: Imports
 ) -> Generator[Record]:
     """Yield records as they come; closing it ends everything that still runs."""
     if settings.cluster is None:
-        return run_locally(tasks, store, settings, tell)
+        return run_locally(tasks, store, settings, tell, imports)
     from impbench.runner.executors.dask import run_on_cluster
 
-    return run_on_cluster(settings.cluster, tasks, store, settings, tell)
+    return run_on_cluster(settings.cluster, tasks, store, settings, tell, imports)
 
 
 def _device(imputer: Imputer | None, settings: Settings) -> str:

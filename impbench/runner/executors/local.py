@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from impbench.errors import UnavailableError
-from impbench.registry import plugin_files
 from impbench.runner.environments import build_all
 from impbench.runner.execute import Workplace, execute, thread_environment
 from impbench.runner.executors.gpus import Gpus, find_gpus
 from impbench.runner.grace import Terminated, draining
 from impbench.runner.kept import KeptWorker
 from impbench.runner.plan import Task
+from impbench.runner.question import Imports
 from impbench.runner.record import Record
 from impbench.runner.scorer import Scorer
 from impbench.runner.store import Store
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def run_locally(
-    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener
+    tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener, imports: Imports
 ) -> Generator[Record]:
     """Yield the records of `tasks` as they come; closing the iterator ends what still runs.
 
@@ -62,7 +62,7 @@ def run_locally(
             free.append(slot)
 
     with (
-        _slots(store, settings, sorted(hidden), len(tasks)) as free,
+        _slots(store, settings, imports, sorted(hidden), len(tasks)) as free,
         ThreadPoolExecutor(settings.jobs) as pool,
         draining() as asked_to_end,
     ):
@@ -108,13 +108,13 @@ class _Slot:
 
 @contextmanager
 def _slots(
-    store: Store, settings: Settings, hidden: Sequence[int], n_tasks: int
+    store: Store, settings: Settings, imports: Imports, hidden: Sequence[int], n_tasks: int
 ) -> Iterator[list[_Slot]]:
     """One slot per job that runs at once, its processes ended however the run ends."""
     env = thread_environment(settings.threads)
     log = store.folder / "logs" / "scoring.log"
     n_slots = min(settings.jobs, n_tasks)
-    slots = [_Slot(Scorer(env, log, plugin_files(), hidden)) for _ in range(n_slots)]
+    slots = [_Slot(Scorer(env, log, imports, hidden)) for _ in range(n_slots)]
     free = list(slots)
     try:
         # While the first workers import what they need.
