@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def get_imputer(spec: str) -> Imputer:
     """Return the imputer that a text such as ``"magic[t=5,knn=10]"`` names.
 
+    Its plugin is imported in this process.
+
     Raises
     ------
     NotFoundError
@@ -30,7 +32,7 @@ def get_imputer(spec: str) -> Imputer:
     InputError
         If a parameter does not exist or a value does not fit.
     """
-    return registry().imputer(spec)
+    return registry().real_imputer(spec)
 
 
 def run(

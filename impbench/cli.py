@@ -51,6 +51,9 @@ _DataDir = Annotated[
 _Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
 _CLUSTER = "Where to run"
 
+NO_RESULT = 3
+"""Exit status of a run that went to its end, but has no result of a method the user named."""
+
 
 @app.command()
 def run(
@@ -189,6 +192,8 @@ def run(
         typer.echo(f"  {_command_line()}", err=True)
         raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
     terminal.print_results(results, quiet, as_json)
+    if results.without_result:
+        raise typer.Exit(NO_RESULT)
 
 
 @app.command("report")

@@ -53,7 +53,7 @@ def examine(
 
     for path in plugin or ():
         load_file(path)
-    imputer = registry().imputer(name)
+    imputer = registry().real_imputer(name)
     console = Console(stderr=True)
     results = [
         check.result(imputer)

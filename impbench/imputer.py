@@ -244,7 +244,7 @@ class Imputer(Parametrised):
     keeps_observed: ClassVar[bool] = False
     """Whether non-zero observed values come back unchanged (with default parameters)."""
     is_control: ClassVar[bool] = False
-    """Controls stand beside every benchmark to show what a score is worth."""
+    """Controls stand beside every benchmark to show what a score is worth; impbench's own only."""
     requires: ClassVar[tuple[str, ...]] = ()
     """Python packages, as pip specifiers; they give the method an environment of its own."""
     requires_python: ClassVar[str] = ""

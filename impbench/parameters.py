@@ -73,7 +73,7 @@ class Parametrised:
     summary: ClassVar[str]
 
     def __post_init__(self) -> None:
-        hints = _hints(type(self))
+        hints = type_hints(type(self))
         for field in dataclasses.fields(self):
             value = _checked(self.name, field, hints[field.name], getattr(self, field.name))
             object.__setattr__(self, field.name, value)
@@ -81,7 +81,7 @@ class Parametrised:
     @classmethod
     def describe(cls) -> list[Parameter]:
         """List the parameters, in declaration order."""
-        hints = _hints(cls)
+        hints = type_hints(cls)
         return [
             Parameter(
                 name=field.name,
@@ -107,7 +107,7 @@ class Parametrised:
             if key not in known:
                 offer = ", ".join(known) if known else "none"
                 raise InputError(f"{cls.name} has no parameter {key!r}; its parameters: {offer}")
-        hints = _hints(cls)
+        hints = type_hints(cls)
         return cls(**{key: _read(text, hints[key]) for key, text in values.items()})
 
     def parameters(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Parametrised:
     @property
     def spec(self) -> str:
         """The shortest text that names this object: parameters at their default are left out."""
-        hints = _hints(type(self))
+        hints = type_hints(type(self))
         changed = [
             f"{field.name}={_text(getattr(self, field.name), hints[field.name])}"
             for field in dataclasses.fields(self)
@@ -224,7 +224,7 @@ _NONE = type(None)
 _UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
 
 
-def _hints(cls: type[Parametrised]) -> dict[str, Any]:
+def type_hints(cls: type[Parametrised]) -> dict[str, Any]:
     """Resolve the types of the parameters.
 
     Those alone: the worker may run on an older Python that cannot resolve every class attribute's.
@@ -265,7 +265,10 @@ def _fit(hint: Any, value: Any) -> Any:
     if hint is _NONE:
         return None if value is None else _MISFIT
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return _MISFIT
     if hint is int and isinstance(value, bool):
         return _MISFIT
     return value if isinstance(hint, type) and isinstance(value, hint) else _MISFIT

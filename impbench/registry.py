@@ -1,65 +1,126 @@
 """Plugins found, and names like ``magic[t=5,knn=10]`` resolved.
 
 First-party parts and a stranger's plugin come through the same door: an entry point in the group
-``impbench`` names a module, and the hooks that module implements are called. A plugin that fails
-on import is remembered with its reason and harms nothing else.
+``impbench`` names a module, and the hooks that module implements are called. For a stranger's that
+happens in a process of its own: its imputers are known here by description, and only what asks a
+question (a metric, a protocol, a source of data) is imported, once it is looked up. A plugin that
+fails on import is remembered with its reason and harms nothing else.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-import importlib.metadata
-import importlib.util
-import inspect
-import sys
-import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
-import pluggy
-
-from impbench import hookspecs
 from impbench.data.dataset import Source
 from impbench.errors import InputError, NotFoundError
+from impbench.hooks import BrokenPlugin, summary_of, taken
 from impbench.imputer import Imputer
 from impbench.metrics.metric import Metric
+from impbench.origin import Origin, installed
 from impbench.parameters import Parametrised, split_spec
-from impbench.plugin_file import file_spec
+from impbench.plugin_file import check_file, is_program
 from impbench.protocols.protocol import Protocol
+from impbench.stand_in import StandIn
+from impbench.strangers import described, imported, imported_part
 
-GROUP = "impbench"
-FILE_MODULE = "impbench_file_"
-"""Module names of single-file plugins start with this."""
 P = TypeVar("P", bound=Parametrised)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class BrokenPlugin:
-    """A plugin that could not be loaded, and why."""
+class Entry(Generic[T]):
+    """One part: where it is from, what it is in one line, and how it is had."""
 
-    name: str
-    reason: str
-    details: str = ""
+    origin: Origin
+    summary: str
+    load: Callable[[], T]
 
 
-@dataclass(frozen=True)
+class Parts(Mapping[str, T]):
+    """All parts of one kind, by name; a stranger's may be imported when it is looked up."""
+
+    def __init__(self, describe_others: Callable[[], None]) -> None:
+        self._entries: dict[str, Entry[T]] = {}
+        self._describe_others = describe_others
+
+    def entry(self, name: str) -> Entry[T] | None:
+        """Return what is known of a part without importing it; None if there is none."""
+        if name not in self._entries:
+            self._describe_others()
+        return self._entries.get(name)
+
+    def add(self, name: str, entry: Entry[T]) -> bool:
+        """Add a part; False if its name is taken."""
+        return self._entries.setdefault(name, entry) is entry
+
+    def ours(self) -> list[T]:
+        """Return impbench's own."""
+        return [entry.load() for entry in self._entries.values() if entry.origin.is_ours]
+
+    def summaries(self) -> dict[str, str]:
+        """Return one line for each, by name, without importing any."""
+        return {name: self._entries[name].summary for name in self}
+
+    def __getitem__(self, name: str) -> T:
+        if (entry := self.entry(name)) is None:
+            raise KeyError(name)
+        return entry.load()
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.entry(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        self._describe_others()
+        return iter(list(self._entries))
+
+    def __len__(self) -> int:
+        self._describe_others()
+        return len(self._entries)
+
+
 class Registry:
-    """Everything that can be named, by name."""
+    """Everything that can be named, by name.
 
-    imputers: dict[str, type[Imputer]] = field(default_factory=dict)
-    metrics: dict[str, Metric] = field(default_factory=dict)
-    datasets: dict[str, type[Source]] = field(default_factory=dict)
-    protocols: dict[str, type[Protocol]] = field(default_factory=dict)
-    suites: dict[str, Path] = field(default_factory=dict)
-    commands: dict[str, Any] = field(default_factory=dict)
-    broken: list[BrokenPlugin] = field(default_factory=list)
+    Parameters
+    ----------
+    origins
+        Plugins, those first whose names nobody else may take. Files are described at once, a
+        stranger's packages when a name is looked for that nobody else has.
+    import_all
+        Import every one of them here.
+    """
+
+    def __init__(self, origins: Iterable[Origin], import_all: bool = False) -> None:
+        self.imputers: Parts[type[Imputer]] = Parts(self._describe_others)
+        self.metrics: Parts[Metric] = Parts(self._describe_others)
+        self.datasets: Parts[type[Source]] = Parts(self._describe_others)
+        self.protocols: Parts[type[Protocol]] = Parts(self._describe_others)
+        self.suites: Parts[Path] = Parts(self._describe_others)
+        self.commands: Parts[Any] = Parts(self._describe_others)
+        self.broken_so_far: list[BrokenPlugin] = []
+        """Of the plugins that were looked at; `broken` looks at all."""
+        self._others: list[Origin] = []
+        for origin in origins:
+            if import_all or origin.is_ours or (origin.file and is_program(origin.file)):
+                self._import(origin)
+            elif origin.file is not None:
+                self._describe(origin)
+            else:
+                self._others.append(origin)
+
+    @property
+    def broken(self) -> list[BrokenPlugin]:
+        """Every plugin that could not be loaded, or part of one, and why."""
+        self._describe_others()
+        return self.broken_so_far
 
     def imputer(self, spec: str) -> Imputer:
-        """Build the imputer that `spec` names.
+        """Build the imputer that `spec` names; a stranger's is a stand-in, which cannot impute.
 
         Raises
         ------
@@ -68,29 +129,84 @@ class Registry:
         InputError
             If a parameter is unknown or does not fit.
         """
-        return _build("imputer", self.imputers, spec, self.broken)
+        return self._build("imputer", self.imputers, spec)
+
+    def real_imputer(self, spec: str) -> Imputer:
+        """Build the imputer that `spec` names, its plugin imported here; errors as `imputer`."""
+        known = self.imputer(spec)
+        if not isinstance(known, StandIn):
+            return known
+        entry = self.imputers.entry(known.name)
+        assert entry is not None
+        real: type[Imputer] = imported_part(entry.origin, "imputers", known.name)
+        return real(**known.parameters())
 
     def dataset(self, spec: str) -> Source:
         """Build the dataset source that `spec` names; errors as `imputer`."""
-        return _build("dataset", self.datasets, spec, self.broken)
+        return self._build("dataset", self.datasets, spec)
 
     def protocol(self, spec: str) -> Protocol:
         """Build the protocol that `spec` names; errors as `imputer`."""
-        return _build("protocol", self.protocols, spec, self.broken)
+        return self._build("protocol", self.protocols, spec)
 
     def metric(self, name: str) -> Metric:
         """Return the metric of that name; errors as `imputer`."""
-        return find("metric", self.metrics, name, self.broken)
+        return self._find("metric", self.metrics, name)
 
     def suite(self, name: str) -> Path:
         """Return the suite file of that name; errors as `imputer`."""
-        return find("suite", self.suites, name, self.broken)
+        return self._find("suite", self.suites, name)
+
+    def parts(self, kind: str) -> Parts[Any]:
+        """Return the parts of one of `KINDS`."""
+        found: Parts[Any] = getattr(self, kind)
+        return found
+
+    def _build(self, kind: str, known: Parts[type[P]], spec: str) -> P:
+        name, values = split_spec(spec)
+        return self._find(kind, known, name).from_text(values)
+
+    def _find(self, kind: str, known: Parts[T], name: str) -> T:
+        # To ask for what is broken describes everything.
+        return known[name] if name in known else find(kind, known, name, self.broken)
+
+    def _import(self, origin: Origin) -> None:
+        try:
+            brought = imported(origin)
+        except InputError as error:
+            self.broken_so_far.append(BrokenPlugin.of(origin.name, error.__cause__ or error))
+            return
+        for kind, table in brought.parts.items():
+            for name, item in table.items():
+                self._admit(kind, name, Entry(origin, summary_of(kind, item), _same(item)))
+        self.broken_so_far += brought.broken
+
+    def _describe(self, origin: Origin) -> None:
+        found = described(origin)
+        for name, imputer in found.imputers.items():
+            self._admit("imputers", name, Entry(origin, imputer.summary, _same(imputer)))
+        for part in found.parts:
+            kind, name = part["kind"], part["name"]
+            # A suite is a file that is read, never run.
+            load = _same(Path(part["path"])) if kind == "suites" else None
+            load = load or partial(imported_part, origin, kind, name)
+            self._admit(kind, name, Entry(origin, part["summary"], load))
+        self.broken_so_far += found.broken
+
+    def _describe_others(self) -> None:
+        while self._others:
+            self._describe(self._others.pop(0))
+
+    def _admit(self, kind: str, name: str, entry: Entry[Any]) -> None:
+        if not self.parts(kind).add(name, entry):
+            self.broken_so_far.append(BrokenPlugin.of(entry.origin.name, taken(kind, name)))
 
 
-T = TypeVar("T")
+def _same(item: T) -> Callable[[], T]:
+    return lambda: item
 
 
-def find(kind: str, known: dict[str, T], name: str, broken: Iterable[BrokenPlugin] = ()) -> T:
+def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[BrokenPlugin] = ()) -> T:
     """Look `name` up, or say what there is and what comes nearest.
 
     Raises
@@ -115,23 +231,13 @@ def find(kind: str, known: dict[str, T], name: str, broken: Iterable[BrokenPlugi
     raise NotFoundError(message)
 
 
-def _build(kind: str, known: dict[str, type[P]], spec: str, broken: list[BrokenPlugin]) -> P:
-    name, values = split_spec(spec)
-    return find(kind, known, name, broken).from_text(values)
-
-
 @lru_cache(maxsize=1)
 def registry() -> Registry:
-    """Load every installed plugin once and return what they offer."""
-    manager = pluggy.PluginManager("impbench")
-    manager.add_hookspecs(hookspecs)
-    broken: list[BrokenPlugin] = []
-    for name, load in _plugins():
-        try:
-            _register(manager, load(), name)
-        except (Exception, SystemExit) as error:
-            broken.append(_broken(name, error))
-    return _collect(manager, broken)
+    """Find every plugin once and return what they offer."""
+    found = installed()
+    ours = [origin for origin in found if origin.is_ours]
+    files = [Origin(file=path) for path in _files]
+    return Registry([*ours, *files, *(origin for origin in found if not origin.is_ours)])
 
 
 def load_file(path: Path) -> None:
@@ -143,110 +249,14 @@ def load_file(path: Path) -> None:
         If the file is missing or fails on import.
     """
     path = path.resolve()
-    _import_file(path)
+    check_file(path)
+    if is_program(path):
+        imported(Origin(file=path))
+    elif failure := described(Origin(file=path)).failure:
+        raise InputError(f"plugin file {path} fails on import: {failure}")
     if path not in _files:
         _files.append(path)
     registry.cache_clear()
 
 
-def plugin_files() -> tuple[Path, ...]:
-    """Return the files added with `load_file`."""
-    return tuple(_files)
-
-
 _files: list[Path] = []
-
-
-def _plugins() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Name every plugin, with what imports it: the installed ones in order, then the files."""
-    # One distribution can stand on the path twice, and two can choose the same name.
-    unique = {point.value: point for point in importlib.metadata.entry_points(group=GROUP)}
-    for point in sorted(unique.values(), key=lambda point: (point.name, point.value)):
-        yield f"{point.name} ({point.value})", point.load
-    for path in _files:
-        yield str(path), partial(_import_file, path)
-
-
-def _register(manager: pluggy.PluginManager, module: Any, name: str) -> None:
-    """Add one plugin, or raise if it implements a hook that does not exist."""
-    manager.register(module, name)
-    try:
-        manager.check_pending()
-    except pluggy.PluginValidationError:
-        manager.unregister(module)
-        raise
-
-
-def _import_file(path: Path) -> Any:
-    # Two files may have the same name in different folders.
-    name = f"{FILE_MODULE}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    loaded = sys.modules.get(name)
-    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
-        return loaded
-    if not path.is_file():
-        raise InputError(f"plugin file {path} does not exist")
-    spec = file_spec(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"plugin file {path} is not a Python file or a manifest (.toml)")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise InputError(f"plugin file {path} fails on import: {_reason(error)}") from error
-    return module
-
-
-def _collect(manager: pluggy.PluginManager, broken: list[BrokenPlugin]) -> Registry:
-    """Call every hook of every plugin on its own, so that one failure stays one failure."""
-    result = Registry(broken=broken)
-    tables: dict[str, dict[str, Any]] = {
-        "impbench_imputers": cast(dict[str, Any], result.imputers),
-        "impbench_metrics": cast(dict[str, Any], result.metrics),
-        "impbench_datasets": cast(dict[str, Any], result.datasets),
-        "impbench_protocols": cast(dict[str, Any], result.protocols),
-        "impbench_suites": cast(dict[str, Any], result.suites),
-        "impbench_commands": result.commands,
-    }
-    for hook, table in tables.items():
-        for implementation in getattr(manager.hook, hook).get_hookimpls():
-            try:
-                for item in implementation.function():
-                    _add(table, _name_of(hook, item), item, hook)
-            except (Exception, SystemExit) as error:
-                broken.append(_broken(implementation.plugin_name, error))
-    return result
-
-
-def _name_of(hook: str, item: Any) -> str:
-    if hook == "impbench_suites":
-        return Path(item).stem
-    if hook == "impbench_commands":
-        return str(item.info.name)
-    return str(item.name)
-
-
-def _add(table: dict[str, Any], name: str, item: Any, hook: str) -> None:
-    kind = hook.removeprefix("impbench_").removesuffix("s")
-    lacking = [
-        method
-        for method in dir(item)
-        # Statically: looking must not compute what a class only computes when asked.
-        if getattr(inspect.getattr_static(item, method, None), "__isabstractmethod__", False)
-    ]
-    if lacking:
-        raise InputError(f"the {kind} {name!r} does not define {' and '.join(lacking)}")
-    if name in table:
-        raise InputError(f"the name {name!r} is taken by another {kind}; choose another name")
-    table[name] = item
-
-
-def _broken(name: str, error: BaseException) -> BrokenPlugin:
-    details = "".join(traceback.format_exception(error))
-    return BrokenPlugin(name, _reason(error), details)
-
-
-def _reason(error: BaseException) -> str:
-    text = str(error).strip() or "no message"
-    return f"{type(error).__name__}: {text}"

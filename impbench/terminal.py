@@ -22,19 +22,19 @@ from rich.progress import (
 from rich.table import Table
 
 from impbench.errors import NotFoundError
+from impbench.hooks import KINDS
 from impbench.imputer import Imputer
 from impbench.metrics.metric import Metric
 from impbench.parameters import Parametrised
 from impbench.registry import Registry, find, registry
 from impbench.runner.environments import unobtainable
+from impbench.runner.failures import failure_line
 from impbench.runner.oracle import ORACLE
 from impbench.runner.oracle import SUMMARY as ORACLE_SUMMARY
 from impbench.runner.plan import Plan, Task
 from impbench.runner.record import Record
 from impbench.runner.run import Listener, Results
 from impbench.visible import escape
-
-KINDS = ("imputers", "metrics", "datasets", "protocols", "suites", "commands")
 
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
@@ -151,7 +151,7 @@ def _record_line(record: Record) -> str:
 
 
 def print_results(results: Results, quiet: bool, as_json: bool) -> None:
-    """Print the leaderboard and where the report lies."""
+    """Print the leaderboard and where the report lies, then, in one line, what failed."""
     if as_json:
         rows = json.loads(results.scores.to_json(orient="records"))
         print(
@@ -159,6 +159,8 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
                 {
                     "folder": str(results.folder),
                     "report": None if results.report is None else str(results.report),
+                    "failed": [vars(method) for method in results.failed],
+                    "without_result": results.without_result,
                     "scores": rows,
                 }
             )
@@ -174,6 +176,9 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
         else:
             folder = shlex.quote(str(results.folder))
             _out.print(f"no report yet: impbench report {escape(folder)}", soft_wrap=True)
+    if line := failure_line(results.failed, results.without_result):
+        # Also where nothing else is to be said: a failure must not go unseen.
+        _err.print(f"[red]{escape(line)}[/]", soft_wrap=True)
 
 
 def print_jobs(plan: Plan, as_json: bool) -> None:
@@ -224,15 +229,13 @@ def _summaries(known: Registry, kind: str) -> Iterable[tuple[str, str]]:
 
         for name, path in known.suites.items():
             yield name, read_suite(path).description or read_suite(path).title
-    elif kind == "commands":
-        for name, command in known.commands.items():
-            yield name, str(command.info.help or "")
-    else:
-        for name, item in sorted(getattr(known, kind).items()):
-            lack = _lack(item) if kind == "imputers" else None
+    elif kind == "imputers":
+        for name, item in sorted(known.imputers.items()):
+            lack = _lack(item)
             yield name, f"{item.summary} (unavailable: {lack})" if lack else item.summary
-        if kind == "imputers":
-            yield ORACLE, ORACLE_SUMMARY
+        yield ORACLE, ORACLE_SUMMARY
+    else:
+        yield from sorted(known.parts(kind).summaries().items())
 
 
 def print_info(name: str) -> None:
@@ -242,7 +245,7 @@ def print_info(name: str) -> None:
     if bare == ORACLE:
         _facts("imputer", ORACLE, {"summary": ORACLE_SUMMARY, "control": "yes, built in"})
         return
-    tables: dict[str, dict[str, Any]] = {kind: getattr(known, kind) for kind in KINDS}
+    tables = {kind: known.parts(kind) for kind in KINDS}
     for kind, table in tables.items():
         if bare in table:
             _print_one(kind.removesuffix("s"), bare, table[bare])

@@ -55,6 +55,80 @@ def test_quiet_says_nothing_and_json_is_json(tmp_path: Path) -> None:
     assert {row["imputer"] for row in mse} >= {"no-imputation", "oracle"}
 
 
+HOSTILE = Path(__file__).parent / "runner" / "hostile.py"
+ONE = ["run", "--datasets", "sim_equal[n_cells=40,n_genes=60]", "--protocols", "simulated-truth"]
+ONE += ["--seeds", "2", "--no-report", "--out", "x", "--plugin", str(HOSTILE)]
+
+
+def test_named_method_without_a_result_is_said_even_in_quiet_and_is_status_3(
+    tmp_path: Path,
+) -> None:
+    done = call(*ONE, "--imputers", "raises,fine", "--quiet", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr == "failed: raises (2 failed, of 2 jobs); no result at all: raises\n"
+
+
+def test_failures_are_the_last_line_of_a_run_and_leave_json_pure(tmp_path: Path) -> None:
+    done = call(*ONE, "--imputers", "fine,raises,nan", "--json", cwd=tmp_path)
+    assert done.returncode == 3
+    told = json.loads(done.stdout)
+    assert told["without_result"] == ["raises", "nan"]
+    assert told["failed"][0] == {"imputer": "raises", "statuses": {"failed": 2}, "jobs": 2}
+    last = done.stderr.rstrip("\n").splitlines()[-1]
+    assert last.startswith("failed: raises (2 failed, of 2 jobs), nan (2 failed, of 2 jobs); no re")
+
+
+def test_method_that_failed_once_is_said_and_has_a_result(tmp_path: Path) -> None:
+    plugin = tmp_path / "once.py"
+    plugin.write_text(
+        "from dataclasses import dataclass\n"
+        "import impbench\n"
+        "@dataclass(frozen=True)\n"
+        "class Once(impbench.Imputer):\n"
+        "    name, summary = 'fails-once', 'Fails for seed 2.'\n"
+        "    def impute(self, observed, context):\n"
+        "        assert context.seed != 2\n"
+        "        return impbench.Imputed(observed.lognorm, 'lognorm')\n"
+        "@impbench.hookimpl\n"
+        "def impbench_imputers():\n"
+        "    return [Once]\n"
+    )
+    done = call(*ONE, "--imputers", "fails-once", "--plugin", str(plugin), "-q", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == "failed: fails-once (1 failed, of 2 jobs)\n"
+
+
+def test_method_of_the_suite_without_a_result_is_said_and_no_status(tmp_path: Path) -> None:
+    suite = tmp_path / "mine.toml"
+    question = 'datasets = ["sim_equal[n_cells=40,n_genes=60]"]\nprotocols = ["simulated-truth"]'
+    own = "knn-smoothing[k=1000]"
+    suite.write_text(f'imputers = ["{own}"]\nseeds = 1\n[[question]]\n{question}\n')
+    command = ["run", "--suite", str(suite), "--no-report", "--quiet"]
+    done = call(*command, "--out", "x", cwd=tmp_path)
+    assert done.stderr == f"failed: {own} (1 failed, of 1 job)\n"
+    assert done.returncode == 0
+    done = call(*command, "--imputers", own, "--out", "y", cwd=tmp_path)
+    assert done.returncode == 3
+
+
+def test_plugin_file_that_the_suite_brings_in_counts_as_named(tmp_path: Path) -> None:
+    suite = tmp_path / "mine.toml"
+    question = 'datasets = ["sim_equal[n_cells=40,n_genes=60]"]\nprotocols = ["simulated-truth"]'
+    suite.write_text(f'imputers = ["raises"]\nseeds = 1\n[[question]]\n{question}\n')
+    done = call("run", "--suite", str(suite), "--plugin", str(HOSTILE), "-q", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.endswith("no result at all: raises\n")
+
+
+def test_oracle_asked_for_where_there_is_no_truth_has_no_result(tmp_path: Path) -> None:
+    command = ["run", "--datasets", "pbmc68k-reduced[genes=50]", "--protocols", "clustering"]
+    command += ["--imputers", "oracle", "--seeds", "1", "--no-report", "--quiet", "--out", "x"]
+    done = call(*command, cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr == "no result at all: oracle\n"
+
+
 def test_dry_run_prints_the_jobs_and_runs_none(tmp_path: Path) -> None:
     done = call("run", *TINY, "--seeds", "3", "--dry-run", "--json", cwd=tmp_path)
     jobs = json.loads(done.stdout)

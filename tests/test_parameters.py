@@ -94,6 +94,7 @@ def test_values_are_written_as_in_toml_or_as_bare_words(text, expected):
         ({"steps": "7"}, "steps='7' is not int"),
         ({"rate": "fast"}, "rate='fast' is not float"),
         ({"rate": True}, "rate=True is not float"),
+        ({"rate": 10**400}, r"rate=1000+ is not float"),
         ({"t": "never"}, r"t='never' is not int \| auto"),
         ({"t": 1.5}, r"t=1.5 is not int \| auto"),
         ({"most": "all"}, r"most='all' is not int \| none"),

@@ -100,6 +100,13 @@ def test_installed_suite_runs_on_installed_data_with_installed_metric(
     assert {row["protocol"] for row in scores} == {"far-truth"}
     page = (tmp_path / "x" / "report.html").read_text(encoding="utf-8")
     assert "Zero error" in page
+    source = "impbench-far-away 0.1.0 (impbench_far_question)"
+    told = json.loads((tmp_path / "x" / "manifest.json").read_text())["third_party"]
+    named = [(kind, f"far-{name}", source) for kind, name in [
+        ("dataset", "two-types"), ("protocol", "truth"), ("metric", "zero-error"),
+    ]]  # fmt: skip
+    assert [(item["kind"], item["name"], item["source"]) for item in told] == named
+    assert page.count(source) >= 3
 
 
 def test_installed_command_runs(fresh: Fresh) -> None:

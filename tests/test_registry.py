@@ -8,7 +8,8 @@ from impbench_plugins.magic import Magic
 
 from impbench import registry as registry_module
 from impbench.errors import InputError, NotFoundError
-from impbench.registry import BrokenPlugin, find, load_file, registry
+from impbench.hooks import BrokenPlugin
+from impbench.registry import find, load_file, registry
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -201,9 +202,11 @@ def test_two_files_of_one_name_in_two_folders_are_two_plugins(fresh, tmp_path):
         (tmp_path / folder).mkdir()
         load_file(_write(tmp_path / folder / "mine.py", PLUGIN.format(cls="Double", name=name)))
     assert {"double", "twice"} <= set(registry().imputers)
-    classes = [registry().imputers[name] for name in ("double", "twice")]
-    assert classes[0].__module__ != classes[1].__module__
-    for cls in classes:
+    stand_ins = [registry().imputers[name] for name in ("double", "twice")]
+    assert stand_ins[0].__module__ != stand_ins[1].__module__
+    for name, stand_in in zip(("double", "twice"), stand_ins, strict=True):
+        cls = type(registry().real_imputer(name))
+        assert cls.__module__ == stand_in.__module__
         assert getattr(sys.modules[cls.__module__], cls.__name__) is cls, "it must pickle"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
 import signal
@@ -9,6 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+
+
+def adopt_orphans() -> None:
+    """Make every descendant's orphans our own children, so that none gets away (Linux only)."""
+    if sys.platform.startswith("linux"):
+        set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
 def die_with_parent() -> Callable[[], None]:

@@ -20,6 +20,7 @@ from impbench.runner.oracle import SUMMARY as ORACLE_SUMMARY
 from impbench.runner.oracle import VERSION as ORACLE_VERSION
 from impbench.runner.plan import Plan, code_version
 from impbench.runner.problems import Problems
+from impbench.runner.question import Asking
 from impbench.runner.record import SCORING
 
 _PACKAGES = (
@@ -40,6 +41,7 @@ def describe_run(
     plan: Plan,
     problems: Problems,
     registry: Registry,
+    asking: Sequence[Asking],
     keys: Sequence[str],
     settings: dict[str, Any],
     command: str,
@@ -48,6 +50,8 @@ def describe_run(
 
     Parameters
     ----------
+    asking
+        What strangers bring of the questions.
     keys
         Keys of the records, in plan order.
     settings
@@ -81,13 +85,16 @@ def describe_run(
             for item in plan.asked
         },
         "problems": problems.problems,
+        "third_party": [
+            {"kind": item.kind, "name": item.name, "source": item.origin.source} for item in asking
+        ],
         "imputers": {
             **{spec: _describe(imputer) for spec, imputer in imputers.items()},
             **(_oracle() if any(posed.has_truth for posed in problems.posed.values()) else {}),
         },
         "skipped": problems.skipped,
         "broken_plugins": [
-            {"name": plugin.name, "reason": plugin.reason} for plugin in registry.broken
+            {"name": plugin.name, "reason": plugin.reason} for plugin in registry.broken_so_far
         ],
         "environment": {**_environment(), **settings},
     }

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ from impbench.data.dataset import Source
 from impbench.data.read import FileSource
 from impbench.errors import InputError
 from impbench.imputer import Imputer
+from impbench.parameters import split_spec
+from impbench.plugin_file import FILE_MODULE
 from impbench.protocols.protocol import Protocol
-from impbench.registry import FILE_MODULE, Registry
+from impbench.registry import Registry
 from impbench.runner.oracle import ORACLE
 from impbench.runner.oracle import VERSION as ORACLE_VERSION
+from impbench.runner.question import Answering
 from impbench.runner.record import SCORING, Job
 from impbench.runner.suite import Question, Suite
+from impbench.stand_in import StandIn
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,21 @@ class Asked:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run will do, before any data are loaded."""
+    """Everything a run will do, before any data are loaded.
+
+    Attributes
+    ----------
+    named
+        Specs of the imputers that the user named, or whose plugin file the user gave.
+    answering
+        The strangers whose imputers take part: none of them may bring what asks.
+    """
 
     suite: Suite
     asked: tuple[Asked, ...]
     seeds: tuple[int, ...]
+    named: tuple[str, ...] = ()
+    answering: Answering = field(default_factory=Answering)
 
     @property
     def sources(self) -> list[Source]:
@@ -74,10 +88,50 @@ def make_plan(
     ------
     NotFoundError, InputError
         If a name or parameter does not exist.
+    NotApartError
+        If one plugin brings both an imputer and what it would be judged by.
     """
+    taking_part = _names(_taking_part(suite, imputers, sources))
+    answering = Answering.of(registry, [name for name in taking_part if name != ORACLE])
+    with answering.kept_out():
+        asked = _asked(suite, registry, answering, imputers, sources, protocols)
+    if not asked:
+        raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
+    seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
+    named = [name if name == ORACLE else registry.imputer(name).spec for name in imputers or ()]
+    named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
+    return Plan(suite, tuple(dict.fromkeys(asked)), seeds, tuple(dict.fromkeys(named)), answering)
+
+
+def _taking_part(
+    suite: Suite, imputers: Sequence[str] | None, sources: Sequence[str | Source] | None
+) -> Iterable[str]:
+    """Return the specs of all imputers that a run names."""
+    if imputers is not None or sources is not None:
+        return suite.imputers if imputers is None else imputers
+    return [name for item in suite.questions for name in item.imputers or suite.imputers]
+
+
+def _names(specs: Iterable[str]) -> list[str]:
+    """Return the bare names in specs such as ``magic[t=5]``."""
+    return [split_spec(spec)[0] for spec in specs]
+
+
+def _asked(
+    suite: Suite,
+    registry: Registry,
+    answering: Answering,
+    imputers: Sequence[str] | None,
+    sources: Sequence[str | Source] | None,
+    protocols: Sequence[str] | None,
+) -> list[Asked]:
+    """Resolve every question, after making sure that nobody answers what it asks."""
     questions: Iterable[Question] = suite.questions
     given: dict[str, Source] = {}
     if sources is not None:
+        texts = [item for item in sources if isinstance(item, str)]
+        made = [item for item in sources if not isinstance(item, str)]
+        answering.check(registry, [("dataset", name) for name in _names(texts)], made)
         for item in sources:
             source = registry.dataset(item) if isinstance(item, str) else item
             given[source.spec] = source
@@ -87,6 +141,9 @@ def make_plan(
     controls = _controls(registry) if suite.controls else []
     asked = []
     for question in questions:
+        datasets = [dataset for dataset in question.datasets if dataset not in given]
+        answering.check(registry, [("dataset", name) for name in _names(datasets)])
+        answering.check(registry, [("protocol", name) for name in _names(question.protocols)])
         names = imputers if imputers is not None else (question.imputers or suite.imputers)
         chosen = [registry.imputer(name) for name in names if name != ORACLE]
         chosen = list(dict.fromkeys(chosen + controls))
@@ -94,10 +151,7 @@ def make_plan(
             source = given.get(dataset) or registry.dataset(dataset)
             for protocol in question.protocols:
                 asked.append(Asked(source, registry.protocol(protocol), tuple(chosen)))
-    if not asked:
-        raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
-    seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
-    return Plan(suite, tuple(dict.fromkeys(asked)), seeds)
+    return asked
 
 
 def _protocols(suite: Suite, source: Source) -> tuple[str, ...]:
@@ -108,7 +162,7 @@ def _protocols(suite: Suite, source: Source) -> tuple[str, ...]:
 
 
 def _controls(registry: Registry) -> list[Imputer]:
-    return [imputer() for imputer in registry.imputers.values() if imputer.is_control]
+    return [imputer() for imputer in registry.imputers.ours() if imputer.is_control]
 
 
 @dataclass(frozen=True)
@@ -215,6 +269,8 @@ def code_version(imputer: type[Imputer]) -> str:
 
 def plugin_file(imputer: type[Imputer]) -> Path | None:
     """Return the file given with ``--plugin`` that defines the imputer, or None."""
+    if issubclass(imputer, StandIn):
+        return imputer.stood_for_.file
     module = sys.modules.get(imputer.__module__)
     if imputer.__module__.startswith(FILE_MODULE) and module is not None and module.__file__:
         return Path(module.__file__)

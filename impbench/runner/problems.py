@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from impbench.errors import ImpbenchError
 from impbench.imputer import Observed
 from impbench.metrics.metric import Metric
 from impbench.protocols.protocol import Problem, Protocol
+from impbench.registry import Registry
 from impbench.runner.exchange import observed_hash, save_observed
 from impbench.runner.hidden import conceal
 from impbench.runner.plan import Plan, Posed, PosedAgain
+from impbench.runner.question import Asking, Kind, strangers_asking
 from impbench.runner.score import COST_METRICS
 
 POSE_SEED = 1
@@ -59,7 +61,7 @@ class Problems:
 def pose_all(
     plan: Plan,
     folder: Path,
-    metrics: dict[str, Metric],
+    metrics: Mapping[str, Metric],
     announce: Callable[[str], None] = lambda spec: None,
 ) -> Problems:
     """Load every dataset of `plan` and save its problems under `folder`.
@@ -103,6 +105,24 @@ def pose_all(
                 }
             )
     return found
+
+
+def strangers_in(plan: Plan, problems: Problems, registry: Registry) -> list[Asking]:
+    """Name what strangers bring of the questions; only now is it known which metrics answer them.
+
+    Raises
+    ------
+    NotApartError
+        If a plugin of an imputer also brings a metric by which it would be judged.
+    """
+    metrics = [name for posed in problems.posed.values() for name in posed.metrics]
+    plan.answering.check(registry, [("metric", name) for name in metrics])
+    names: list[tuple[Kind, str]] = [
+        *(("dataset", type(source).name) for source in plan.sources),
+        *(("protocol", type(item.protocol).name) for item in plan.asked),
+        *(("metric", name) for name in metrics),
+    ]
+    return strangers_asking(registry, names)
 
 
 def _save(

@@ -23,11 +23,13 @@ from impbench.runner.environments import Built, build_all
 from impbench.runner.executors.cluster import Cluster
 from impbench.runner.executors.gpus import find_gpus
 from impbench.runner.executors.local import run_locally
+from impbench.runner.failures import MethodFailed, failed_methods, without_result
 from impbench.runner.grace import GRACE, graceful_sigterm
 from impbench.runner.isolation import in_force
 from impbench.runner.manifest import describe_run
 from impbench.runner.plan import Plan, Posed, Task, shares_seeds
-from impbench.runner.problems import Problems, pose_all
+from impbench.runner.problems import Problems, pose_all, strangers_in
+from impbench.runner.question import Imports
 from impbench.runner.record import Record
 from impbench.runner.store import Store
 from impbench.runner.walls import Openings
@@ -162,11 +164,17 @@ class Results:
         Tidy table: dataset, protocol, imputer, params, seed, metric, value, status, reason, key.
     report
         Path of the page, or None where it was not asked for.
+    failed
+        Methods that failed in at least one of their jobs.
+    without_result
+        Specs of the methods that the user named and that have no result at all.
     """
 
     folder: Path
     scores: pd.DataFrame
     report: Path | None
+    failed: tuple[MethodFailed, ...] = ()
+    without_result: tuple[str, ...] = ()
 
 
 def run_plan(
@@ -189,24 +197,25 @@ def run_plan(
     InputError
         If `out` cannot be written to, another run is writing there, it holds records of another
         schema, or no protocol applies to any of the datasets.
+    NotApartError
+        If a plugin of an imputer also brings a metric by which it would be judged.
     """
     tell: Listener = listener or Silent()
     store = Store.create(out)
     with graceful_sigterm():
-        with store.locked():
-            scores = _run_locked(plan, store, registry, settings, tell, command)
-        page = None
+        with store.locked(), plan.answering.kept_out():
+            results = _run_locked(plan, store, registry, settings, tell, command)
         if report:
             from impbench.report import write_report
 
             tell.reporting()
-            page = write_report(store)
-    return Results(out, scores, page)
+            results = replace(results, report=write_report(store))
+    return results
 
 
 def _run_locked(
     plan: Plan, store: Store, registry: Registry, settings: Settings, tell: Listener, command: str
-) -> pd.DataFrame:
+) -> Results:
     work = store.folder / ".work"
     shutil.rmtree(work, ignore_errors=True)
     # Builders of packages are strangers' programs: they run before there is anything to be seen.
@@ -232,9 +241,10 @@ def _run_posed(
     settings: Settings,
     tell: Listener,
     command: str,
-) -> pd.DataFrame:
+) -> Results:
     if not problems.posed:
         raise InputError(_nothing_to_ask(problems))
+    asking = strangers_in(plan, problems, registry)
     tasks = make_tasks(plan, problems, settings)
     keys = [key for task in in_plan_order(tasks) for key in task.keys]
     damaged = [] if settings.fresh else store.unreadable(keys)
@@ -248,7 +258,7 @@ def _run_posed(
         "isolation": in_force(),
         "opened": list(map(str, (*settings.openings.readable, *settings.openings.writable))),
     }
-    manifest = describe_run(plan, problems, registry, keys, about, command)
+    manifest = describe_run(plan, problems, registry, asking, keys, about, command)
     manifest["started"] = _now()
     store.write_manifest(manifest)
     store.note(f"begin: {command or plan.suite.name}; {len(keys)} jobs")
@@ -260,7 +270,8 @@ def _run_posed(
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     try:
-        _execute_all(todo, built, store, _closed(settings, store, problems), tell)
+        closed = _closed(settings, store, problems)
+        _execute_all(todo, built, store, closed, tell, Imports.of(asking, plan.answering))
     except KeyboardInterrupt:
         manifest["interrupted"] = True
         store.note("interrupted")
@@ -270,7 +281,20 @@ def _run_posed(
     manifest["finished"] = _now()
     store.write_manifest(manifest)
     store.note("end")
-    return store.write_results()
+    records = store.records()
+    jobs = [
+        (task.job(posed, seed).imputer, task.key(posed, seed))
+        for task in tasks
+        for posed in task.posed
+        for seed in task.seeds
+    ]
+    return Results(
+        store.folder,
+        store.write_results(records),
+        report=None,
+        failed=failed_methods(jobs, records),
+        without_result=without_result(plan.named, records),
+    )
 
 
 def _closed(settings: Settings, store: Store, problems: Problems) -> Settings:
@@ -357,24 +381,34 @@ def _remaining(store: Store) -> Any:
 
 
 def _execute_all(
-    tasks: Sequence[Task], built: Built, store: Store, settings: Settings, tell: Listener
+    tasks: Sequence[Task],
+    built: Built,
+    store: Store,
+    settings: Settings,
+    tell: Listener,
+    imports: Imports,
 ) -> None:
     if not tasks:
         return
-    with closing(_carry_out(tasks, built, store, settings, tell)) as records:
+    with closing(_carry_out(tasks, built, store, settings, tell, imports)) as records:
         for record in records:
             tell.finished(store.write_record(record))
 
 
 def _carry_out(
-    tasks: Sequence[Task], built: Built, store: Store, settings: Settings, tell: Listener
+    tasks: Sequence[Task],
+    built: Built,
+    store: Store,
+    settings: Settings,
+    tell: Listener,
+    imports: Imports,
 ) -> Generator[Record]:
     """Yield records as they come; closing it ends everything that still runs."""
     if settings.cluster is None:
-        return run_locally(tasks, built, store, settings, tell)
+        return run_locally(tasks, built, store, settings, tell, imports)
     from impbench.runner.executors.dask import run_on_cluster
 
-    return run_on_cluster(settings.cluster, tasks, store, settings, tell)
+    return run_on_cluster(settings.cluster, tasks, store, settings, tell, imports)
 
 
 def _device(imputer: Imputer | None, settings: Settings) -> str:

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from impbench.errors import ImpbenchError
 from impbench.runner.isolation import make_unreadable
+from impbench.runner.question import Imports
 from impbench.runner.score import ScoreReply, ScoreRequest, as_json, score
 
 
@@ -33,13 +34,13 @@ class Scorer:
         self,
         env: Mapping[str, str],
         log: Path,
-        plugin_files: Sequence[Path] = (),
+        imports: Imports = Imports(),  # noqa: B008
         descriptors: Sequence[int] = (),
     ) -> None:
         self._env = dict(env)
         self._log = log
         self._descriptors = tuple(descriptors)
-        self._files = [str(path) for path in plugin_files]
+        self._imports = imports.to_json()
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
@@ -95,7 +96,7 @@ class Scorer:
         if self._process is None or self._process.poll() is not None:
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "impbench.runner.scorer", *self._files],
+                    [sys.executable, "-P", "-m", "impbench.runner.scorer", self._imports],
                     env=self._env,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -137,15 +138,11 @@ def _killing(process: subprocess.Popen[str], after: float | None) -> Iterator[th
             timer.cancel()
 
 
-def main(plugin_files: Sequence[str]) -> None:
+def main(imports: Imports) -> None:
     """Answer requests until standard input closes."""
     replies = _claim_stdout()
     make_unreadable()
-    from impbench.registry import load_file, registry
-
-    for path in plugin_files:
-        load_file(Path(path))
-    known = registry()
+    known = imports.registry()
     for line in sys.stdin:
         fields = json.loads(line)
         request = ScoreRequest(**{**fields, "metrics": tuple(fields["metrics"])})
@@ -170,4 +167,4 @@ def _claim_stdout() -> IO[str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(Imports.from_json(sys.argv[1]))

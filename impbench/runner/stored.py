@@ -54,6 +54,14 @@ class StoredProblem(TypedDict, total=False):
     has_truth: bool
 
 
+class StoredPart(TypedDict, total=False):
+    """A dataset, protocol or metric that is not impbench's, and the file or package it is from."""
+
+    kind: str
+    name: str
+    source: str
+
+
 class StoredImputer(TypedDict, total=False):
     """Of one imputer with its parameters."""
 
@@ -105,6 +113,7 @@ class StoredManifest(TypedDict, total=False):
     protocols: dict[str, StoredProtocol]
     problems: list[StoredProblem]
     imputers: dict[str, StoredImputer]
+    third_party: list[StoredPart]
     skipped: list[dict[str, str]]
     broken_plugins: list[dict[str, str]]
     environment: StoredEnvironment

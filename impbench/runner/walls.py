@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,8 @@ def walls(
     if environment is not None:
         open_files += [environment.folder, folder / "importable"]
     own = [folder / "scratch", folder / "output", folder / "log"]
+    if may_be_kept(type(task.imputer)):
+        own += _compiled()
     return {
         "module": type(task.imputer).__module__,
         "readable": list(map(str, open_files)),
@@ -78,6 +83,16 @@ def own_folders(scratch: Path, ours: bool) -> dict[str, str]:
     """
     names = ["TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "CUDA_CACHE_PATH"]
     return dict.fromkeys([*names, *([] if ours else ["NUMBA_CACHE_DIR"])], str(scratch))
+
+
+@cache
+def _compiled() -> tuple[Path, ...]:
+    """Return where numba keeps what it compiles of our own methods."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        return (Path(chosen),)
+    package = Path(next(iter(importlib.import_module("impbench_plugins").__path__)))
+    return tuple(package.rglob("__pycache__"))
 
 
 def _files(imputer: type[Imputer]) -> Iterator[Path]:

@@ -9,7 +9,6 @@ then until it says ``{"done"}``. This file also runs on Python 3.8.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import socket
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from impbench.runner.handover import take_files
 from impbench.runner.isolation import shut_in
-from impbench.runner.lifeline import die_with_parent
+from impbench.runner.lifeline import adopt_orphans, die_with_parent
 from impbench.runner.serve import end_descendants, say, serve
 
 if TYPE_CHECKING:
@@ -30,13 +29,13 @@ if TYPE_CHECKING:
 
 def main(request_path: Path, channel: socket.socket) -> int:
     """Carry out one request; exit status 0 when every seed was imputed."""
-    _adopt_orphans()
+    adopt_orphans()
     request = _read(request_path)
     try:
         if request["kept"]:
             standby, request_path = _serve(channel)
             request = _read(request_path)
-            _adopt_orphans()
+            adopt_orphans()
             _enclose(request)
         else:
             # Before NumPy is imported, whose threads would stay free.
@@ -88,13 +87,6 @@ def _enclose(request: dict[str, Any]) -> None:
     tempfile.tempdir = None
     if request["walls"] is not None:
         shut_in(request["walls"])
-
-
-def _adopt_orphans() -> None:
-    """Make every descendant's orphans our own children, so that none gets away (Linux only)."""
-    if sys.platform.startswith("linux"):
-        set_child_subreaper = 36
-        ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
 def _say_why(path: Path, error: BaseException) -> None:

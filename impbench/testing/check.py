@@ -75,7 +75,7 @@ class Check:
         from impbench.testing.subject import subject
 
         if isinstance(imputer, str):
-            imputer = registry().imputer(imputer)
+            imputer = registry().real_imputer(imputer)
         try:
             message = self.examine(subject(imputer))
         except Violation as violation:

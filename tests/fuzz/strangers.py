@@ -35,6 +35,7 @@ EXAMPLES = {
     "rules": 100,
     "records": 300,
     "run manifests": 120,
+    "descriptions": 250,
     "reports": 10,
     "pictures": 100,
 }

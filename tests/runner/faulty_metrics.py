@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from impbench import Context, Imputed, Imputer, Observed, hookimpl
+from impbench import Imputed, hookimpl
 from impbench.data.dataset import Dataset
 from impbench.metrics.metric import Metric
 from impbench.metrics.metric import metric as declare
@@ -74,16 +73,6 @@ class FaultyWithSeed(Faulty):
         return {}
 
 
-@dataclass(frozen=True)
-class Zeros(Imputer):
-    name = "zeros"
-    summary = "Returns nothing but zeros."
-    input_scale = "lognorm"
-
-    def impute(self, observed: Observed, context: Context) -> Imputed:
-        return Imputed(np.zeros_like(observed.lognorm), "lognorm")
-
-
 @hookimpl
 def impbench_metrics() -> list[Metric]:
     return [hangs, crashes, raises, counts_its_calls]
@@ -92,8 +81,3 @@ def impbench_metrics() -> list[Metric]:
 @hookimpl
 def impbench_protocols() -> list[type[Faulty]]:
     return [Faulty, FaultyWithSeed]
-
-
-@hookimpl
-def impbench_imputers() -> list[type[Imputer]]:
-    return [Zeros]

@@ -21,7 +21,7 @@ import pytest
 
 import impbench
 from impbench.errors import ImpbenchError, InputError, UnavailableError
-from impbench.registry import load_file, plugin_files
+from impbench.registry import load_file
 from impbench.runner.executors.cluster import TLS, Cluster
 from impbench.runner.record import Record
 from impbench.runner.run import Results, Settings, Silent
@@ -208,6 +208,40 @@ def test_records_are_those_of_a_local_run_bit_for_bit(tmp_path: Path, remote: Pa
             assert all((pictures[0][name] == pictures[1][name]).all() for name in pictures[0])
 
 
+def test_workers_import_no_method_and_score_with_what_was_shipped(
+    tmp_path: Path, address: str
+) -> None:
+    notes = tmp_path / "notes"
+    plugin = tmp_path / "notes_who.py"
+    plugin.write_text(
+        "import pathlib\n"
+        "try:\n"
+        f"    with open({str(notes)!r}, 'a') as notes:\n"
+        "        notes.write(pathlib.Path('/proc/self/cmdline').read_text() + '\\n')\n"
+        "except OSError:\n"
+        "    pass  # a process that is kept apart\n"
+        "from dataclasses import dataclass\n"
+        "from impbench import Imputed, Imputer, hookimpl\n"
+        "@dataclass(frozen=True)\n"
+        "class Notes(Imputer):\n"
+        "    name, summary = 'notes-who', 'Notes who imports it.'\n"
+        "    def impute(self, observed, context):\n"
+        "        return Imputed(observed.lognorm, 'lognorm')\n"
+        "@hookimpl\n"
+        "def impbench_imputers():\n"
+        "    return [Notes]\n"
+    )
+    load_file(plugin)
+    load_file(Path(__file__).with_name("asks_again.py"))
+    table = run(tmp_path / "out", address, "notes-who", protocols=["asks-again"], seeds=1).scores
+    assert set(table.status) == {"ok"}
+    assert "extras" in set(table.metric)
+    processes = notes.read_text().splitlines() if notes.exists() else []
+    assert not [
+        line for line in processes if "runner.worker" not in line and "runner.describe" not in line
+    ]
+
+
 def test_limits_are_the_workers(remote: Path) -> None:
     hoards = [record for record in Store(remote).records() if record.job.imputer == "hoards"]
     # Nine tenths of the worker's 1 GB, for its one thread.
@@ -224,7 +258,7 @@ def test_nothing_of_the_truth_lies_about_and_nothing_is_left(remote: Path, addre
     assert views == {"counts.npy", "names.json", "size_factors.npy"}
     compiled = {path for path in lying if path.parent.name == "__pycache__"}
     others = {path.name for path in set(lying) - compiled if path.parts[0] != "views"}
-    plugins = {path.name for path in plugin_files()}
+    plugins = {HOSTILE.name, ELSEWHERE.name}
     assert others <= plugins | {"request.json", "log", "scoring-0.log"}
     with distributed.Client(address, set_as_default=False) as client:
 

@@ -15,7 +15,8 @@ from impbench.runner.suite import Question, Suite
 
 def ask(out: Path, protocol: str, imputers: tuple[str, ...], seeds: int = 1) -> None:
     """Ask one question of a small simulation, with a limit of 20 s."""
-    load_file(Path(__file__).with_name("faulty_metrics.py"))
+    for plugin in ("faulty_metrics.py", "zeros.py"):
+        load_file(Path(__file__).with_name(plugin))
     suite = Suite(
         name="faulty",
         title="faulty",

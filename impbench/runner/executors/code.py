@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from impbench import __version__
+from impbench.runner.importable import located
 
 CORE = "impbench"
 
@@ -53,10 +53,7 @@ def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:
 @cache
 def _hash(module: str) -> str:
     """Hash the sources of the package that `module` is, or is in; of its file, if it is in none."""
-    try:
-        spec = importlib.util.find_spec(module)
-    except ImportError:
-        spec = None
+    spec = located(module)
     if spec is None or spec.origin is None:
         return "missing"
     origin = Path(spec.origin)

@@ -17,12 +17,20 @@ from distributed.scheduler import KilledWorker
 
 from impbench import __version__
 from impbench.errors import InputError, UnavailableError
-from impbench.registry import plugin_files
 from impbench.runner.executors.cluster import Cluster
 from impbench.runner.executors.code import code_of, difference, probe
-from impbench.runner.executors.depot import GPU, Delivery, Depot, Order, carry_out, modules_of
-from impbench.runner.executors.parcel import pack, shipped_name
-from impbench.runner.plan import Task
+from impbench.runner.executors.depot import (
+    GPU,
+    Delivery,
+    Depot,
+    Order,
+    carry_out,
+    modules_of,
+    shipped,
+)
+from impbench.runner.executors.parcel import pack
+from impbench.runner.plan import Task, plugin_file
+from impbench.runner.question import Imports
 from impbench.runner.record import Record
 from impbench.runner.store import Store, write_atomically
 
@@ -38,7 +46,12 @@ _NAMED = 5
 
 
 def run_on_cluster(
-    cluster: Cluster, tasks: Sequence[Task], store: Store, settings: Settings, tell: Listener
+    cluster: Cluster,
+    tasks: Sequence[Task],
+    store: Store,
+    settings: Settings,
+    tell: Listener,
+    imports: Imports,
 ) -> Generator[Record]:
     """Yield the records of `tasks` as they come; closing the iterator cancels what still runs.
 
@@ -56,7 +69,7 @@ def run_on_cluster(
             f"--cluster-option \"worker_extra_args=['--resources', '{GPU}=1']\""
         )
     with cluster.connect(settings.threads) as client:
-        run = _Run(client, cluster, store, tell)
+        run = _Run(client, cluster, store, tell, imports)
         run.wait_for_workers(tasks)
         run.check_code(tasks)
         try:
@@ -69,11 +82,14 @@ def run_on_cluster(
 class _Run:
     """One run at one scheduler."""
 
-    def __init__(self, client: Client, cluster: Cluster, store: Store, tell: Listener) -> None:
+    def __init__(
+        self, client: Client, cluster: Cluster, store: Store, tell: Listener, imports: Imports
+    ) -> None:
         self.client = client
         self.cluster = cluster
         self.store = store
         self.tell = tell
+        self.imports = imports
         self.address = str(client.scheduler.address)
         # The same when the run is resumed: what a killed runner left there is replaced.
         where = f"{socket.gethostname()}:{store.folder}"
@@ -95,7 +111,9 @@ class _Run:
 
     def check_code(self, tasks: Sequence[Task]) -> None:
         """Refuse workers that would run other code; later ones are asked with every order."""
-        modules = list(dict.fromkeys(name for task in tasks for name in modules_of(task)))
+        modules = list(
+            dict.fromkeys(name for task in tasks for name in modules_of(task, self.imports))
+        )
         here = code_of(modules)
         with self._reached():
             told = self.client.run(probe(modules), on_error="return")
@@ -114,8 +132,10 @@ class _Run:
 
     def ship(self, tasks: Sequence[Task]) -> None:
         """Send every worker, and every later one, what the tasks need."""
-        files = plugin_files()
-        depot = Depot(pack(tasks, files), tuple(map(shipped_name, files)))
+        imputing = [plugin_file(type(task.imputer)) for task in tasks if task.imputer is not None]
+        scoring = [origin.file for origin in self.imports.origins]
+        files = dict.fromkeys(file for file in (*imputing, *scoring) if file is not None)
+        depot = Depot(pack(tasks, files), shipped(self.imports))
         try:
             self.client.register_plugin(depot, self.depot)
         except OSError as error:
@@ -146,7 +166,7 @@ class _Run:
         future = self.client.submit(
             carry_out,
             self.depot,
-            Order.of(task),
+            Order.of(task, self.imports),
             pure=False,
             resources={} if task.device == "cpu" else {GPU: 1},
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import shutil
 import tempfile
 import threading
@@ -16,27 +15,31 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from distributed import Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
+from impbench.description import ToldImputer, tell_imputer
 from impbench.imputer import Imputer
-from impbench.registry import FILE_MODULE
+from impbench.origin import Origin
+from impbench.plugin_file import module_name
 from impbench.runner.attempt import Workplace, thread_environment
 from impbench.runner.environments import Built, Environment, build_all
 from impbench.runner.execute import execute
 from impbench.runner.executors.code import code_of, difference
 from impbench.runner.executors.gpus import Gpus, find_gpus
 from impbench.runner.executors.parcel import Parcel, Unpacked, shipped_name, unpack
-from impbench.runner.imputation import build_imputer
 from impbench.runner.interpreters import BuildError
 from impbench.runner.isolation import unreadable
 from impbench.runner.orphans import adopting
 from impbench.runner.plan import Task, plugin_file
+from impbench.runner.question import Imports
 from impbench.runner.scorer import Scorer
 from impbench.runner.walls import Openings
+from impbench.stand_in import stand_in
 
 GPU = "GPU"
 """Name of the resource that a worker with GPUs announces."""
@@ -53,21 +56,28 @@ class Reference:
 
     Attributes
     ----------
+    told
+        What is to be known of its class.
     file
         Name in `Parcel.files`, or None for an installed one.
     """
 
-    module: str
-    qualname: str
+    told: ToldImputer
     params: dict[str, Any]
     file: str | None
 
     @classmethod
     def of(cls, imputer: Imputer) -> Reference:
         """Refer to `imputer`."""
-        kind, file = type(imputer), plugin_file(type(imputer))
+        file = plugin_file(type(imputer))
         name = None if file is None else shipped_name(file)
-        return cls(kind.__module__, kind.__qualname__, imputer.parameters(), name)
+        told = _told(type(imputer))  # type: ignore[arg-type]
+        return cls(told, imputer.parameters(), name)
+
+
+@lru_cache
+def _told(imputer: type[Imputer]) -> ToldImputer:
+    return tell_imputer(imputer)
 
 
 @dataclass(frozen=True)
@@ -89,10 +99,10 @@ class Order:
     code: dict[str, str]
 
     @classmethod
-    def of(cls, task: Task) -> Order:
-        """Make `task` ready to travel."""
+    def of(cls, task: Task, imports: Imports) -> Order:
+        """Make `task` ready to travel, to be scored with `imports`."""
         reference = None if task.imputer is None else Reference.of(task.imputer)
-        return cls(replace(task, imputer=None), reference, code_of(modules_of(task)))
+        return cls(replace(task, imputer=None), reference, code_of(modules_of(task, imports)))
 
 
 @dataclass(frozen=True)
@@ -120,11 +130,23 @@ class Delivery:
     refusal: str = ""
 
 
-def modules_of(task: Task) -> list[str]:
-    """Name the installed module that defines the task's imputer; a file is shipped instead."""
+def modules_of(task: Task, imports: Imports) -> list[str]:
+    """Name the installed modules that impute and score; files are shipped instead."""
+    scoring = [origin.module for origin in imports.origins if origin.file is None]
     if task.imputer is None or plugin_file(type(task.imputer)) is not None:
-        return []
-    return [type(task.imputer).__module__]
+        return scoring
+    return [type(task.imputer).__module__, *scoring]
+
+
+def shipped(imports: Imports) -> Imports:
+    """Name the files as `Parcel.files` does."""
+    return replace(
+        imports,
+        origins=tuple(
+            origin if origin.file is None else Origin(file=Path(shipped_name(origin.file)))
+            for origin in imports.origins
+        ),
+    )
 
 
 def carry_out(depot: str, order: Order) -> Delivery:
@@ -145,13 +167,13 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
 
     Parameters
     ----------
-    plugins
-        Names in `Parcel.files` of the plugins that scoring processes load.
+    imports
+        What scoring processes import; files by their names in `Parcel.files`.
     """
 
-    def __init__(self, parcel: Parcel, plugins: tuple[str, ...]) -> None:
+    def __init__(self, parcel: Parcel, imports: Imports) -> None:
         self.parcel: Parcel | None = parcel
-        self.plugins = plugins
+        self.imports = imports
 
     async def setup(self, worker: Worker) -> None:
         """Unpack; called once on each worker."""
@@ -254,13 +276,13 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         )
 
     def _imputer(self, reference: Reference) -> Imputer:
-        file, module = None, reference.module
+        """Return what stands in for it: only the process that imputes imports the real one."""
+        file, told = None, reference.told
         if reference.file is not None:
             file = self.here.file(reference.file)
-            place = hashlib.sha256(str(file).encode()).hexdigest()[:8]
-            module = f"{FILE_MODULE}{file.stem}_{place}"
-        request = {"module": module, "file": file, "class": reference.qualname}
-        return build_imputer({**request, "params": reference.params})
+            told = {**told, "module": module_name(file)}
+        imputer: Imputer = stand_in(told, file)(**reference.params)
+        return imputer
 
     @contextmanager
     def _scorer(self, task: Task) -> Iterator[tuple[Scorer, Path]]:
@@ -268,16 +290,23 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         with self.lock:
             if not self.free:
                 log = self.folder / f"scoring-{len(self.scorers)}.log"
-                files = [self.here.file(name) for name in self.plugins]
                 environment = thread_environment(task.threads)
                 descriptors = sorted(self.here.descriptors.values())
-                self.scorers.append(Scorer(environment, log, files, descriptors))
+                self.scorers.append(Scorer(environment, log, self._imports(), descriptors))
                 self.free.append((self.scorers[-1], log))
             lent = self.free.pop()
         try:
             yield lent
         finally:
             self.free.append(lent)
+
+    def _imports(self) -> Imports:
+        """Return what scoring imports, its files as they lie here."""
+        origins = (
+            origin if origin.file is None else Origin(file=self.here.file(str(origin.file)))
+            for origin in self.imports.origins
+        )
+        return replace(self.imports, origins=tuple(origins))
 
     @contextmanager
     def _stoppable(self, key: str) -> Iterator[threading.Event]:

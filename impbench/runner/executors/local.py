@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from impbench.errors import UnavailableError
-from impbench.registry import plugin_files
 from impbench.runner.attempt import Workplace, thread_environment
 from impbench.runner.environments import Built
 from impbench.runner.execute import execute
@@ -22,6 +21,7 @@ from impbench.runner.isolation import unreadable
 from impbench.runner.kept import KeptWorker
 from impbench.runner.orphans import adopting
 from impbench.runner.plan import Task
+from impbench.runner.question import Imports
 from impbench.runner.record import Record
 from impbench.runner.scorer import Scorer
 from impbench.runner.store import Store
@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
 
 def run_locally(
-    tasks: Sequence[Task], built: Built, store: Store, settings: Settings, tell: Listener
+    tasks: Sequence[Task],
+    built: Built,
+    store: Store,
+    settings: Settings,
+    tell: Listener,
+    imports: Imports,
 ) -> Generator[Record]:
     """Yield the records of `tasks` as they come; closing the iterator ends what still runs.
 
@@ -63,7 +68,7 @@ def run_locally(
             free.append(slot)
 
     with (
-        _slots(store, settings, sorted(hidden), len(tasks)) as free,
+        _slots(store, settings, imports, sorted(hidden), len(tasks)) as free,
         ThreadPoolExecutor(settings.jobs) as pool,
         adopting(),
         unreadable(),
@@ -111,13 +116,13 @@ class _Slot:
 
 @contextmanager
 def _slots(
-    store: Store, settings: Settings, hidden: Sequence[int], n_tasks: int
+    store: Store, settings: Settings, imports: Imports, hidden: Sequence[int], n_tasks: int
 ) -> Iterator[list[_Slot]]:
     """One slot per job that runs at once, its processes ended however the run ends."""
     env = thread_environment(settings.threads)
     log = store.folder / "logs" / "scoring.log"
     n_slots = min(settings.jobs, n_tasks)
-    slots = [_Slot(Scorer(env, log, plugin_files(), hidden)) for _ in range(n_slots)]
+    slots = [_Slot(Scorer(env, log, imports, hidden)) for _ in range(n_slots)]
     free = list(slots)
     try:
         # While the first workers import what they need.

@@ -1,0 +1,125 @@
+"""A class that stands in for an imputer that is not imported here.
+
+It lists, validates, hashes and plans as the real one does, has its name, module and parameters, by
+which a worker finds that one, and cannot impute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, make_dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from impbench.description import ToldImputer, frozen, plain, read_type
+from impbench.errors import InputError
+from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.parameters import parameter
+
+Check = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+"""Builds the real imputer of that name elsewhere, and returns its parameters."""
+
+LONGEST_NAME = 200
+"""Characters of a name."""
+
+
+@dataclass(frozen=True)
+class StoodFor:
+    """What is known of the real class.
+
+    Attributes
+    ----------
+    told
+        What was told of it.
+    file
+        The plugin file that defines it, or None.
+    check
+        For a class that checks its parameters itself; else None.
+    """
+
+    told: ToldImputer
+    file: Path | None
+    check: Check | None
+
+
+class StandIn(Imputer):
+    """Base of all stand-ins."""
+
+    stood_for_: ClassVar[StoodFor]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check = self.stood_for_.check
+        if check is not None:
+            values = check(self.name, self.parameters())
+            for name in self.parameters():
+                object.__setattr__(self, name, frozen(values[name]))
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Say what the real one said."""
+        return cls.stood_for_.told["lack"]
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        """Refuse: only the real one can."""
+        raise TypeError(
+            f"{self.name} is known here by its description alone; impbench.get_imputer loads it"
+        )
+
+
+class _SharesSeeds(StandIn):
+    """For a class that imputes several seeds at once."""
+
+    def impute_many(self, observed: Observed, contexts: Any) -> list[Imputed]:
+        return [self.impute(observed, context) for context in contexts]
+
+
+def stand_in(told: ToldImputer, file: Path | None = None, check: Check | None = None) -> type[Any]:
+    """Make the class that stands in for the one that `told` describes.
+
+    Raises
+    ------
+    InputError
+        If what is told makes no class that a worker could find.
+    """
+    name = told["name"]
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise InputError(f"an imputer's name has {len(name)} characters")
+    words = [*told["module"].split("."), *told["qualname"].split(".")]
+    if not all(map(str.isidentifier, words)):
+        raise InputError(
+            f"the imputer {name!r} must be a class at the top of its module, or a worker could not "
+            f"find it; it is {'.'.join(words)[:LONGEST_NAME]}"
+        )
+    fields: list[tuple[str, Any, Any]] = []
+    for item in told["parameters"]:
+        bounds: dict[str, Any] = {"min": item["min"], "max": item["max"]}
+        default = frozen(item["default"])
+        plain(default, f"parameter {item['name']} of {name}")
+        declared = parameter(default, item["help"], symbol=item["symbol"], **bounds)
+        if item["name"] == "stood_for_":
+            raise InputError(f"the imputer {name!r} has a parameter with a name of ours")
+        fields.append((item["name"], read_type(item["type"]), declared))
+    attributes = {
+        "__module__": told["module"],
+        "__qualname__": told["qualname"],
+        "__doc__": told["summary"],
+        "name": name,
+        "summary": told["summary"],
+        "citation": told["citation"],
+        "version": told["version"],
+        "input_scale": told["input_scale"],
+        "stochastic": told["stochastic"],
+        "devices": tuple(told["devices"]),
+        "keeps_observed": told["keeps_observed"],
+        "requires": tuple(told["requires"]),
+        "requires_python": told["requires_python"],
+        "stood_for_": StoodFor(told, file, check if told["checks_itself"] else None),
+    }
+    base = _SharesSeeds if told["shares_seeds"] else StandIn
+    try:
+        made = make_dataclass(words[-1], fields, bases=(base,), namespace=attributes, frozen=True)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the imputer {name!r} cannot be: {error}") from error
+    made.__module__, made.__qualname__ = told["module"], told["qualname"]
+    return made
