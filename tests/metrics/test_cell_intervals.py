@@ -18,7 +18,7 @@ def evidence(n_cells=40, n_genes=30, seed=0):
     truth = np.log2(1 + rng.poisson(1.0, size=(n_cells, n_genes))).astype(np.float32)
     masked = sp.csr_matrix(rng.poisson(0.3, size=(n_cells, n_genes)).astype(np.float64))
     masked.eliminate_zeros()
-    found = {
+    return {
         "truth": truth,
         "observed": truth * (rng.random(truth.shape) > 0.3),
         "imputed": truth + rng.normal(size=truth.shape).astype(np.float32),
@@ -28,7 +28,6 @@ def evidence(n_cells=40, n_genes=30, seed=0):
         "test_counts": masked,
         "predicted_test": rng.gamma(1.0, 0.3, size=truth.shape),
     }
-    return found
 
 
 def test_error_scores_of_simulated_masked_and_thinned_data_have_intervals():
