@@ -285,6 +285,12 @@ def _metric_facts(metric: Metric) -> dict[str, str]:
         "better": "smaller" if metric.direction == "min" else "larger",
         "unit": metric.unit or "none",
         "range": f"{low:g} to {high:g}",
+        "skill 1": {
+            "attainable": f"the score of attainable; {metric.ideal:g} where it did not run",
+            "ideal": f"{metric.ideal:g}" if abs(metric.ideal) < float("inf") else "no skill",
+            "none": "no skill: the best value is not the best imputation's alone",
+        }[metric.bound],
+        "interval over cells": "no" if metric.per_cell is None else "yes",
         "needs": ", ".join(metric.needs),
         "reference": metric.reference,
     }

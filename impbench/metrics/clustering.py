@@ -89,6 +89,7 @@ def entropy(labels: Groups, clusters: Groups) -> float:
     direction="max",
     range=(-1, 1),
     reference="Rousseeuw (1987) on the assigned clusters; MaskClass, section 2.8 (iii)",
+    bound="none",
 )
 def asw(components: Points, clusters: Groups) -> float:
     """Average silhouette width of the assigned clusters; says nothing about the cell types."""
@@ -101,6 +102,7 @@ def asw(components: Points, clusters: Groups) -> float:
     direction="max",
     range=(0, 1),
     reference="(ASW + 1) / 2 on the true cell types; scMAE, equation 8",
+    bound="none",
 )
 def celltype_asw(components: Points, labels: Groups) -> float:
     """Average silhouette width of the true cell types, scaled to 0 to 1."""
@@ -113,6 +115,7 @@ def celltype_asw(components: Points, labels: Groups) -> float:
     direction="max",
     range=(0, 1),
     reference="1 − |ASW| on the batches; scMAE, equation 9",
+    bound="none",
 )
 def batch_asw(components: Points, batch: Groups) -> float:
     """Mixing of batches: one minus the absolute average silhouette width of the batches."""

@@ -16,6 +16,7 @@ MIB = 2**20
     unit="s",
     range=(0, math.inf),
     reference="from the data handed over to the answer written; no imports, no `prepare`",
+    bound="none",
 )
 def wall_seconds(wall_seconds: float) -> float:
     """Wall-clock time of the imputation alone."""
@@ -29,6 +30,7 @@ def wall_seconds(wall_seconds: float) -> float:
     unit="s",
     range=(0, math.inf),
     reference="CPU time of `Imputer.impute`, summed over threads and child processes",
+    bound="none",
 )
 def cpu_seconds(cpu_seconds: float) -> float:
     """CPU time of the imputation, all threads and children."""
@@ -42,6 +44,7 @@ def cpu_seconds(cpu_seconds: float) -> float:
     unit="MiB",
     range=(0, math.inf),
     reference="peak resident memory of the worker's process tree, interpreter included",
+    bound="none",
 )
 def peak_memory(peak_memory: float) -> float:
     """Peak resident memory of the process tree that ran the imputation."""

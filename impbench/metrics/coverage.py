@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import Metric, metric
+from impbench.metrics.metric import Bound, Metric, metric
 
 Entries = NDArray[np.floating[Any]]
 LEVELS = (0.5, 0.9, 0.95)
@@ -28,7 +28,7 @@ def _error_of(level: float) -> Metric:
     coverage_error.__doc__ = (
         f"How far the coverage of the {100 * level:g} % interval is from {level:g}, on either side."
     )
-    return _declared(coverage_error, "coverage", "Coverage error", level, REFERENCE)
+    return _declared(coverage_error, "coverage", "Coverage error", level, REFERENCE, "ideal")
 
 
 def _lack_of(level: float) -> Metric:
@@ -39,11 +39,17 @@ def _lack_of(level: float) -> Metric:
         f"What the {100 * level:g} % interval lacks: the error of its coverage where that is below "
         f"{level:g}, else 0."
     )
-    return _declared(coverage_missing, "undercoverage", "Coverage missing", level, MISSING)
+    # Intervals too wide lack nothing, so 0 is not the best imputation's alone.
+    return _declared(coverage_missing, "undercoverage", "Coverage missing", level, MISSING, "none")
 
 
 def _declared(
-    compute: Callable[[Entries], float], name: str, title: str, level: float, reference: str
+    compute: Callable[[Entries], float],
+    name: str,
+    title: str,
+    level: float,
+    reference: str,
+    bound: Bound,
 ) -> Metric:
     percent = f"{100 * level:g}"
     declare = metric(
@@ -52,6 +58,7 @@ def _declared(
         direction="min",
         range=(0, level),
         reference=reference,
+        bound=bound,
     )
     return declare(compute)
 
@@ -66,6 +73,7 @@ undercoverage_50, undercoverage_90, undercoverage_95 = map(_lack_of, LEVELS)
     direction="min",
     range=(0, sum(LEVELS) / len(LEVELS)),
     reference="mean of max(0, p − coverage) over p = 0.5, 0.9, 0.95",
+    bound="none",
 )
 def undercoverage(pit: Entries) -> float:
     """How much coverage the three intervals lack on average: 0 unless they are too narrow.
@@ -82,6 +90,7 @@ def undercoverage(pit: Entries) -> float:
     unit="log2",
     range=(0, math.inf),
     reference="sharpness, mean over entries; Gneiting et al. (2007)",
+    bound="none",
 )
 def interval_width(interval_width: Entries) -> float:
     """Mean width of the 90 % interval; of methods equally calibrated, the narrowest is best."""

@@ -67,6 +67,7 @@ def cv_rmsd(cv_found: TypesGenes, cv_true: TypesGenes) -> float:
     direction="min",
     range=(0, math.inf),
     reference="median coefficient of variation within types; AutoImpute, Variance stabilization",
+    bound="none",
 )
 def cv_within(cv_found: TypesGenes) -> float:
     """Median over types and genes of the variation within a type; less is not always better.
@@ -98,6 +99,7 @@ def zeros_rmsd(zeros_found: Genes, zeros_true: Genes, expression_bin: Bins) -> f
     direction="max",
     range=(0, 1),
     reference="share of zeros among genes silent in bulk; AutoImpute, Figure 2",
+    bound="none",
 )
 def zeros_silent(zeros_found: Genes, expression_bin: Bins) -> float:
     """Share of zeros among genes that bulk says are silent: these should stay zero."""
@@ -110,6 +112,7 @@ def zeros_silent(zeros_found: Genes, expression_bin: Bins) -> float:
     direction="max",
     range=(0, 1),
     reference="share of zeros in the lowest bin of expressed genes; AutoImpute, Figure 2",
+    bound="none",
 )
 def zeros_low(zeros_found: Genes, expression_bin: Bins) -> float:
     """Share of zeros among the genes of the lowest expression, which should mostly stay zero."""
@@ -122,6 +125,7 @@ def zeros_low(zeros_found: Genes, expression_bin: Bins) -> float:
     direction="min",
     range=(0, 1),
     reference="share of zeros in the highest bin of genes; AutoImpute, Figure 2",
+    bound="none",
 )
 def zeros_high(zeros_found: Genes, expression_bin: Bins) -> float:
     """Share of zeros among the genes of the highest expression, most of which are dropouts."""

@@ -8,7 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from impbench.metrics.cells import CellSums
+
 Direction = Literal["min", "max"]
+
+Bound = Literal["attainable", "ideal", "none"]
+"""What a skill of 1 is; docs/skill.md says which metric has which, and why.
+
+``attainable``: the score of the control of that name, which fills zeros as well as constants can;
+where it did not run, the ideal value. ``ideal``: the ideal value, if finite. ``none``: there is no
+skill, because the best value is not what the best imputation scores.
+"""
 
 EVIDENCE = {
     "imputed": "imputed expression, log2 scale, (cells, genes)",
@@ -85,6 +95,16 @@ class Metric:
         Where the definition stands.
     function
         Its argument names (see `EVIDENCE`) say what the metric needs.
+    bound
+        What a skill of 1 is.
+    comparable
+        Whether values of different datasets can be set side by side. Where not, as for a Poisson
+        loss, whose size is that of the counts, the report shows differences to doing nothing.
+    per_cell
+        For a score that is a sum over cells divided by another: both sums of every cell, from
+        arguments of `EVIDENCE`. Scoring then computes the score, and an interval, from these.
+    root
+        Whether the score is the square root of that ratio.
     """
 
     name: str
@@ -94,11 +114,20 @@ class Metric:
     range: tuple[float, float]
     reference: str
     function: Callable[..., float]
+    bound: Bound = "ideal"
+    comparable: bool = True
+    per_cell: Callable[..., CellSums] | None = None
+    root: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:
         """What the function asks for, in its own order."""
         return tuple(inspect.signature(self.function).parameters)
+
+    @property
+    def cell_needs(self) -> tuple[str, ...]:
+        """What `per_cell` asks for, in its own order; nothing where there is none."""
+        return () if self.per_cell is None else tuple(inspect.signature(self.per_cell).parameters)
 
     @property
     def ideal(self) -> float:
@@ -123,21 +152,42 @@ def metric(
     range: tuple[float, float] = (-math.inf, math.inf),
     unit: str = "",
     reference: str = "",
+    bound: Bound = "ideal",
+    comparable: bool = True,
+    per_cell: Callable[..., CellSums] | None = None,
+    root: bool = False,
 ) -> Callable[[Callable[..., float]], Metric]:
     """Turn a function into a `Metric`; its argument names say what it needs.
+
+    The other arguments are those of `Metric`. `bound` says what a skill of 1 is; the default, the
+    end of `range`, is right wherever no imputation but a perfect one is sure to reach it.
 
     Raises
     ------
     TypeError
-        If an argument is not one of `EVIDENCE`.
+        If an argument of the function or of `per_cell` is not one of `EVIDENCE`.
     """
 
     def declare(function: Callable[..., float]) -> Metric:
-        unknown = set(inspect.signature(function).parameters) - set(EVIDENCE)
-        if unknown:
+        asked = set(inspect.signature(function).parameters)
+        if per_cell is not None:
+            asked |= set(inspect.signature(per_cell).parameters)
+        if unknown := asked - set(EVIDENCE):
             raise TypeError(
                 f"metric {name!r} asks for {sorted(unknown)}; it may ask for {sorted(EVIDENCE)}"
             )
-        return Metric(name, title, direction, unit, range, reference, function)
+        return Metric(
+            name=name,
+            title=title,
+            direction=direction,
+            unit=unit,
+            range=range,
+            reference=reference,
+            function=function,
+            bound=bound,
+            comparable=comparable,
+            per_cell=per_cell,
+            root=root,
+        )
 
     return declare

@@ -26,6 +26,7 @@ Values = NDArray[np.floating[Any]]
     unit="log2",
     range=(0, math.inf),
     reference="√(Σ(x − x′)² / (N G)), two seeds",
+    bound="none",
 )
 def seed_rmsd(imputed: Values, other_seed: Values) -> float:
     """Root mean squared difference between two seeds; 0 for deterministic methods."""
@@ -38,6 +39,7 @@ def seed_rmsd(imputed: Values, other_seed: Values) -> float:
     direction="max",
     range=(-1, 1),
     reference="mean over genes of Pearson's r over cells, two seeds",
+    bound="none",
 )
 def seed_pearson(imputed: Values, other_seed: Values) -> float:
     """Mean over genes of the correlation between two seeds; 1 for deterministic methods."""
@@ -51,6 +53,7 @@ def seed_pearson(imputed: Values, other_seed: Values) -> float:
     unit="log2",
     range=(0, math.inf),
     reference="√(Σ(x − x′)² / (N G)), cells imputed with half of the others or with all",
+    bound="none",
 )
 def half_rmsd(imputed: Values, apart: Values) -> float:
     """Root mean squared difference between imputing a cell with half the others and with all."""
@@ -63,6 +66,7 @@ def half_rmsd(imputed: Values, apart: Values) -> float:
     direction="max",
     range=(-1, 1),
     reference="mean over genes of Pearson's r over cells, imputed with half of the others or all",
+    bound="none",
 )
 def half_pearson(imputed: Values, apart: Values) -> float:
     """Mean over genes of the correlation between imputing with half the others and with all."""
@@ -75,6 +79,7 @@ def half_pearson(imputed: Values, apart: Values) -> float:
     direction="max",
     range=(-1, 1),
     reference="Pearson's r between the gene–gene correlation matrices of two halves",
+    bound="none",
 )
 def half_correlations(apart: Values, half: NDArray[np.integer[Any]]) -> float:
     """Agreement of the gene-gene correlations in two halves of the cells, imputed apart.

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.palette import FAINT, INK, SOFT, Look
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import Run
 from impbench.report.tables import order
 from impbench.report.text import counted, shorten
 
@@ -80,7 +80,8 @@ def _draw_sweep(
 ) -> Drawing | None:
     first = next(iter(sweep.values))
     metrics = [m for m in run.metrics_of(first) if not run.metrics[m].is_cost][:3]
-    asked = summary[summary["protocol"].isin(list(sweep.values)) & (summary["imputer"] != ORACLE)]
+    ranked = ~summary["imputer"].map(run.sees_truth)
+    asked = summary[summary["protocol"].isin(list(sweep.values)) & ranked]
     asked = asked.assign(at=asked["protocol"].map(sweep.values)).dropna(subset=["mean"])
     datasets = [item for item in run.datasets if item in set(asked["dataset"])][:MAX_DATASETS]
     names = [item for item in order(run, summary, first) if item in set(asked["imputer"])]
@@ -140,7 +141,7 @@ def _draw_dots(
     run: Run, summary: pd.DataFrame, looks: dict[str, Look], spec: str, folder: Path, name: str
 ) -> Drawing | None:
     metrics = [m for m in run.metrics_of(spec) if not run.metrics[m].is_cost][:MAX_METRICS]
-    rows = summary[(summary["protocol"] == spec) & summary["mean"].notna()]
+    rows = summary[(summary["protocol"] == spec) & summary["counted"].notna()]
     datasets = [item for item in run.datasets if item in set(rows["dataset"])]
     if len(datasets) < 2 or not metrics:
         return None
@@ -154,11 +155,12 @@ def _draw_dots(
         axes = panel(figure, LABELS + column * width, 0.35, width - 0.3, height)
         here = rows[rows["metric"] == metric]
         for y, imputer in enumerate(names):
-            values = here[here["imputer"] == imputer]["mean"]
+            mine = here[here["imputer"] == imputer]
+            values = mine["mean"].dropna()
             look = looks[imputer]
             axes.plot(values, [y] * len(values), look.marker, c=look.colour, ms=4, alpha=0.6)
             if len(values):
-                axes.vlines(values.median(), y - 0.38, y + 0.38, color=INK, linewidth=1.6)
+                axes.vlines(mine["counted"].median(), y - 0.38, y + 0.38, color=INK, linewidth=1.6)
         if 0 < n_methods < len(names):
             axes.axhline(n_methods - 0.5, color=SOFT, linewidth=0.8)
         axes.set(ylim=(len(names) - 0.4, -0.6), yticks=range(len(names)))

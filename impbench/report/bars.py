@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.marks import add_marks
-from impbench.report.palette import FAINT, INK, ORACLE_COLOUR, SOFT, Look
-from impbench.report.run import ORACLE, MetricFacts, Run
+from impbench.report.palette import ATTAINABLE_COLOUR, FAINT, INK, ORACLE_COLOUR, SOFT, Look
+from impbench.report.run import ATTAINABLE, ORACLE, SEES_TRUTH, MetricFacts, Run
 from impbench.report.strokes import Strokes
 from impbench.report.tables import order
 from impbench.report.text import shorten
@@ -41,6 +41,11 @@ GAP = 0.8
 CONTROL_LINE = "#b45309"
 CONTROL_FILL = "#d3d8df"
 FAILED = "#b42318"
+BOUNDS = {
+    ATTAINABLE: (ATTAINABLE_COLOUR, "attainable: best constants"),
+    ORACLE: (ORACLE_COLOUR, "oracle: the truth itself"),
+}
+"""Controls drawn as lines: colour, and what the legend says."""
 
 
 def draw_bars(
@@ -84,7 +89,7 @@ def draw_bars(
             words.add(-0.03, place, looks[imputer].label, colour, ha="right", va="center")
         strokes.draw(axes)
         words.write(axes)
-    _legend(figure, ORACLE in places)
+    _legend(figure, [name for name in BOUNDS if name in places])
     title = run.datasets[dataset].title
     alt = f"Bars of {len(metrics)} scores of {len(places)} imputers on {title}, protocol {protocol}"
     return save(figure, folder, name, alt)
@@ -157,7 +162,9 @@ def _panel(
         add_marks(axes, scale(means), y, [looks[name] for name in names], 6.5, colours)
     else:
         fills = [
-            CONTROL_FILL if looks[name].is_control and name != ORACLE else looks[name].colour
+            CONTROL_FILL
+            if looks[name].is_control and name not in SEES_TRUTH
+            else looks[name].colour
             for name in names
         ]
         bar = 0.72 * ROW * 72
@@ -167,8 +174,8 @@ def _panel(
     strokes.add((low, high), (y[spread], y[spread]), INK, 1.1, zorder=4)
     for name, place in places.items():
         if name not in names:
-            # Nobody imputes for the oracle, so there is nothing to time.
-            if name == ORACLE and fact.is_cost:
+            # Nobody imputes for those that see the truth, so there is nothing to time.
+            if name in SEES_TRUTH and fact.is_cost:
                 continue
             text = "undefined" if cells[name].status == "ok" else cells[name].status
             words.add(column + 0.02, place, text, FAILED, va="center", fontsize=7)
@@ -200,20 +207,21 @@ def _bounds(
     if control in cells:
         x = scale(cells[control].mean)
         strokes.add((x, x), (bottom, top), CONTROL_LINE, 1, "--", zorder=5)
-    if ORACLE in cells and math.isfinite(cells[ORACLE].mean):
-        x = scale(cells[ORACLE].mean)
-        strokes.add((x, x), (bottom, top), ORACLE_COLOUR, 1.2, zorder=5)
+    for name, (colour, _) in BOUNDS.items():
+        if name in cells and math.isfinite(cells[name].mean):
+            x = scale(cells[name].mean)
+            strokes.add((x, x), (bottom, top), colour, 1.2, zorder=5)
 
 
-def _legend(figure: Figure, has_oracle: bool) -> None:
+def _legend(figure: Figure, bounds: list[str]) -> None:
     entries = {
         "best control": Line2D([], [], color=CONTROL_LINE, linewidth=1, linestyle="--"),
-        "oracle: the truth itself": Line2D([], [], color=ORACLE_COLOUR, linewidth=1.2),
+        **{
+            BOUNDS[name][1]: Line2D([], [], color=BOUNDS[name][0], linewidth=1.2) for name in bounds
+        },
         "control": Patch(facecolor=CONTROL_FILL),
         "± 1 sd over seeds": Line2D([], [], color=INK, linewidth=1.1),
     }
-    if not has_oracle:
-        del entries["oracle: the truth itself"]
     figure.legend(
         list(entries.values()),
         list(entries),

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from impbench.report.numbers import MISSING, number, rank_text, skill_text
-from impbench.report.run import ORACLE, Run, read_run, run_of_results
+from impbench.report.run import Run, read_run, run_of_results
 from impbench.report.tables import leaderboard_of, summarise
 from impbench.report.text import counted, shorten
+from impbench.report.worst import MARK, RULE, marked
 from impbench.runner.store import Store
 
 MAX_METRICS = 3
@@ -68,6 +69,8 @@ def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:
     ][:MAX_METRICS]
     n_datasets = counted(int(rows["n_datasets"].max()), f"{scope} dataset")
     table = Table(title=Text(f"{protocol}, {n_datasets}"), title_justify="left")
+    if rows["n_lost"].any():
+        table.caption, table.caption_justify = Text(f"{MARK} {RULE}"), "left"
     table.add_column("imputer")
     for name in metrics:
         table.add_column(Text(f"{run.metrics[name].title}\nrank  skill"), justify="right")
@@ -76,7 +79,10 @@ def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:
         (str(row.imputer), str(row.metric)): row for row in rows.itertuples()
     }
     best = {
-        name: min((row.mean_rank for key, row in found.items() if key[1] == name), default=0.0)
+        name: min(
+            (row.mean_rank for key, row in found.items() if key[1] == name and not row.n_lost),
+            default=0.0,
+        )
         for name in metrics
     }
     for imputer in dict.fromkeys(rows["imputer"]):
@@ -84,11 +90,14 @@ def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:
         cells = [Text(shorten(imputer, 36), style="dim" if control else "")]
         for name in metrics:
             row = found[(imputer, name)]
-            text = f"{rank_text(row.mean_rank)}  {skill_text(row.mean_skill):>6}"
-            style = "bold" if row.mean_rank == best[name] else "dim" if control else ""
-            cells.append(Text(MISSING if imputer == ORACLE else text, style=style))
+            rank = marked(rank_text(row.mean_rank), row.n_lost)
+            text = f"{rank}  {skill_text(row.mean_skill):>6}"
+            is_best = row.mean_rank == best[name] and not row.n_lost
+            style = "bold" if is_best else "dim" if control else ""
+            cells.append(Text(MISSING if run.sees_truth(imputer) else text, style=style))
         time = found.get((imputer, TIME))
         seconds = math.nan if time is None else time.median
-        cells.append(Text(f"{number(seconds, 2)} s" if math.isfinite(seconds) else MISSING))
+        text = f"{number(seconds, 2)} s" if math.isfinite(seconds) else MISSING
+        cells.append(Text(text if time is None else marked(text, time.n_lost * (seconds > 0))))
         table.add_row(*cells)
     return table

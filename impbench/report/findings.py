@@ -1,8 +1,10 @@
 """What came out, in sentences a biologist can act on, each computed from the scores.
 
 Rules. "Lowest" and "highest" are by mean rank among the methods (no controls) that have a score
-on every dataset. "Beyond seed noise" is `impbench.report.tables.gain`: the mean difference exceeds
-twice the standard deviation of the difference over seeds. With one seed nothing is called so.
+on every dataset and never failed. "Beyond seed noise" is `impbench.report.tables.gain`: the mean
+difference exceeds twice the standard deviation of the difference over seeds; otherwise two are not
+told apart. With one seed nothing is called so. A failed imputation counts as the worst
+(`impbench.report.worst`).
 """
 
 from __future__ import annotations
@@ -11,12 +13,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
 import pandas as pd
 
-from impbench.report.numbers import number, skill_text, spread
-from impbench.report.run import NO_IMPUTATION, PRIOR, Run
-from impbench.report.tables import gain
+from impbench.report.numbers import number, skill_text
+from impbench.report.question import Question, questions
+from impbench.report.run import ATTAINABLE, NO_IMPUTATION, ORACLE, PRIOR, Run
+from impbench.report.tables import Verdict
 from impbench.report.text import counted, listed
+from impbench.report.trust import opposite_note, reads_note
+
+NEARLY_ALL = 0.9
+"""Skill from which a formula is said to go nearly all of the way."""
 
 
 @dataclass(frozen=True)
@@ -29,154 +37,64 @@ class Finding:
     kind: str = "result"
 
 
-@dataclass(frozen=True)
-class _Question:
-    """One protocol on simulated or on real data, seen through the protocol's lead metric."""
-
-    run: Run
-    rows: pd.DataFrame
-    protocol: str
-    metric: str
-    scope: str
-    datasets: list[str]
-
-    @property
-    def topic(self) -> str:
-        """Such as ``clustering, 2 simulated datasets``."""
-        return f"{self.protocol}, {counted(len(self.datasets), f'{self.scope} dataset')}"
-
-    @property
-    def title(self) -> str:
-        return self.run.metrics[self.metric].title
-
-    @property
-    def extreme(self) -> str:
-        return "lowest" if self.run.metrics[self.metric].direction == 1 else "highest"
-
-    def contenders(self) -> list[str]:
-        """Methods with a score on every dataset, best mean rank first."""
-        methods = self.rows[self.rows["imputer"].isin(self.run.methods)]
-        scored = methods.groupby("imputer", sort=False)["mean"].count()
-        whole = scored[scored == len(self.datasets)].index
-        ranks = methods.groupby("imputer", sort=False)["rank"].mean().loc[whole]
-        return [str(name) for name in ranks.sort_values(kind="stable").index]
-
-    def mean_rank(self, imputer: str) -> float:
-        return float(self.rows.loc[self.rows["imputer"] == imputer, "rank"].mean())
-
-    def score(self, imputer: str) -> str:
-        """Mean ± sd per dataset, at most three of them."""
-        rows = self.rows[self.rows["imputer"] == imputer].head(3)
-        values = [spread(mean, sd) for mean, sd in zip(rows["mean"], rows["sd"], strict=True)]
-        more = ", …" if len(self.datasets) > 3 else ""
-        return f"{self.title} {', '.join(values)}{more}"
-
-    def wins(self, a: str, b: str) -> tuple[int, int]:
-        """On how many datasets `a` beats `b` beyond seed noise, and on how many that is known."""
-        verdicts = [
-            gain(self.run, dataset, self.protocol, self.metric, a, b)[1]
-            for dataset in self.datasets
-        ]
-        known = [verdict for verdict in verdicts if verdict is not None]
-        return sum(known), len(known)
-
-    def best_controls(self) -> dict[str, str]:
-        """The best control of each dataset that has one."""
-        rows = self.rows.drop_duplicates("dataset").dropna(subset=["control"])
-        return dict(zip(rows["dataset"], rows["control"], strict=True))
-
-    @property
-    def best_control_names(self) -> list[str]:
-        """The controls that are best somewhere."""
-        return list(dict.fromkeys(self.best_controls().values()))
-
-    @property
-    def best_control(self) -> str:
-        """The best control in words."""
-        names = self.best_control_names
-        if names == [NO_IMPUTATION]:
-            return "no imputation at all"
-        each = "" if len(names) == 1 else "of each dataset: "
-        return f"the best control ({each}{listed(names)})"
-
-    def wins_over_controls(self, method: str) -> tuple[int, int]:
-        """As `wins`, against each dataset's own best control."""
-        verdicts = [
-            gain(self.run, dataset, self.protocol, self.metric, method, control)[1]
-            for dataset, control in self.best_controls().items()
-        ]
-        known = [verdict for verdict in verdicts if verdict is not None]
-        return sum(known), len(known)
-
-
 def find(run: Run, summary: pd.DataFrame) -> list[Finding]:
     """Return the findings: one per protocol and kind of data, then cost, failures and caveats."""
     if summary.empty or not summary["n_scored"].any():
         lead = "No job gave a score."
         return [Finding(lead, ("The section on failures says why.",), kind="caution")]
     findings: list[Finding] = []
-    for question in _questions(run, summary):
+    for question in questions(run, summary):
         findings += _answer(question)
-    return [*findings, *_cost(run, summary), *_cautions(run, summary)]
+    return [*findings, *_trust(run, summary), *_cost(run, summary), *_cautions(run, summary)]
 
 
-def _questions(run: Run, summary: pd.DataFrame) -> Iterator[_Question]:
-    for protocol in run.protocols:
-        metric = run.lead_metric(protocol)
-        for scope in ("simulated", "real"):
-            datasets = [name for name in run.datasets_of(protocol) if run.scope(name) == scope]
-            if metric is None or not datasets:
-                continue
-            asked = (summary["protocol"] == protocol) & (summary["metric"] == metric)
-            rows = summary[asked & summary["dataset"].isin(datasets)]
-            yield _Question(run, rows, protocol, metric, scope, datasets)
-
-
-def _answer(question: _Question) -> Iterator[Finding]:
+def _answer(question: Question) -> Iterator[Finding]:
     """Who was best, and whether that is more than a trivial rule reaches."""
     contenders = question.contenders()
     if not contenders:
         if set(question.rows["imputer"]) & set(question.run.methods):
-            lead = f"No method has a {question.title} on every dataset."
-            yield Finding(lead, topic=question.topic, kind="caution")
+            lead = f"No method gave a {question.title} for every dataset and seed."
+            yield Finding(lead, _failed(question), question.topic, "caution")
         return
-    won = {name: question.wins_over_controls(name) for name in contenders}
-    known = max(total for _, total in won.values())
-    better = [f"{name} on {n} of {known}" for name, (n, _) in won.items() if n]
+    rivals = question.best_controls()
+    told = {name: question.verdicts(name, rivals) for name in contenders}
+    known = any(told.values())
     best = _best(question, contenders)
+    after = (*_way(question, contenders), *_over_prior(question, contenders), *_failed(question))
     if not known:
-        details = _flat((*best[1], _scores_of_controls(question)))
+        details = _flat([*best[1], _scores_of_controls(question), after])
         yield Finding(best[0], details, question.topic)
-    elif better:
-        over = f"Better than {question.best_control} beyond seed noise: {listed(better)}."
-        details = (*best[1], over, *_skills(question, [name for name in won if won[name][0]][:3]))
-        yield Finding(best[0], (*details, *_over_prior(question, contenders)), question.topic)
+    elif any("better" in verdicts for verdicts in told.values()):
+        over = _verdicts(f"Against {question.best_control}, beyond seed noise", told)
+        yield Finding(best[0], _flat([*best[1], over, after]), question.topic)
     else:
         lead = (
             f"No method improved {question.title} over {question.best_control} beyond seed noise."
         )
-        best_lead, best_scores = best
-        parts = (_scores_of_controls(question), _room(question), best_lead, *best_scores)
-        details = _flat((*parts, *_over_prior(question, contenders)))
-        yield Finding(lead, details, question.topic, "caution")
+        worse = _verdicts("Against it", told)
+        parts: list[str | tuple[str, ...]]
+        parts = [_scores_of_controls(question), _room(question), worse, best[0], *best[1], after]
+        yield Finding(lead, _flat(parts), question.topic, "caution")
 
 
-def _best(question: _Question, contenders: list[str]) -> tuple[str, tuple[str, ...]]:
+def _best(question: Question, contenders: list[str]) -> tuple[str, tuple[str, ...]]:
     """The best method or methods as a sentence, and their scores."""
     first = [
         name for name in contenders if question.mean_rank(name) == question.mean_rank(contenders[0])
     ]
     if len(contenders) == 1:
         return f"{first[0]} reached {question.score(first[0])}.", ()
+    of_all = "of all methods that never failed" if question.failed() else "of all methods"
     if len(first) > 1:
-        shared = f"{listed(first)} shared the {question.extreme} {question.title} of all methods."
+        shared = f"{listed(first)} shared the {question.extreme} {question.title} {of_all}."
         return shared, (f"{first[0]}: {question.score(first[0])}.",)
     best, second = contenders[:2]
-    lead = f"{best} had the {question.extreme} {question.title} of all methods"
-    won, known = question.wins(best, second)
-    if not known:
+    lead = f"{best} had the {question.extreme} {question.title} {of_all}"
+    verdicts = question.against(best, second)
+    won = verdicts.count("better")
+    if not verdicts:
         lead += "; with one seed it cannot be said whether that is more than seed noise."
-    elif won == known == len(question.datasets):
+    elif won == len(question.datasets):
         lead += ", beyond seed noise."
     elif won == 0:
         lead += f", but not ahead of {second} beyond seed noise."
@@ -193,48 +111,112 @@ def _flat(parts: Iterable[str | tuple[str, ...]]) -> tuple[str, ...]:
     )
 
 
-def _scores_of_controls(question: _Question) -> str:
+def _verdicts(start: str, told: dict[str, list[Verdict]]) -> str:
+    """Say of every method whether it is better, worse, or not told apart, and on how many."""
+    kinds: tuple[Verdict, ...] = ("better", "worse", "not told apart")
+    parts = []
+    for kind in kinds:
+        names = [
+            f"{name} on {verdicts.count(kind)} of {len(verdicts)}"
+            for name, verdicts in told.items()
+            if kind in verdicts
+        ]
+        parts += [f"{kind}: {listed(names, 12)}"] if names else []
+    return f"{start}, {'; '.join(parts)}." if parts else ""
+
+
+def _scores_of_controls(question: Question) -> str:
     names = question.best_control_names
     return f"Best control, {names[0]}: {question.score(names[0])}." if len(names) == 1 else ""
 
 
-def _room(question: _Question) -> str:
+def _room(question: Question) -> str:
     """Say so where the best control leaves nothing to gain."""
-    if question.rows["skill"].notna().any() or not (question.rows["basis"] == "oracle").all():
-        return ""
+    columns = question.rows[["dataset", "imputer", "mean", "sd"]].itertuples(index=False)
+    found = {(dataset, imputer): (mean, sd) for dataset, imputer, mean, sd in columns}
+    for dataset, control in question.best_controls().items():
+        if (dataset, ORACLE) not in found:
+            return ""
+        (best, sd), (most, sd_most) = found[dataset, control], found[dataset, ORACLE]
+        gap = question.run.metrics[question.metric].direction * (best - most)
+        noise = float(np.hypot(*np.nan_to_num([sd, sd_most])))
+        if not gap <= max(1e-9, 1e-6 * abs(most), noise):
+            return ""
     return "That is as good as the truth itself scores, so no method could be better."
 
 
-def _skills(question: _Question, methods: Iterable[str]) -> tuple[str, ...]:
-    means = question.rows.groupby("imputer")["skill"].mean()
-    shown = [f"{name} {skill_text(means[name])}" for name in methods if pd.notna(means[name])]
+def _way(question: Question, contenders: list[str]) -> tuple[str, ...]:
+    """How far methods go from doing nothing to the bound, and a formula without a network."""
+    bases = set(question.rows.loc[question.rows["skill"].notna(), "basis"])
+    shown = [name for name in contenders[:3] if np.isfinite(question.mean_skill(name))]
     if not shown:
         return ()
-    return (f"Skill (0 = best control, 1 = best possible): {', '.join(shown)}.",)
+    end = f"to {ATTAINABLE}" if bases == {ATTAINABLE} else "to the best possible score"
+    formulas = [name for name in question.run.controls if name != NO_IMPUTATION]
+    skills = {name: question.mean_skill(name) for name in formulas}
+    skills = {name: value for name, value in skills.items() if np.isfinite(value)}
+    best = max(skills, key=lambda name: skills[name], default=None)
+    names = [*shown, best] if best is not None else shown
+    values = [f"{name} {skill_text(question.mean_skill(name))}" for name in names]
+    way = f"Of the way from doing nothing (0) {end} (1): {', '.join(values)}."
+    if best is None or skills[best] < NEARLY_ALL:
+        return (way,)
+    rule = f"So {best}, a rule without a network, goes"
+    left = 100 * (1 - skills[best])
+    if left < 0.05:
+        return way, f"{rule} all of the way: by this score nothing is left to gain."
+    return way, f"{rule} nearly all of the way, and leaves {number(left, 2)} % of it to gain."
 
 
-def _over_prior(question: _Question, contenders: list[str]) -> tuple[str, ...]:
+def _over_prior(question: Question, contenders: list[str]) -> tuple[str, ...]:
     """Say what a network adds over the prior, where the best control is another."""
     has_prior = PRIOR in set(question.rows.loc[question.rows["mean"].notna(), "imputer"])
     if not has_prior or question.best_control_names == [PRIOR]:
         return ()
-    won = {name: question.wins(name, PRIOR) for name in contenders}
-    if not any(known for _, known in won.values()):
+    told = {name: question.against(name, PRIOR) for name in contenders}
+    if not any(told.values()):
         return ()
-    better = [f"{name} on {n} of {known}" for name, (n, known) in won.items() if n]
+    better = [
+        f"{name} on {verdicts.count('better')} of {len(verdicts)}"
+        for name, verdicts in told.items()
+        if "better" in verdicts
+    ]
     who = listed(better) if better else "no method"
     return (f"Better than {PRIOR}, a formula without a network, beyond seed noise: {who}.",)
 
 
+def _failed(question: Question) -> tuple[str, ...]:
+    """Say who failed, and what that counts as."""
+    failed = [
+        f"{name} in {n} of {counted(asked, 'imputation')}"
+        for name, (n, asked) in question.failed().items()
+    ]
+    if not failed:
+        return ()
+    return (f"Failed, which counts as the worst score reached there: {listed(failed)}.",)
+
+
+def _trust(run: Run, summary: pd.DataFrame) -> Iterator[Finding]:
+    """What to know before ranks of different protocols are believed."""
+    for protocol in run.protocols:
+        if note := reads_note(run, protocol):
+            yield Finding(note[0], note[1:], protocol, "caution")
+    if note := opposite_note(run, summary):
+        yield Finding(note[0], note[1:], kind="caution")
+
+
 def _cost(run: Run, summary: pd.DataFrame) -> list[Finding]:
     times = summary[(summary["metric"] == "wall-seconds") & summary["imputer"].isin(run.methods)]
+    failed = times.groupby("imputer")["n_failed"].sum()
+    times = times[times["imputer"].map(failed) == 0]
     typical = times.groupby("imputer")["mean"].median().dropna().sort_values()
     if len(typical) < 2:
         return []
     fast, slow = typical.index[0], typical.index[-1]
+    whole = " of those that never failed" if failed.any() else ""
     lead = (
-        f"{fast} was the fastest method ({number(typical.iloc[0], 2)} s per imputation, median "
-        f"over datasets), {slow} the slowest ({number(typical.iloc[-1], 2)} s)."
+        f"{fast} was the fastest method{whole} ({number(typical.iloc[0], 2)} s per imputation, "
+        f"median over datasets), {slow} the slowest ({number(typical.iloc[-1], 2)} s)."
     )
     return [Finding(lead, kind="cost")]
 

@@ -12,9 +12,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from impbench.report.drawing import Drawing, blank, save, sheet
 from impbench.report.numbers import rank_text, skill_text
 from impbench.report.palette import INK, SOFT, Look
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import Run
 from impbench.report.text import counted, shorten
 from impbench.report.words import add_words
+from impbench.report.worst import marked
 
 ROW = 0.235
 COLUMN = 0.53
@@ -22,9 +23,6 @@ LABELS = 2.0
 BLOCK_GAP = 0.16
 HEAD = 1.3
 """Inches above the cells for slanted metric names and two lines of title."""
-
-WORST = -3.0
-"""Skill at which the colour is saturated; anything below looks the same."""
 
 # Brown to blue through white: told apart with every common colour vision.
 _SKILL = LinearSegmentedColormap.from_list(
@@ -46,7 +44,7 @@ def draw_heatmap(
     Every block is one protocol on simulated or on real data. None where nothing is defined.
     """
     quality = board[~board["metric"].map(lambda name: run.metrics[name].is_cost)]
-    quality = quality[quality["imputer"] != ORACLE]
+    quality = quality[~quality["imputer"].map(run.sees_truth)]
     if not quality[value].notna().any():
         return None
     blocks = list(quality.groupby(["protocol", "scope"], sort=False))
@@ -63,8 +61,13 @@ def draw_heatmap(
     add_words(axes, LABELS - 0.06, y, labels, colours, ha="right", va="center")
     left = LABELS
     for ((protocol, scope), block), metrics in zip(blocks, columns, strict=True):
-        wide = block.pivot(index="imputer", columns="metric", values=value)
-        _block(axes, left, wide.reindex(index=names, columns=metrics), value)
+        values, lost = (
+            block.pivot(index="imputer", columns="metric", values=column).reindex(
+                index=names, columns=metrics
+            )
+            for column in (value, "n_lost")
+        )
+        _block(axes, left, values, lost, value)
         right = left + len(metrics) * COLUMN
         if 0 < n_methods < len(names):
             axes.hlines(HEAD + n_methods * ROW, left, right, color=INK, linewidth=1.2)
@@ -87,16 +90,14 @@ def _metrics(run: Run, block: pd.DataFrame, protocol: str) -> list[str]:
     return [name for name in run.metrics_of(protocol) if name in present]
 
 
-def _block(axes: Axes, left: float, wide: pd.DataFrame, value: str) -> None:
+def _block(axes: Axes, left: float, wide: pd.DataFrame, lost: pd.DataFrame, value: str) -> None:
     """Draw imputers × metrics as cells with their numbers, `left` inches from the figure's edge."""
     skill = value == "mean_skill"
     values = wide.to_numpy(dtype=float)
-    # Loss may be boundless and gain is not, so each side of zero has its own scale.
-    shades = np.where(values > 0, values, values / -WORST) if skill else values
     last = max(2.0, float(np.nan_to_num(values).max()))
     x = left + COLUMN * np.arange(wide.shape[1] + 1)
     y = HEAD + ROW * np.arange(wide.shape[0] + 1)
-    shown = np.ma.masked_invalid(shades)
+    shown = np.ma.masked_invalid(values)
     cells = axes.pcolormesh(
         x,
         y,
@@ -112,7 +113,10 @@ def _block(axes: Axes, left: float, wide: pd.DataFrame, value: str) -> None:
     colours = np.where(np.isnan(values).ravel(), SOFT, np.where(dark, "white", INK))
     centre_x, centre_y = np.meshgrid(x[:-1] + COLUMN / 2, y[:-1] + ROW / 2)
     write = skill_text if skill else rank_text
-    texts = [write(number) for number in values.ravel()]
+    texts = [
+        write(number) if np.isnan(number) else marked(write(number), n_lost)
+        for number, n_lost in zip(values.ravel(), lost.to_numpy(dtype=float).ravel(), strict=True)
+    ]
     add_words(
         axes,
         centre_x.ravel(),

@@ -29,8 +29,13 @@ def fixed(value: float, decimals: int) -> str:
     return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
 
 
-def spread(mean: float, sd: float, digits: int = 3) -> str:
-    """Return ``0.387 ± 0.004``: no more digits than the sd bears out; no sd where it is NaN."""
+def spread(mean: float, sd: float, digits: int = 3, signed: bool = False) -> str:
+    """Return ``0.387 ± 0.004``: no more digits than the sd bears out; no sd where it is NaN.
+
+    `signed` puts a plus before what is above 0, as before a difference.
+    """
+    if signed and mean > 0:
+        return f"+{spread(mean, sd, digits)}"
     if math.isnan(sd) or not math.isfinite(mean):
         return number(mean, digits)
     if mean == 0 or not 1e-6 < abs(mean) < 1e6:
@@ -44,11 +49,20 @@ def spread(mean: float, sd: float, digits: int = 3) -> str:
     return f"{fixed(mean, decimals)} ± {shown}"
 
 
+def interval_text(low: float, high: float) -> str:
+    """Return ``0.361 to 0.375``, at the precision that the width bears out."""
+    width, size = high - low, max(abs(low), abs(high))
+    if not (width > 0 and 1e-4 <= size < 1e6):
+        return f"{number(low)} to {number(high)}"
+    decimals = min(_decimals(width, 2), _decimals(size, 4))
+    return f"{fixed(low, decimals)} to {fixed(high, decimals)}"
+
+
 def skill_text(value: float) -> str:
-    """Return a skill with its sign and two decimals; far below zero with none."""
+    """Return a skill with its sign and two decimals; three where two would make it a full 1."""
     if not math.isfinite(value):
         return MISSING
-    text = fixed(value, 2 if abs(value) < 10 else 0)
+    text = fixed(value, 3 if 0.995 <= abs(value) < 0.9995 else 2)
     return f"+{text}" if value > 0 and float(text) != 0 else text
 
 

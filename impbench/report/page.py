@@ -27,7 +27,9 @@ from impbench.report.run import Run, read_run
 from impbench.report.statistics import compare
 from impbench.report.tables import leaderboard_of, summarise
 from impbench.report.text import counted, listed
+from impbench.report.trust import reads_note
 from impbench.report.views import Table, dataset_table, gain_table, metric_table
+from impbench.report.worst import MARK, RULE
 from impbench.runner.record import Record
 from impbench.runner.store import Store, write_atomically
 
@@ -43,13 +45,15 @@ class ProtocolView:
     lead: Table | None
     others: list[Table]
     gains: Table | None
+    warning: str = ""
 
 
 @dataclass(frozen=True)
 class BasisNote:
-    """What counts as skill 1 for some of the scores."""
+    """What counts as skill 1 for which metrics, and on which datasets."""
 
     basis: str
+    metrics: str
     where: str
 
 
@@ -85,6 +89,12 @@ def write_report(store: Store, records: Sequence[Record] | None = None) -> Path:
         "advice": advise(run, purposes),
         "protocols": [_protocol(run, summary, name) for name in run.protocols],
         "bases": _bases(run, summary),
+        "seeing": [name for name in run.imputers if run.sees_truth(name)],
+        "any_lost": bool(summary["n_lost"].any()),
+        "any_exact": bool(((summary["sd"] == 0) & summary["low"].notna()).any()),
+        "any_differences": not all(fact.comparable for fact in run.metrics.values()),
+        "mark": MARK,
+        "mark_text": f"{MARK} {RULE}.",
         "dataset_tables": _dataset_tables(run, summary),
         "comparisons": comparisons,
         "figures": figures,
@@ -178,25 +188,28 @@ def _protocol(run: Run, summary: pd.DataFrame, name: str) -> ProtocolView:
         lead=metric_table(run, summary, name, lead) if lead else None,
         others=[metric_table(run, summary, name, metric) for metric in others],
         gains=gain_table(run, summary, name, lead) if lead else None,
+        warning=" ".join(reads_note(run, name) or ()),
     )
 
 
 def _dataset_tables(run: Run, summary: pd.DataFrame) -> dict[str, dict[str, Table]]:
     tables: dict[str, dict[str, Table]] = {dataset: {} for dataset in run.datasets}
-    for dataset, protocol in run.problems:
+    # A protocol that a dataset misleads comes last there.
+    for dataset, protocol in sorted(run.problems, key=lambda pair: pair[0] in run.misled(pair[1])):
         tables[dataset][protocol] = dataset_table(run, summary, dataset, protocol)
     return tables
 
 
 def _bases(run: Run, summary: pd.DataFrame) -> list[BasisNote]:
-    """Say where skill 1 is the oracle, where the metric's ideal, and where there is no skill."""
+    """Say for which metrics skill 1 is attainable, or the ideal, or there is no skill."""
     quality = summary[~summary["metric"].isin([m.name for m in run.metrics.values() if m.is_cost])]
     notes = []
-    for basis in ("oracle", "ideal", "none"):
+    for basis in ("attainable", "ideal", "none"):
         rows = quality[quality["basis"] == basis]
         datasets = [run.datasets[name].title for name in rows["dataset"].unique()]
+        metrics = [run.metrics[name].title for name in rows["metric"].unique()]
         if datasets:
-            notes.append(BasisNote(basis, listed(datasets)))
+            notes.append(BasisNote(basis, listed(metrics, 8), listed(datasets)))
     return notes
 
 

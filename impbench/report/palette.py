@@ -1,14 +1,15 @@
 """One colour and marker per imputer, the same in every figure of a page.
 
 Colours are Okabe and Ito's (Color Universal Design, 2008) and, beyond them, Paul Tol's muted set;
-controls are greys and the oracle is black, so that they stand apart from methods at a glance.
+controls are greys, the oracle is black and attainable violet, so that they stand apart from methods
+at a glance.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import ATTAINABLE, Run
 from impbench.report.text import short_names
 
 METHOD_COLOURS = (
@@ -29,6 +30,7 @@ METHOD_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 CONTROL_COLOUR = "#9a9a9a"
 CONTROL_MARKERS = ("o", "s", "^", "D", "v")
 ORACLE_COLOUR = "#1a1a1a"
+ATTAINABLE_COLOUR = "#5e35b1"
 
 GROUP_COLOURS = (
     "#4477AA",
@@ -72,6 +74,7 @@ def looks(run: Run) -> dict[str, Look]:
     for i, name in enumerate(run.controls):
         marker = CONTROL_MARKERS[i % len(CONTROL_MARKERS)]
         found[name] = Look(labels[name], CONTROL_COLOUR, marker, True)
-    if ORACLE in run.imputers:
-        found[ORACLE] = Look(ORACLE, ORACLE_COLOUR, "*", True)
+    for name in filter(run.sees_truth, run.imputers):
+        colour = ATTAINABLE_COLOUR if name == ATTAINABLE else ORACLE_COLOUR
+        found[name] = Look(labels[name], colour, "*", True)
     return found

@@ -19,7 +19,7 @@ from impbench.report.heatmap import draw_heatmap
 from impbench.report.numbers import fixed
 from impbench.report.palette import Look, looks
 from impbench.report.purpose_map import draw_purposes
-from impbench.report.run import NO_IMPUTATION, ORACLE, PRIOR, Run
+from impbench.report.run import ATTAINABLE, NO_IMPUTATION, ORACLE, PRIOR, Run
 from impbench.report.scaling import draw_scaling, sizes_of
 from impbench.report.statistics import Comparison
 from impbench.report.tables import order
@@ -204,7 +204,11 @@ def _draw_clouds(
 
 
 def _caption(imputer: str, styles: dict[str, Look]) -> str:
-    named = {NO_IMPUTATION: "raw (no imputation)", ORACLE: "truth (oracle)"}
+    named = {
+        NO_IMPUTATION: "raw (no imputation)",
+        ORACLE: "truth (oracle)",
+        ATTAINABLE: "attainable (sees truth)",
+    }
     return named.get(imputer, styles[imputer].label)
 
 

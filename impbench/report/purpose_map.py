@@ -19,6 +19,7 @@ from impbench.report.purposes import SPEED
 from impbench.report.run import Run
 from impbench.report.text import counted
 from impbench.report.words import Lettering, add_words
+from impbench.report.worst import marked
 
 ROW = 0.36
 COLUMN = 1.0
@@ -75,8 +76,8 @@ def draw_purposes(
 
 
 def _best(run: Run, purposes: pd.DataFrame) -> set[tuple[str, str]]:
-    """The methods of lowest mean rank for each purpose."""
-    methods = purposes[purposes["imputer"].isin(run.methods)]
+    """The methods of lowest mean rank for each purpose, of those that never failed."""
+    methods = purposes[purposes["imputer"].isin(run.methods) & (purposes["n_failed"] == 0)]
     lowest = methods.groupby("purpose")["mean_rank"].transform("min")
     rows = methods[methods["mean_rank"] == lowest]
     return set(zip(rows["imputer"], rows["purpose"], strict=True))
@@ -126,7 +127,7 @@ def _cells(
             lines.add(
                 middle,
                 top + (0.36 if note else 0.5) * ROW,
-                rank_text(rank),
+                marked(rank_text(rank), getattr(row, "n_lost", 0)),
                 colour,
                 fontweight="bold" if is_best else "normal",
                 **_CENTRED,

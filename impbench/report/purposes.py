@@ -2,7 +2,8 @@
 
 A protocol says which purpose its answer serves (`impbench.protocols.protocol.Protocol.purpose`);
 speed is a purpose of its own. Per purpose an imputer has its mean rank and mean skill over all
-questions asked (dataset × protocol), on the lead metric of each protocol.
+questions asked (dataset × protocol), on the lead metric of each protocol. What failed counts as
+the worst (`impbench.report.worst`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from impbench.report.numbers import number, rank_text, skill_text
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import NO_IMPUTATION, Run
 from impbench.report.text import counted, listed
 
 SPEED = "speed"
@@ -33,9 +34,9 @@ class Advice:
 
 
 def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per purpose and imputer, in the order of the plan; the oracle is left out.
+    """Return one row per purpose and imputer, in the order of the plan.
 
-    Columns, besides these two:
+    Controls that see the truth are left out. Columns, besides these two:
 
     mean_rank, n_ranked, n_questions
         Mean rank over the questions on which the imputer has one, and the number of questions.
@@ -45,6 +46,8 @@ def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
         Mean skill over the questions where it is defined; NaN for speed.
     seconds
         For speed: median over datasets of the mean wall-clock seconds; NaN elsewhere.
+    n_failed, n_lost
+        Imputations that failed, and that gave no result for any reason.
     """
     parts = [part for purpose, part in _questions(run, summary)]
     if not parts:
@@ -53,7 +56,7 @@ def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
     last = table.groupby(["dataset", "protocol", "purpose"])["rank"].transform("max")
     table["place"] = ((table["rank"] - 1) / (last - 1)).where(last > 1, 0.0)
     table.loc[table["rank"].isna(), "place"] = np.nan
-    table["seconds"] = table["mean"].where(table["purpose"] == SPEED)
+    table["seconds"] = table["counted"].where(table["purpose"] == SPEED)
     n_questions = table.drop_duplicates(["purpose", "dataset", "protocol"])["purpose"]
     found = (
         table.groupby(["purpose", "imputer"], sort=False)
@@ -63,6 +66,8 @@ def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
             mean_place=("place", "mean"),
             mean_skill=("skill", "mean"),
             seconds=("seconds", "median"),
+            n_failed=("n_failed", "sum"),
+            n_lost=("n_lost", "sum"),
         )
         .reset_index()
     )
@@ -70,12 +75,19 @@ def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def advise(run: Run, purposes: pd.DataFrame) -> list[Advice]:
-    """Return one verdict per purpose, from the methods that were ranked on all of its questions."""
+    """Return one verdict per purpose, from the methods that answered all of its questions.
+
+    No method that failed is advised, and none where it does no better than no imputation.
+    """
     found = []
     for purpose, rows in purposes.groupby("purpose", sort=False):
         asked = int(rows["n_questions"].max())
-        methods = rows[rows["imputer"].isin(run.methods) & (rows["n_ranked"] == asked)]
+        here = rows[rows["imputer"].isin(run.methods)]
+        methods = here[(here["n_ranked"] == asked) & (here["n_failed"] == 0)]
         if methods.empty:
+            if here["n_failed"].any():
+                basis = f"failed: {listed(list(here.loc[here['n_failed'] > 0, 'imputer']))}"
+                found.append(Advice(str(purpose), "none gave every result", basis, True))
             continue
         best = methods[methods["mean_rank"] == methods["mean_rank"].min()]
         names = listed(list(best["imputer"]))
@@ -87,18 +99,33 @@ def advise(run: Run, purposes: pd.DataFrame) -> list[Advice]:
             continue
         skill = float(best["mean_skill"].max())
         basis = rank if math.isnan(skill) else f"{rank}, mean skill {skill_text(skill)}"
+        level = float(best["mean_rank"].iloc[0])
         controls = rows[rows["imputer"].isin(run.controls) & (rows["n_ranked"] == asked)]
-        ahead = controls[controls["mean_rank"] < best["mean_rank"].iloc[0]]
-        if len(ahead):
-            first = ahead.sort_values("mean_rank", kind="stable")["imputer"].iloc[0]
-            basis += f"; but the control {first} ranks before it"
-        found.append(Advice(str(purpose), names, basis, bool(len(ahead))))
+        rivals = controls[controls["mean_rank"] <= level].sort_values("mean_rank", kind="stable")
+        if NO_IMPUTATION in set(rivals["imputer"]):
+            nothing = float(rivals.set_index("imputer")["mean_rank"][NO_IMPUTATION])
+            does = "ranks before" if nothing < level else "does as well as"
+            basis = f"no imputation {does} the best method, {names} ({basis})"
+            names = "none: nothing beats leaving the data alone"
+        elif len(rivals):
+            first, place = rivals["imputer"].iloc[0], float(rivals["mean_rank"].iloc[0])
+            basis += f"; but the control {first} "
+            basis += "ranks before it" if place < level else "does as well"
+        if _all_misled(run, str(purpose)):
+            basis += "; the counts look like reads, which this question takes for molecules"
+        found.append(Advice(str(purpose), names, basis, bool(len(rivals))))
     return found
+
+
+def _all_misled(run: Run, purpose: str) -> bool:
+    """Whether every question of a purpose takes counts for what they are not."""
+    asked = [pair for pair in run.problems if run.purpose(pair[1]) == purpose]
+    return bool(asked) and all(dataset in run.misled(name) for dataset, name in asked)
 
 
 def _questions(run: Run, summary: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield each purpose's rows of the summary: lead metrics, then time, once per dataset."""
-    ranked = summary[summary["imputer"] != ORACLE]
+    ranked = summary[~summary["imputer"].map(run.sees_truth).astype(bool)]
     for protocol in run.protocols:
         metric = run.lead_metric(protocol)
         rows = ranked[(ranked["protocol"] == protocol) & (ranked["metric"] == metric)]

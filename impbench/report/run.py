@@ -15,15 +15,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import Metric
+from impbench.metrics.metric import Bound, Metric
+from impbench.protocols.molecules import MOLECULES_AT_MOST
 from impbench.report.text import plain, plain_lines, plain_tree
+from impbench.report.worst import count_failures
 from impbench.runner.record import Record
 from impbench.runner.store import Store, tidy
 
 ORACLE = "oracle"
+ATTAINABLE = "attainable"
+SEES_TRUTH = (ATTAINABLE, ORACLE)
+"""Controls that are handed the truth: shown, but never ranked."""
+
 NO_IMPUTATION = "no-imputation"
 PRIOR = "maskclass-prior"
-CONTROLS = (NO_IMPUTATION, "gene-mean", "nonzero-mean", PRIOR, "permuted", ORACLE)
+CONTROLS = (NO_IMPUTATION, "gene-mean", "nonzero-mean", PRIOR, "permuted", *SEES_TRUTH)
+
+THINNING = "thinning"
+MASKING = "masking"
 
 COST_EVIDENCE = {"wall_seconds", "cpu_seconds", "peak_memory"}
 
@@ -43,6 +52,12 @@ class DatasetFacts:
     fingerprint: str = ""
     labels_confidence: str = ""
     warning: str = ""
+    median_count: float | None = None
+
+    @property
+    def are_reads(self) -> bool:
+        """Whether the counts look like reads; see `impbench.protocols.molecules`."""
+        return not self.simulated and (self.median_count or 0) > MOLECULES_AT_MOST
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,8 @@ class MetricFacts:
     reference: str = ""
     definition: str = ""
     range: tuple[float, float] | None = None
+    bound: Bound = "none"
+    comparable: bool = True
 
     @classmethod
     def of(cls, name: str, known: Mapping[str, Metric]) -> MetricFacts:
@@ -97,16 +114,19 @@ class MetricFacts:
         if name not in known:
             return cls(name, name, 0)
         metric = known[name]
+        is_cost = set(metric.needs) <= COST_EVIDENCE
         return cls(
             name=name,
             title=plain(metric.title),
             direction=1 if metric.direction == "min" else -1,
             unit=plain(metric.unit),
             ideal=metric.ideal,
-            is_cost=set(metric.needs) <= COST_EVIDENCE,
+            is_cost=is_cost,
             reference=plain(metric.reference),
             definition=plain_lines(_definition(metric)),
             range=metric.range,
+            bound="none" if is_cost else metric.bound,
+            comparable=metric.comparable,
         )
 
 
@@ -143,7 +163,11 @@ class Run:
         found = self.manifest.get("imputers", {})
         facts = {name: _read(ImputerFacts, found.get(name), name) for name in self._seen("imputer")}
         return {
-            name: dataclasses.replace(fact, is_control=fact.is_control or name in CONTROLS)
+            name: dataclasses.replace(
+                fact,
+                is_control=fact.is_control or name in CONTROLS,
+                needs_truth=fact.needs_truth or name in SEES_TRUTH,
+            )
             for name, fact in facts.items()
         }
 
@@ -165,20 +189,53 @@ class Run:
         }
 
     @cached_property
+    def counted(self) -> pd.DataFrame:
+        """`results` with what a failed imputation counts as; see `impbench.report.worst`."""
+        return count_failures(self.results, self.imputers, self.metrics)
+
+    @cached_property
     def by_seed(self) -> dict[tuple[str, str, str, str], NDArray[np.float64]]:
         """Values by dataset, protocol, metric and imputer, one per seed, NaN if absent."""
-        wide = self.results.pivot_table(
-            index=["dataset", "protocol", "metric", "imputer"],
-            columns="seed",
-            values="value",
-            sort=False,
-        )
+        return self._by_seed("value")
+
+    @cached_property
+    def counted_by_seed(self) -> dict[tuple[str, str, str, str], NDArray[np.float64]]:
+        """As `by_seed`; a failed imputation has the value that it counts as."""
+        return self._by_seed("counted")
+
+    def _by_seed(self, column: str) -> dict[tuple[str, str, str, str], NDArray[np.float64]]:
+        keys = ["dataset", "protocol", "metric", "imputer"]
+        wide = self.counted.pivot_table(index=keys, columns="seed", values=column, sort=False)
         return dict(zip(wide.index, wide.to_numpy(np.float64), strict=True))
+
+    @cached_property
+    def intervals(self) -> dict[tuple[str, str, str, str], tuple[float, float]]:
+        """95 % bounds over cells by dataset, protocol, imputer and metric, mean over seeds."""
+        found: dict[tuple[str, str, str, str], list[tuple[float, float]]] = {}
+        for record in self.records:
+            where = (record.job.dataset, record.job.protocol, record.job.imputer)
+            for metric, bounds in record.intervals.items():
+                names = tuple(map(plain, (*where, metric)))
+                found.setdefault(names, []).append(bounds)  # type: ignore[arg-type]
+        means = {names: np.mean(bounds, axis=0) for names, bounds in found.items()}
+        return {names: (float(low), float(high)) for names, (low, high) in means.items()}
 
     @property
     def protocols(self) -> list[str]:
-        """Protocols that have results, in order."""
-        return list(dict.fromkeys(protocol for _, protocol in self.problems))
+        """Protocols that have results, in order; those misled on all of their datasets last."""
+        names = dict.fromkeys(protocol for _, protocol in self.problems)
+        return sorted(
+            names, key=lambda name: all(map(self.misled(name).__contains__, self.datasets_of(name)))
+        )
+
+    def misled(self, protocol: str) -> list[str]:
+        """Return the datasets whose counts are not what `protocol` takes them for.
+
+        Thinning deals molecules. Of reads, copies of one molecule fall on both sides.
+        """
+        if protocol.partition("[")[0] != THINNING:
+            return []
+        return [name for name in self.datasets_of(protocol) if self.datasets[name].are_reads]
 
     @property
     def methods(self) -> list[str]:
@@ -189,8 +246,19 @@ class Run:
     def controls(self) -> list[str]:
         """Controls that do not see the truth, in the plan's order."""
         return [
-            name for name, facts in self.imputers.items() if facts.is_control and name != ORACLE
+            name
+            for name, facts in self.imputers.items()
+            if facts.is_control and not facts.needs_truth
         ]
+
+    def sees_truth(self, imputer: str) -> bool:
+        """Whether `imputer` is a control that was handed the truth."""
+        return self.imputers[imputer].needs_truth
+
+    @property
+    def n_seeds(self) -> int:
+        """Number of seeds asked for; 0 where the manifest does not say."""
+        return len(self.manifest.get("seeds", []))
 
     @property
     def n_missing(self) -> int:

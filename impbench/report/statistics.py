@@ -1,8 +1,9 @@
 """Do methods differ beyond chance? Friedman, Nemenyi and Wilcoxon tests over datasets.
 
 A dataset counts once, by its mean over seeds: seeds repeat a measurement, they are no further
-sample of biology. After Demšar (2006), Statistical comparisons of classifiers over multiple data
-sets, JMLR 7, sections 3.1.3 and 3.2.2.
+sample of biology. Failed imputations count as the worst (`impbench.report.worst`). After Demšar
+(2006), Statistical comparisons of classifiers over multiple data sets, JMLR 7, sections 3.1.3 and
+3.2.2.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import Run
 
 MIN_DATASETS = 6
 """With five, the smallest two-sided p a signed-rank test can reach is 2 / 2⁵ = 0.0625."""
@@ -41,10 +42,12 @@ class Comparison:
     Attributes
     ----------
     imputers
-        Those that have a score on every dataset, from best to worst mean rank; the oracle is not
-        compared.
+        Those that have a score on every dataset, or failed there, from best to worst mean rank;
+        controls that see the truth are not compared.
     left_out
-        Those that lack a score somewhere.
+        Those that lack a score somewhere without having failed: unavailable, stopped, undefined.
+    failed
+        Of those compared, on how many datasets an imputation failed, by name.
     refusal
         Why nothing was tested, as a sentence; empty when it was.
     mean_ranks
@@ -64,6 +67,7 @@ class Comparison:
     n_datasets: int
     imputers: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    failed: Mapping[str, int] = field(default_factory=dict)
     refusal: str = ""
     mean_ranks: pd.Series | None = None
     statistic: float = math.nan
@@ -97,21 +101,29 @@ def compare(run: Run, summary: pd.DataFrame) -> list[Comparison]:
 def compare_metric(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> Comparison:
     """Test one metric of one protocol."""
     rows = summary[(summary["protocol"] == protocol) & (summary["metric"] == metric)]
-    rows = rows[rows["imputer"] != ORACLE]
-    means = rows.pivot(index="dataset", columns="imputer", values="mean")
+    rows = rows[~rows["imputer"].map(run.sees_truth).astype(bool)]
+    means, n_scored, n_failed = (
+        rows.pivot(index="dataset", columns="imputer", values=column)
+        for column in ("counted", "n_scored", "n_failed")
+    )
     means = means[[name for name in run.imputers if name in means.columns]]
     means = means.dropna(how="all")
     complete = means.dropna(axis=1)
     left_out = tuple(name for name in means.columns if name not in complete.columns)
     # Oriented so that rank 1 is best; rounded so that equal to ten digits is a tie.
     loss = (complete * run.metrics[metric].direction).map(lambda value: float(f"{value:.10g}"))
-    ranks = loss.rank(axis=1).mean().sort_values(kind="stable")
+    # Behind the worst score stands who has none.
+    nothing = n_scored.loc[loss.index, loss.columns] == 0
+    placed = loss.mask(nothing, math.inf).rank(axis=1)
+    ranks = placed.mean().sort_values(kind="stable")
+    failed = (n_failed.loc[loss.index, loss.columns] > 0).sum()
     base = Comparison(
         protocol=protocol,
         metric=metric,
         n_datasets=len(loss),
         imputers=tuple(ranks.index),
         left_out=left_out,
+        failed={str(name): int(n) for name, n in failed.items() if n},
         mean_ranks=ranks,
     )
     refusal = _refusal(base)
@@ -121,14 +133,14 @@ def compare_metric(run: Run, summary: pd.DataFrame, protocol: str, metric: str) 
     import scikit_posthocs
     import scipy.stats
 
-    loss = loss[list(ranks.index)]
-    friedman = scipy.stats.friedmanchisquare(*(loss[name] for name in loss.columns))
+    loss, placed = loss[list(ranks.index)], placed[list(ranks.index)]
+    friedman = scipy.stats.friedmanchisquare(*(placed[name] for name in placed.columns))
     return dataclasses.replace(
         base,
         statistic=float(friedman.statistic),
         p_value=float(friedman.pvalue),
         critical_difference=critical_difference(len(ranks), len(loss)),
-        nemenyi=scikit_posthocs.posthoc_nemenyi_friedman(loss),
+        nemenyi=scikit_posthocs.posthoc_nemenyi_friedman(placed),
         pairs=_pairs(loss),
     )
 

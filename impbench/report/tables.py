@@ -1,24 +1,24 @@
 """Scores summarised over seeds, placed among the controls, and ranked.
 
 Within a dataset, imputers are ranked by their mean over seeds: 1 is best, ties share the mean of
-their places, and an imputer that failed there with every seed takes the last place. The oracle is
-not ranked; the other controls are, so that a method below one is seen to be. Cost is ranked among
-methods alone. Over datasets, ranks are averaged per metric.
+their places. A failed imputation counts as the worst (`impbench.report.worst`). Controls that see
+the truth are not ranked; the others are, so that a method below one is seen to be. Cost is ranked
+among methods alone. Over datasets, ranks are averaged per metric.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import ATTAINABLE, ORACLE, Run
+from impbench.report.skill import skills
+from impbench.report.worst import CELL, QUESTION, SCORE
 
-QUESTION = ["dataset", "protocol"]
-CELL = ["dataset", "protocol", "imputer"]
-SCORE = ["dataset", "protocol", "metric"]
-
-FAILURES = ("failed", "timeout", "memory")
-"""What a method is answerable for; ``unavailable`` and ``cancelled`` leave it unranked instead."""
+Verdict = Literal["better", "worse", "not told apart"]
+"""Of two imputers on one dataset, by the spread over seeds."""
 
 
 def summarise(run: Run) -> pd.DataFrame:
@@ -28,29 +28,36 @@ def summarise(run: Run) -> pd.DataFrame:
 
     mean, sd
         Over the seeds that have a value; sd is NaN below two.
+    low, high
+        95 % bounds over cells; NaN where the score has none.
+    counted
+        The mean that rank and skill are made from: a failed seed counts as the worst.
     n_scored, n_jobs
         Seeds with a value, and jobs that ended in any way.
+    n_failed, n_lost, n_asked
+        Seeds that failed; that gave no result for any reason; and all that were asked.
     status, reason
         ``ok``, or those of the first job that was not.
     rank, best
-        See above; NaN where unranked. `best` marks rank 1 and what ties with it.
-    skill
-        0 is the best control's mean, 1 the `top`; NaN where undefined, see `_skill`.
-    control
-        Name of the best control that does not see the truth.
-    top, basis
-        What counts as 1: the ``oracle``, or the metric's ``ideal`` value where no oracle ran.
+        See above; NaN where unranked. `best` marks the first and what ties with it, none of which
+        may have failed.
+    skill, control, nothing, top, basis
+        See `impbench.report.skill.skills`.
     """
     if run.results.empty:
         return _empty()
-    results = run.results
+    results = run.counted
     scores = (
-        results.groupby([*CELL, "metric"], sort=False)["value"]
-        .agg(["mean", "std", "count"])
-        .rename(columns={"std": "sd", "count": "n_scored"})
+        results.groupby([*CELL, "metric"], sort=False)
+        .agg(
+            mean=("value", "mean"),
+            sd=("value", "std"),
+            n_scored=("value", "count"),
+            counted=("counted", "mean"),
+        )
         .reset_index()
     )
-    table = _jobs(results).merge(results[SCORE].drop_duplicates(), on=QUESTION)
+    table = _jobs(results, run.n_seeds).merge(results[SCORE].drop_duplicates(), on=QUESTION)
     table = table.merge(scores, on=[*CELL, "metric"], how="left")
     table["n_scored"] = table["n_scored"].fillna(0).astype(int)
     table = _in_plan_order(table, run)
@@ -59,13 +66,18 @@ def summarise(run: Run) -> pd.DataFrame:
     is_cost = np.array([fact.is_cost for fact in facts], dtype=bool)
     is_control = table["imputer"].map(lambda name: run.imputers[name].is_control).to_numpy(bool)
     # Oriented so that smaller is better, whatever the metric; NaN where nobody knows.
-    loss = np.where(direction == 0, np.nan, direction * table["mean"])
-    table["rank"] = _ranks(table, loss, direction, ranked=~is_control | ~is_cost)
-    table["best"] = (table["rank"] == table.groupby(SCORE)["rank"].transform("min")) & table[
-        "mean"
-    ].notna()
-    ideal = np.array([fact.ideal for fact in facts])
-    return table.join(_skill(table, loss, direction * ideal, is_control, is_cost, direction))
+    loss = np.where(direction == 0, np.nan, direction * table["counted"])
+    sees_truth = table["imputer"].map(run.sees_truth).to_numpy(bool)
+    ranked = (~is_control | ~is_cost) & ~sees_truth & (direction != 0)
+    table["rank"] = _ranks(table, loss, ranked)
+    whole = table["rank"].where((table["n_failed"] == 0) & table["mean"].notna())
+    table["best"] = whole.notna() & (
+        whole == table.assign(rank=whole).groupby(SCORE)["rank"].transform("min")
+    )
+    keys = zip(*(table[key] for key in (*CELL, "metric")), strict=True)
+    bounds = [run.intervals.get(key, (np.nan, np.nan)) for key in keys]
+    table[["low", "high"]] = np.array(bounds).reshape(-1, 2)
+    return table.join(skills(run, table))
 
 
 def leaderboard_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +85,9 @@ def leaderboard_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
 
     Columns, besides these four: `mean_rank` over the `n_ranked` of `n_datasets` datasets,
     `mean_skill` over the `n_skill` where it is defined, `median` of the datasets' means (for
-    cost). Rows are ordered by protocol, scope, then mean rank on the protocol's lead metric.
+    cost), and `n_lost` of `n_asked` imputations without a result, which rank and skill count as
+    the worst where they failed. Rows are ordered by protocol, scope, then mean rank on the
+    protocol's lead metric.
     """
     if summary.empty:
         return _empty().assign(scope=[], mean_rank=[], mean_skill=[])
@@ -86,7 +100,9 @@ def leaderboard_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
         n_datasets=("rank", "size"),
         mean_skill=("skill", "mean"),
         n_skill=("skill", "count"),
-        median=("mean", "median"),
+        median=("counted", "median"),
+        n_lost=("n_lost", "sum"),
+        n_asked=("n_asked", "sum"),
     ).reset_index()
     places = {
         (protocol, scope, name): place
@@ -108,8 +124,8 @@ def leaderboard_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
 def order(run: Run, summary: pd.DataFrame, protocol: str, scope: str | None = None) -> list[str]:
     """Return the imputers from best to worst by mean rank on the protocol's lead metric.
 
-    Those ranked on fewer datasets follow those ranked on more; unranked ones come last, the oracle
-    very last.
+    Those ranked on fewer datasets follow those ranked on more; unranked ones come last, those that
+    see the truth very last.
     """
     rows = summary[summary["protocol"] == protocol]
     if scope is not None:
@@ -120,7 +136,7 @@ def order(run: Run, summary: pd.DataFrame, protocol: str, scope: str | None = No
     return sorted(
         names,
         key=lambda name: (
-            name == ORACLE,
+            (ATTAINABLE, ORACLE).index(name) + 1 if name in (ATTAINABLE, ORACLE) else 0,
             -int(count.get(name, 0)),
             float(mean.get(name, np.inf)) if count.get(name, 0) else np.inf,
         ),
@@ -129,15 +145,16 @@ def order(run: Run, summary: pd.DataFrame, protocol: str, scope: str | None = No
 
 def gain(
     run: Run, dataset: str, protocol: str, metric: str, a: str, b: str
-) -> tuple[float, bool | None]:
-    """Return how much better `a` is than `b`, and whether that is beyond seed noise.
+) -> tuple[float, Verdict | None]:
+    """Return how much better `a` is than `b`, and whether it is better or worse beyond seed noise.
 
     The gain is the difference of the means over seeds, in the metric's unit, positive where `a` is
-    better. It counts as beyond noise when it exceeds twice the standard deviation, over the seeds
-    that both have, of the difference with the same seed; None when they share fewer than two.
+    better; a failed seed counts as the worst. `a` is better, or worse, when the difference exceeds
+    twice its standard deviation over the seeds that both have, each taken with the same seed; None
+    when they share fewer than two.
     """
-    values_a = run.by_seed.get((dataset, protocol, metric, a))
-    values_b = run.by_seed.get((dataset, protocol, metric, b))
+    values_a = run.counted_by_seed.get((dataset, protocol, metric, a))
+    values_b = run.counted_by_seed.get((dataset, protocol, metric, b))
     if values_a is None or values_b is None:
         return float("nan"), None
     difference = (values_b - values_a) * run.metrics[metric].direction
@@ -147,13 +164,20 @@ def gain(
     mean = float(difference.mean())
     if len(difference) < 2:
         return mean, None
-    return mean, bool(mean > max(2 * float(difference.std(ddof=1)), 1e-9))
+    if abs(mean) <= max(2 * float(difference.std(ddof=1)), 1e-9):
+        return mean, "not told apart"
+    return mean, "better" if mean > 0 else "worse"
 
 
-def _jobs(results: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell: number of jobs, and status and reason of the first that failed."""
+def _jobs(results: pd.DataFrame, n_seeds: int) -> pd.DataFrame:
+    """One row per cell: numbers of jobs, and status and reason of the first that failed."""
     jobs = results.drop_duplicates("key")
-    counts = jobs.groupby(CELL, sort=False).size().rename("n_jobs").reset_index()
+    groups = jobs.assign(ok=jobs["status"] == "ok").groupby(CELL, sort=False)
+    counts = groups.agg(
+        n_jobs=("key", "size"), n_failed=("failed", "sum"), n_ok=("ok", "sum")
+    ).reset_index()
+    counts["n_asked"] = counts["n_jobs"].clip(lower=n_seeds)
+    counts["n_lost"] = counts["n_asked"] - counts.pop("n_ok")
     failed = jobs[jobs["status"] != "ok"].drop_duplicates(CELL)[[*CELL, "status", "reason"]]
     table = counts.merge(failed, on=CELL, how="left")
     return table.fillna({"status": "ok", "reason": ""})
@@ -174,66 +198,21 @@ def _in_plan_order(table: pd.DataFrame, run: Run) -> pd.DataFrame:
     return table.iloc[order].reset_index(drop=True)
 
 
-def _ranks(
-    table: pd.DataFrame, loss: np.ndarray, direction: np.ndarray, ranked: np.ndarray
-) -> pd.Series:
+def _ranks(table: pd.DataFrame, loss: np.ndarray, ranked: np.ndarray) -> pd.Series:
     """Rank within dataset, protocol and metric; equal to ten digits is equal."""
     with np.errstate(all="ignore"):
         digits = 9 - np.floor(np.log10(np.abs(np.where(loss == 0, 1, loss))))
         scale = 10.0 ** np.nan_to_num(digits)
         rounded = np.where(np.isfinite(scale), np.round(loss * scale) / scale, loss)
-    failed = table["status"].isin(FAILURES) & (table["n_scored"] == 0)
-    ranked = ranked & (table["imputer"] != ORACLE)
-    scored = table.assign(scored=np.isfinite(rounded) & ranked).groupby(SCORE)["scored"]
+    failed = (table["n_failed"] > 0) & (table["n_scored"] == 0)
+    scored = table.assign(scored=table["mean"].notna() & ranked).groupby(SCORE)["scored"]
     # Last place means something only where somebody else has a place.
-    failed = failed & scored.transform("any") & (direction != 0)
+    failed = failed & scored.transform("any")
     rounded = np.where(ranked, np.where(failed, np.inf, rounded), np.nan)
     return table.assign(loss=rounded).groupby(SCORE)["loss"].rank(method="average")
 
 
-def _skill(
-    table: pd.DataFrame,
-    loss: np.ndarray,
-    ideal: np.ndarray,
-    is_control: np.ndarray,
-    is_cost: np.ndarray,
-    direction: np.ndarray,
-) -> pd.DataFrame:
-    """Skill = (control - score) / (control - top), all oriented so that smaller is better.
-
-    Undefined for cost, without a control, where the best possible value is infinite and no oracle
-    ran, and where the best control is as good as the top: within rounding, or within one standard
-    deviation over seeds of the difference of the two.
-    """
-    work = table[SCORE].assign(loss=loss, sd=table["sd"].fillna(0), imputer=table["imputer"])
-    oracle = work[(work["imputer"] == ORACLE) & np.isfinite(loss)].set_index(SCORE)
-    eligible = work[is_control & (work["imputer"] != ORACLE) & np.isfinite(loss)]
-    control = eligible.loc[eligible.groupby(SCORE)["loss"].idxmin()].set_index(SCORE)
-    keys = pd.MultiIndex.from_frame(table[SCORE])
-    floor = control["loss"].reindex(keys).to_numpy()
-    oracle_loss = oracle["loss"].reindex(keys).to_numpy()
-    has_oracle = np.isfinite(oracle_loss)
-    top = np.where(has_oracle, oracle_loss, np.where(np.isfinite(ideal), ideal, np.nan))
-    noise = np.hypot(
-        control["sd"].reindex(keys).to_numpy(),
-        np.nan_to_num(oracle["sd"].reindex(keys).to_numpy()),
-    )
-    gap = floor - top
-    tiny = np.maximum(1e-9, 1e-6 * (np.abs(floor) + np.abs(top)))
-    defined = (gap > np.maximum(tiny, noise)) & ~is_cost
-    with np.errstate(all="ignore"):
-        skill = np.where(defined, (floor - loss) / gap, np.nan)
-    return pd.DataFrame(
-        {
-            "skill": skill,
-            "control": control["imputer"].reindex(keys).to_numpy(),
-            "top": np.where(is_cost, np.nan, top * direction),
-            "basis": np.where(has_oracle, "oracle", np.where(np.isfinite(top), "ideal", "none")),
-        },
-        index=table.index,
-    )
-
-
 def _empty() -> pd.DataFrame:
-    columns = [*CELL, "metric", "mean", "sd", "n_scored", "n_jobs", "status", "reason", "rank"]
-    return pd.DataFrame(columns=[*columns, "best", "skill", "control", "top", "basis"])
+    scores = ["metric", "mean", "sd", "low", "high", "counted", "n_scored", "n_jobs", "n_failed"]
+    columns = [*CELL, *scores, "n_lost", "n_asked", "status", "reason", "rank", "best"]
+    return pd.DataFrame(columns=[*columns, "skill", "control", "nothing", "top", "basis"])

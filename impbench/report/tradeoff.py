@@ -33,9 +33,9 @@ def draw_tradeoff(
     metric = run.lead_metric(protocol)
     if metric is None:
         return None
-    asked = summary[(summary["protocol"] == protocol) & (summary["imputer"] != ORACLE)]
+    asked = summary[(summary["protocol"] == protocol) & ~summary["imputer"].map(run.sees_truth)]
     wide = asked[asked["metric"].isin([metric, TIME])].pivot(
-        index=["dataset", "imputer"], columns="metric", values="mean"
+        index=["dataset", "imputer", "n_failed"], columns="metric", values="mean"
     )
     if TIME not in wide or metric not in wide:
         return None
@@ -90,12 +90,14 @@ def _panel(axes: Axes, points: pd.DataFrame, run: Run, looks: dict[str, Look], m
 
 
 def _front(points: pd.DataFrame, direction: int) -> list[int]:
-    """Rows that no other row beats in both time and score."""
+    """Rows that no other row beats in both time and score; none that failed with a seed."""
+    points = points.assign(score=points["score"].where(points["n_failed"] == 0))
     times, losses = points["time"].to_numpy(), points["score"].to_numpy() * direction
     return [
         i
         for i in range(len(points))
-        if not np.any(
+        if losses[i] == losses[i]
+        and not np.any(
             (times <= times[i])
             & (losses <= losses[i])
             & ((times < times[i]) | (losses < losses[i]))

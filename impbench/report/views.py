@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from impbench.report.numbers import MISSING, number, rank_text, skill_text, spread
-from impbench.report.run import ORACLE, PRIOR, MetricFacts, Run
-from impbench.report.tables import gain, order
+from impbench.report.numbers import (
+    MISSING,
+    interval_text,
+    number,
+    rank_text,
+    skill_text,
+    spread,
+)
+from impbench.report.run import PRIOR, MetricFacts, Run
+from impbench.report.tables import Verdict, gain, order
 from impbench.report.text import counted
+from impbench.report.worst import lost_text, marked
 
 REFERENCE_CONTROLS = ("no-imputation", "nonzero-mean", PRIOR)
 
@@ -74,12 +83,12 @@ def metric_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) ->
     ]
     columns += [Column(run.datasets[name].title, run.scope(name)) for name in datasets]
     found = {(row.imputer, row.dataset): row for row in rows.itertuples()}
-    means = {scope: _scope_cells(rows, names) for scope, names in scopes.items()}
+    means = {scope: _scope_cells(run, rows, names) for scope, names in scopes.items()}
     table_rows = []
     for imputer in order(run, summary, protocol):
         cells = [means[scope].get(imputer, Cell(MISSING)) for scope in scopes]
         for dataset in datasets:
-            cells.append(_cell(found.get((imputer, dataset)), fact))
+            cells.append(_cell(run, found.get((imputer, dataset)), fact))
         table_rows.append(_row(run, imputer, cells))
     return Table(fact.title, _caption(fact, protocol), tuple(columns), tuple(table_rows))
 
@@ -91,7 +100,10 @@ def dataset_table(run: Run, summary: pd.DataFrame, dataset: str, protocol: str) 
     present = {metric for _, metric in found}
     metrics = [name for name in run.metrics_of(protocol) if name in present]
     columns = tuple(
-        Column(f"{run.metrics[name].title}{_unit(run.metrics[name])}", _arrow(run.metrics[name]))
+        Column(
+            f"{run.metrics[name].title}{_unit(run.metrics[name])}",
+            f"{_arrow(run.metrics[name])}{_against(run.metrics[name])}",
+        )
         for name in metrics
     )
     imputers = {imputer for imputer, _ in found}
@@ -99,7 +111,7 @@ def dataset_table(run: Run, summary: pd.DataFrame, dataset: str, protocol: str) 
         _row(
             run,
             imputer,
-            [_cell(found.get((imputer, name)), run.metrics[name]) for name in metrics],
+            [_cell(run, found.get((imputer, name)), run.metrics[name]) for name in metrics],
         )
         for imputer in order(run, summary, protocol)
         if imputer in imputers
@@ -131,72 +143,113 @@ def gain_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> T
             [gain(run, d, protocol, metric, method, rival) for d, rival in pairs]
             for pairs in rivals
         ]
-        table_rows.append(_row(run, method, [_gain_cell(values) for values in gains]))
+        n_lost = int(rows.loc[rows["imputer"] == method, "n_lost"].sum())
+        table_rows.append(_row(run, method, [_gain_cell(values, n_lost) for values in gains]))
     caption = f"Gain in {fact.title}{_unit(fact)}, mean over datasets; positive is better"
     return Table(fact.title, caption, columns, tuple(table_rows))
 
 
-def _gain_cell(values: list[tuple[float, bool | None]]) -> Cell:
+def _gain_cell(values: list[tuple[float, Verdict | None]], n_lost: int) -> Cell:
     gains = [value for value, _ in values if math.isfinite(value)]
     if not gains:
         return Cell(MISSING)
     mean = float(np.mean(gains))
-    known = [verdict for _, verdict in values if verdict is not None]
+    verdicts = [verdict for _, verdict in values if verdict is not None]
     text = f"+{number(mean)}" if mean > 0 else number(mean)
-    note = f"beyond noise on {sum(known)} of {len(known)}" if known else "one seed"
-    kind = "good" if known and all(known) else "bad" if mean < 0 else ""
-    return Cell(text, note, -mean, kind)
+    kind = "good" if set(verdicts) == {"better"} else "bad" if mean < 0 else ""
+    return Cell(marked(text, n_lost), verdict_text(verdicts), -mean, kind)
 
 
-def _scope_cells(rows: pd.DataFrame, datasets: list[str]) -> dict[str, Cell]:
+def verdict_text(verdicts: Sequence[Verdict]) -> str:
+    """Say on how many datasets one is better, worse, and not told apart; ``one seed`` of none."""
+    if not verdicts:
+        return "one seed"
+    counts = Counter(verdicts)
+    if len(counts) == 1 and len(verdicts) == 1:
+        return verdicts[0]
+    kinds: tuple[Verdict, ...] = ("better", "worse", "not told apart")
+    shown = [f"{kind} on {counts[kind]}" for kind in kinds if counts[kind]]
+    return f"{', '.join(shown)} of {len(verdicts)}"
+
+
+def _scope_cells(run: Run, rows: pd.DataFrame, datasets: list[str]) -> dict[str, Cell]:
     """Mean rank and mean skill per imputer over `datasets`."""
     here = rows[rows["dataset"].isin(datasets)]
     groups = here.groupby("imputer", sort=False).agg(
-        rank=("rank", "mean"), ranked=("rank", "count"), skill=("skill", "mean")
+        rank=("rank", "mean"),
+        ranked=("rank", "count"),
+        skill=("skill", "mean"),
+        lost=("n_lost", "sum"),
+        asked=("n_asked", "sum"),
+        failed=("n_failed", "sum"),
     )
-    whole = groups[groups["ranked"] == len(datasets)]["rank"]
+    whole = groups[(groups["ranked"] == len(datasets)) & (groups["failed"] == 0)]["rank"]
     cells = {}
-    for name, rank, ranked, skill in groups.itertuples():
-        partial = 0 < ranked < len(datasets)
-        notes = [f"skill {skill_text(skill)}"] if not math.isnan(skill) else []
-        notes += [f"on {ranked} of {len(datasets)}"] if partial else []
-        best = not partial and len(whole) > 0 and rank == whole.min()
-        text = "not ranked" if name == ORACLE else rank_text(rank)
-        cells[str(name)] = Cell(
-            text, " · ".join(notes), None if math.isnan(rank) else rank, "best" if best else ""
+    rows_found: Iterable[Any] = groups.itertuples()
+    for row in rows_found:
+        name, partial = str(row.Index), 0 < row.ranked < len(datasets)
+        notes = [f"skill {skill_text(row.skill)}"] if not math.isnan(row.skill) else []
+        notes += [f"on {row.ranked} of {len(datasets)}"] if partial else []
+        best = name in whole.index and row.rank == whole.min()
+        counts = not math.isnan(row.rank)
+        text = "not ranked" if run.sees_truth(name) else rank_text(row.rank)
+        cells[name] = Cell(
+            marked(text, row.lost) if counts else text,
+            " · ".join(notes),
+            row.rank if counts else None,
+            "best" if best else "",
+            warning=lost_text(row.lost, row.asked) if counts and row.lost else "",
         )
     return cells
 
 
-def _cell(row: Any | None, fact: MetricFacts) -> Cell:
+def _cell(run: Run, row: Any | None, fact: MetricFacts) -> Cell:
     """One row of `impbench.report.tables.summarise` as a cell; None where the job was not asked."""
     if row is None:
         return Cell(MISSING)
-    rank = [] if math.isnan(row.rank) else [f"rank {rank_text(row.rank)}"]
+    notes = [] if math.isnan(row.rank) else [f"rank {marked(rank_text(row.rank), row.n_lost)}"]
+    if not math.isnan(row.skill):
+        notes.append(f"skill {marked(skill_text(row.skill), row.n_lost)}")
     if math.isnan(row.mean):
         if row.status == "ok":
-            return Cell(MISSING, "" if row.imputer == ORACLE and fact.is_cost else "undefined")
-        return Cell(row.status, "".join(rank), kind="failed", hover=row.reason)
-    notes = rank + ([] if math.isnan(row.skill) else [f"skill {skill_text(row.skill)}"])
-    partial = row.n_scored < row.n_jobs
+            timed = run.sees_truth(row.imputer) and fact.is_cost
+            return Cell(MISSING, "" if timed else "undefined")
+        return Cell(row.status, " · ".join(notes), kind="failed", hover=row.reason)
+    over_cells = f"over cells {interval_text(row.low, row.high)}" if row.low < row.high else ""
+    # Without a spread over seeds, the one over cells is all there is to say how sure a score is.
+    if over_cells and not row.sd > 0:
+        notes.append(over_cells)
+    hover = [row.reason if row.n_lost else "", over_cells and f"95 % interval {over_cells}"]
+    text = spread(row.mean, row.sd)
+    if not fact.comparable and math.isfinite(row.nothing):
+        hover.append(f"loss {text}; no imputation {number(row.nothing)}")
+        text = spread(row.mean - row.nothing, row.sd, signed=True)
     return Cell(
-        spread(row.mean, row.sd),
+        text,
         " · ".join(notes),
         sort=row.mean * (fact.direction or 1),
         kind="best" if row.best else "",
-        hover=row.reason if partial else "",
-        warning=f"{row.n_scored} of {row.n_jobs} seeds" if partial else "",
+        hover="; ".join(filter(None, hover)),
+        warning=f"{row.n_asked - row.n_lost} of {row.n_asked} seeds" if row.n_lost else "",
     )
 
 
 def _row(run: Run, imputer: str, cells: Iterable[Cell]) -> Row:
     facts = run.imputers[imputer]
-    kind = "oracle" if imputer == ORACLE else "control" if facts.is_control else ""
+    kind = "oracle" if facts.needs_truth else "control" if facts.is_control else ""
     return Row(imputer, tuple(cells), kind, facts.summary)
 
 
 def _caption(fact: MetricFacts, protocol: str) -> str:
-    return f"{fact.title}{_unit(fact)}, {_arrow(fact)}: mean ± sd over seeds, protocol {protocol}"
+    return (
+        f"{fact.title}{_unit(fact)}{_against(fact)}, {_arrow(fact)}: mean ± sd over seeds, "
+        f"protocol {protocol}"
+    )
+
+
+def _against(fact: MetricFacts) -> str:
+    """Say so where the cells hold differences."""
+    return "" if fact.comparable else ", difference to no imputation per cell and gene"
 
 
 def _unit(fact: MetricFacts) -> str:

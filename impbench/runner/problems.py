@@ -17,6 +17,7 @@ from impbench.data.dataset import Dataset, Source
 from impbench.errors import ImpbenchError
 from impbench.imputer import Observed
 from impbench.metrics.metric import Metric
+from impbench.protocols.molecules import median_count
 from impbench.protocols.protocol import Problem, Protocol
 from impbench.registry import Registry
 from impbench.runner.exchange import observed_hash, save_observed
@@ -171,6 +172,7 @@ def _facts(source: Source, dataset: Dataset) -> dict[str, Any]:
         "n_genes": dataset.n_genes,
         "n_groups": dataset.n_groups,
         "zero_fraction": 1 - stored / max(1, dataset.n_cells * dataset.n_genes),
+        "median_count": median_count(counts),
         "simulated": dataset.true_counts is not None,
         "steps": list(dataset.steps),
         "facts": {**facts, **_shown(card)},

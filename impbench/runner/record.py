@@ -93,6 +93,9 @@ class Record:
         What the imputer said of its fit, plus steps and conventions worth keeping.
     versions
         impbench, imputer and library versions that determined the result.
+    intervals
+        Metric name → lower and upper 95 % bound over cells (`impbench.metrics.cells`), for the
+        scores that have one; older records have none.
     """
 
     key: str
@@ -107,6 +110,7 @@ class Record:
     versions: dict[str, str] = field(default_factory=dict)
     started: str = ""
     schema: int = SCHEMA
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the record as one JSON object; NaN scores become null."""
@@ -151,6 +155,10 @@ class Record:
             data["cost"] = None if data["cost"] is None else Cost(**data["cost"])
             data["scores"] = {name: _number(value) for name, value in data["scores"].items()}
             data["metrics"] = tuple(data["metrics"])
+            data["intervals"] = {
+                name: (_number(low), _number(high))
+                for name, (low, high) in data.get("intervals", {}).items()
+            }
             return cls(**data)
         except InputError:
             raise
@@ -174,6 +182,7 @@ class _Stored(TypedDict):
     info: dict[str, Any]
     versions: dict[str, str]
     started: str
+    intervals: dict[str, list[float | None]]
 
 
 LARGEST = 1e100

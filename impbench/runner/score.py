@@ -6,8 +6,8 @@ Runs in a process of our own, never in the plugin's.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 from impbench.imputer import Imputed, Observed
+from impbench.metrics.cells import CellSums, intervals, of_cells
 from impbench.metrics.metric import Metric
 from impbench.protocols.components import first_components
 from impbench.protocols.protocol import Again, Problem, Protocol
@@ -66,10 +67,11 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class ScoreReply:
-    """Scores, and what the imputer said of its fit."""
+    """Scores, what the imputer said of its fit, and 95 % bounds of scores that have them."""
 
     scores: dict[str, float]
     info: dict[str, Any]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metric]) -> ScoreReply:
@@ -94,13 +96,10 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
     imputed.check(problem.observed)
     problem = _answered(problem, request.again)
     evidence = _evidence(problem, imputed, protocol, request.seed, request.cost)
-    scores = {}
-    for name in request.metrics:
-        metric = metrics[name]
-        scores[name] = metric(**{need: evidence[need]() for need in metric.needs})
+    scores, bounds = _scores([metrics[name] for name in request.metrics], evidence)
     if request.picture is not None:
         write_picture(Path(request.picture), _picture(problem, evidence))
-    reply = ScoreReply(scores, imputed.info)
+    reply = ScoreReply(scores, imputed.info, bounds)
     if request.output is None and type(protocol).evidence is Protocol.evidence:
         _oracle.clear()
         _oracle[asked] = reply
@@ -109,6 +108,28 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
 
 _oracle: dict[tuple[Any, ...], ScoreReply] = {}
 """Of the last problem whose evaluation takes no seed: the oracle's scores, for further seeds."""
+
+
+def _scores(
+    metrics: Sequence[Metric], evidence: Mapping[str, Callable[[], Any]]
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Compute every metric, and an interval for those that are added up over cells."""
+    scores: dict[str, float] = {}
+    sums: dict[Metric, CellSums] = {}
+    for metric in metrics:
+        if metric.per_cell is None:
+            scores[metric.name] = metric(**{need: evidence[need]() for need in metric.needs})
+        else:
+            needed = {need: evidence[need]() for need in metric.cell_needs}
+            sums[metric] = metric.per_cell(**needed)
+            scores[metric.name] = of_cells(sums[metric], metric.root)
+    found = intervals(list(sums.values()), [metric.root for metric in sums])
+    bounds = {
+        metric.name: interval
+        for metric, interval in zip(sums, found, strict=True)
+        if interval is not None
+    }
+    return scores, bounds
 
 
 def _answered(problem: Problem, again: Mapping[str, tuple[str, str]]) -> Problem:

@@ -86,7 +86,8 @@ class Scorer:
             name: float("nan") if value is None else value
             for name, value in reply["scores"].items()
         }
-        return ScoreReply(scores, reply["info"])
+        bounds = {name: (low, high) for name, (low, high) in reply["intervals"].items()}
+        return ScoreReply(scores, reply["info"], bounds)
 
     def close(self) -> None:
         """End the process; safe to call from another thread."""
@@ -151,7 +152,11 @@ def main(imports: Imports) -> None:
             scores = {
                 name: None if value != value else value for name, value in reply.scores.items()
             }
-            answer: dict[str, Any] = {"scores": scores, "info": reply.info}
+            answer: dict[str, Any] = {
+                "scores": scores,
+                "info": reply.info,
+                "intervals": reply.intervals,
+            }
         except Exception as error:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}

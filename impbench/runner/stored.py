@@ -25,6 +25,7 @@ class StoredDataset(TypedDict, total=False):
     n_genes: int | None
     n_groups: int | None
     zero_fraction: float | None
+    median_count: float | None
     simulated: bool
     steps: list[str]
     facts: dict[str, Any]

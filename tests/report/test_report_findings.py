@@ -8,6 +8,8 @@ from impbench.report.findings import find
 from impbench.report.run import read_run
 from impbench.report.tables import summarise
 
+WITH_ATTAINABLE = ["no-imputation", "gene-mean", "permuted", "maskclass-prior", "attainable"]
+
 
 @pytest.fixture
 def sentences(make_store):
@@ -52,6 +54,8 @@ def test_no_imputation_as_best_control_is_said_in_words(sentences):
     found = sentences(raw_is_best)["clustering, 1 real dataset", "caution"]
     assert "over no imputation at all beyond seed noise" in found.lead
     text = " ".join(found.details)
+    assert "Against it, worse: maskclass-best on 1 of 1" in text
+    assert "beyond noise on" not in text
     assert "maskclass-prior, a formula without a network, beyond seed noise: no method" in text
 
 
@@ -90,7 +94,46 @@ def test_method_that_failed_on_a_dataset_is_not_called_best(sentences):
     }
     lead = sentences(failing=failing)["simulated-truth, 2 simulated datasets", "caution"]
     assert "No method improved MSE" in lead.lead
-    assert "maskclass-balanced had the lowest MSE" in " ".join(lead.details)
+    text = " ".join(lead.details)
+    assert "maskclass-balanced had the lowest MSE of all methods that never failed" in text
+    assert "counts as the worst score reached there: maskclass-best in 2 of 4 imputations" in text
+
+
+def test_method_with_one_failed_seed_is_not_called_best(sentences):
+    failing = {("pbmc68k-reduced", "maskclass-best", 2): ("failed", "ValueError", "")}
+    found = sentences(failing=failing)
+    text = " ".join(
+        (item.lead + " ".join(item.details))
+        for (topic, _), item in found.items()
+        if topic == "clustering, 1 real dataset"
+    )
+    assert "maskclass-best had" not in text
+    assert "maskclass-best in 1 of 2 imputations" in text
+    assert not any("maskclass-best was the fastest" in item.lead for item in found.values())
+
+
+def test_how_far_methods_and_a_formula_go_to_attainable_is_said(sentences):
+    def scores_of(job, scores):
+        if "mse" in scores:
+            mse = {"no-imputation": 7.84, "attainable": 0.361, "maskclass-prior": 0.368}
+            scores["mse"] = mse.get(job.imputer, 0.42 + 0.001 * job.seed)
+        return scores
+
+    found = sentences(scores_of, controls=WITH_ATTAINABLE)
+    topic = "simulated-truth, 2 simulated datasets"
+    text = " ".join(found.get((topic, "caution"), found.get((topic, "result"))).details)
+    # (7.84 - 0.368) / (7.84 - 0.361) and (7.84 - 0.4215) / (7.84 - 0.361)
+    assert "Of the way from doing nothing (0) to attainable (1): maskclass-best +0.99" in text
+    assert "maskclass-prior +0.999" in text
+    assert "goes nearly all of the way, and leaves 0.094 % of it to gain" in text
+
+
+def test_attainable_is_neither_ranked_nor_the_best_control(make_store):
+    run = read_run(make_store(pictures=False, controls=WITH_ATTAINABLE))
+    summary = summarise(run)
+    assert summary.loc[summary["imputer"] == "attainable", "rank"].isna().all()
+    assert "attainable" not in set(summary["control"])
+    assert "attainable" not in run.controls
 
 
 def test_no_score_at_all_is_said(sentences):

@@ -1,5 +1,7 @@
 """Which method for which purpose: ranks, skills and verdicts against numbers worked out by hand."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -15,7 +17,8 @@ from impbench.report.tables import summarise
 from impbench.runner.store import COLUMNS
 
 METRICS = {metric.name: metric for metric in (mse, ari, wall_seconds)}
-CONTROLS = ("no-imputation", "gene-mean")
+NOTHING = "no-imputation"
+CONTROLS = (NOTHING, "gene-mean")
 
 
 def make_run(scores, protocols):
@@ -78,13 +81,41 @@ def test_advice_names_the_best_method_and_a_control_that_beats_it(run):
     advice = {item.purpose: item for item in advise(run, table)}
     assert advice["groups"].verdict == "b"
     assert not advice["groups"].caution
-    assert "a and b" in advice["accuracy"].verdict
-    worse = table.assign(
-        mean_rank=table["mean_rank"].where(table["imputer"] != "no-imputation", 0.5)
-    )
+    worse = table.assign(mean_rank=table["mean_rank"].where(table["imputer"] != "gene-mean", 0.5))
+    worse = worse[worse["imputer"] != "no-imputation"]
     beaten = {item.purpose: item for item in advise(run, worse)}["accuracy"]
     assert beaten.caution
-    assert "no-imputation ranks before it" in beaten.basis
+    assert beaten.verdict == "a and b"
+    assert "gene-mean ranks before it" in beaten.basis
+
+
+@pytest.mark.parametrize(("rank", "how"), [(2.0, "does as well as"), (1.5, "ranks before")])
+def test_tie_with_doing_nothing_says_that_nothing_beats_it(run, rank, how):
+    table = purposes_of(run, summarise(run))
+    table = table.assign(mean_rank=table["mean_rank"].where(table["imputer"] != NOTHING, rank))
+    advice = {item.purpose: item for item in advise(run, table)}["accuracy"]
+    assert advice.verdict == "none: nothing beats leaving the data alone"
+    assert f"no imputation {how} the best method, a and b" in advice.basis
+    assert advice.caution
+
+
+def test_method_that_failed_is_advised_for_no_purpose_and_is_marked(run, tmp_path):
+    # On d, a has 1 with the first seed and, for the second, the worst: 5.
+    results = run.results
+    again = results[(results["imputer"] == "a") & (results["dataset"] == "d")]
+    failed = again.assign(seed=2, status="failed", value=float("nan"), key=again["key"] + "2")
+    lame = run_of_results(pd.concat([results, failed]), run.manifest, METRICS)
+    table = purposes_of(lame, summarise(lame))
+    advice = {item.purpose: item for item in advise(lame, table)}
+    assert advice["accuracy"].verdict == "b"
+    assert advice[SPEED].verdict == "b"
+    # Of two datasets, d lost one seed of each question.
+    assert table.set_index(["purpose", "imputer"]).loc[("accuracy", "a"), "n_lost"] == 1
+    drawing = draw_purposes(lame, table, looks(lame), tmp_path)
+    assert re.search(r"\d\*( -->|<)", drawing.svg)
+    only = run_of_results(lame.results[lame.results["imputer"] != "b"], lame.manifest, METRICS)
+    alone = {item.purpose: item for item in advise(only, purposes_of(only, summarise(only)))}
+    assert alone["accuracy"].verdict == "none gave every result"
 
 
 def test_map_shows_every_imputer_and_purpose(run, tmp_path):

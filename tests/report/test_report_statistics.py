@@ -12,10 +12,10 @@ from impbench.report.tables import summarise
 from impbench.runner.store import COLUMNS
 
 
-def compare_scores(scores: np.ndarray, names: list[str]):
-    """`scores` is datasets × imputers; NaN is a failure."""
+def compare_scores(scores: np.ndarray, names: list[str], lost: str = "failed"):
+    """`scores` is datasets × imputers; NaN is a failure, or what `lost` says."""
     rows = [
-        (f"d{i}", "p", name, "{}", 1, "mse", value, "ok" if np.isfinite(value) else "failed", "",
+        (f"d{i}", "p", name, "{}", 1, "mse", value, "ok" if np.isfinite(value) else lost, "",
          f"{i}-{j}")
         for i, values in enumerate(scores)
         for j, (name, value) in enumerate(zip(names, values, strict=True))
@@ -89,11 +89,28 @@ def test_too_few_datasets_are_refused_with_the_number_needed():
     assert test.datasets_needed == 8
 
 
-def test_imputer_without_a_score_somewhere_is_left_out_and_named():
+def test_imputer_unavailable_somewhere_is_left_out_and_named():
     scores = SCORES.copy()
     scores[3, 2] = np.nan
+    test = compare_scores(scores, NAMES, lost="unavailable")
+    assert (test.imputers, test.left_out, test.failed) == (("a", "b", "d"), ("c",), {})
+
+
+def test_failures_count_as_the_worst_and_nobody_is_dropped_for_them():
+    scores = SCORES.copy()
+    scores[3, 0] = scores[5, 0] = np.nan
     test = compare_scores(scores, NAMES)
-    assert (test.imputers, test.left_out) == (("a", "b", "d"), ("c",))
+    assert (set(test.imputers), test.left_out, test.failed) == (set(NAMES), (), {"a": 2})
+    filled = scores.copy()
+    for row in (3, 5):
+        filled[row, 0] = np.nanmax(scores[row])
+    # Ranked behind the worst; in value no worse than it.
+    behind = np.where(np.isnan(scores), np.inf, scores)
+    ranks = scipy.stats.rankdata(behind, axis=1)
+    assert test.mean_ranks.to_dict() == pytest.approx(dict(zip(NAMES, ranks.mean(axis=0))))  # noqa: B905
+    assert test.statistic == pytest.approx(scipy.stats.friedmanchisquare(*ranks.T).statistic)
+    pair = next(pair for pair in test.pairs if {pair.better, pair.worse} == {"a", "d"})
+    assert pair.median_gain == pytest.approx(abs(np.median(filled[:, 3] - filled[:, 0])))
 
 
 def test_two_imputers_are_not_enough_for_friedman():

@@ -83,6 +83,7 @@ def test_skill_shows_its_sign_and_p_values_are_never_zero():
         "0.00",
         "—",
     ]
+    assert [skill_text(value) for value in (0.999, 1 - 1e-6, 1.0)] == ["+0.999", "+1.00", "+1.00"]
     assert p_text(1e-9) == "< 0.0001"
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import impbench
 from impbench.registry import load_file
+from impbench.runner.record import Record
 from impbench.runner.run import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
@@ -61,3 +64,15 @@ def test_oracle_is_scored_again_only_where_the_evaluation_takes_a_seed(
     }
     assert [found["no-imputation", seed] for seed in (1, 2, 3)] == [1, 2, 3]
     assert [found["oracle", seed] for seed in (1, 2, 3)] == calls
+
+
+def test_intervals_over_cells_are_stored_with_the_scores_and_can_be_read(tmp_path: Path) -> None:
+    ask(tmp_path, "simulated-truth", imputers=("nonzero-mean",))
+    record = next(r for r in Store(tmp_path).records() if r.job.imputer == "nonzero-mean")
+    assert set(record.intervals) == {"mse", "biozero-mse", "dropout-mse", "nonzero-mse"}
+    low, high = record.intervals["mse"]
+    assert low < record.scores["mse"] < high
+    assert Record.from_json(record.to_json()) == record
+    older = json.loads(record.to_json())
+    del older["intervals"]
+    assert Record.from_json(json.dumps(older)) == replace(record, intervals={})
