@@ -237,7 +237,9 @@ def _add(table: dict[str, Any], name: str, item: Any, hook: str) -> None:
     ]
     if lacking:
         raise InputError(f"the {kind} {name!r} does not define {' and '.join(lacking)}")
-    if name in table:
+    from impbench.runner.truth_control import TRUTH_CONTROLS
+
+    if name in table or (kind == "imputer" and name in TRUTH_CONTROLS):
         raise InputError(f"the name {name!r} is taken by another {kind}; choose another name")
     table[name] = item
 

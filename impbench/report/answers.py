@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.palette import FAINT, INK, SOFT, Look
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import SEES_TRUTH, Run
 from impbench.report.tables import order
 from impbench.report.text import counted, shorten
 
@@ -80,7 +80,9 @@ def _draw_sweep(
 ) -> Drawing | None:
     first = next(iter(sweep.values))
     metrics = [m for m in run.metrics_of(first) if not run.metrics[m].is_cost][:3]
-    asked = summary[summary["protocol"].isin(list(sweep.values)) & (summary["imputer"] != ORACLE)]
+    asked = summary[
+        summary["protocol"].isin(list(sweep.values)) & ~summary["imputer"].isin(SEES_TRUTH)
+    ]
     asked = asked.assign(at=asked["protocol"].map(sweep.values)).dropna(subset=["mean"])
     datasets = [item for item in run.datasets if item in set(asked["dataset"])][:MAX_DATASETS]
     names = [item for item in order(run, summary, first) if item in set(asked["imputer"])]

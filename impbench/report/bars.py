@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.marks import add_marks
 from impbench.report.palette import FAINT, INK, ORACLE_COLOUR, SOFT, Look
-from impbench.report.run import ORACLE, MetricFacts, Run
+from impbench.report.run import ORACLE, SEES_TRUTH, MetricFacts, Run
 from impbench.report.strokes import Strokes
 from impbench.report.tables import order
 from impbench.report.text import shorten
@@ -167,8 +167,8 @@ def _panel(
     strokes.add((low, high), (y[spread], y[spread]), INK, 1.1, zorder=4)
     for name, place in places.items():
         if name not in names:
-            # Nobody imputes for the oracle, so there is nothing to time.
-            if name == ORACLE and fact.is_cost:
+            # Nobody imputes for these, so there is nothing to time.
+            if name in SEES_TRUTH and fact.is_cost:
                 continue
             text = "undefined" if cells[name].status == "ok" else cells[name].status
             words.add(column + 0.02, place, text, FAILED, va="center", fontsize=7)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impbench.report.numbers import MISSING, number, rank_text, skill_text
-from impbench.report.run import ORACLE, Run, read_run, run_of_results
+from impbench.report.run import SEES_TRUTH, Run, read_run, run_of_results
 from impbench.report.tables import leaderboard_of, summarise
 from impbench.report.text import counted, shorten
 from impbench.runner.store import Store
@@ -86,7 +86,7 @@ def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:
             row = found[(imputer, name)]
             text = f"{rank_text(row.mean_rank)}  {skill_text(row.mean_skill):>6}"
             style = "bold" if row.mean_rank == best[name] else "dim" if control else ""
-            cells.append(Text(MISSING if imputer == ORACLE else text, style=style))
+            cells.append(Text(MISSING if imputer in SEES_TRUTH else text, style=style))
         time = found.get((imputer, TIME))
         seconds = math.nan if time is None else time.median
         cells.append(Text(f"{number(seconds, 2)} s" if math.isfinite(seconds) else MISSING))

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from impbench.report.drawing import Drawing, blank, save, sheet
 from impbench.report.numbers import rank_text, skill_text
 from impbench.report.palette import INK, SOFT, Look
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import SEES_TRUTH, Run
 from impbench.report.text import counted, shorten
 from impbench.report.words import add_words
 
@@ -46,7 +46,7 @@ def draw_heatmap(
     Every block is one protocol on simulated or on real data. None where nothing is defined.
     """
     quality = board[~board["metric"].map(lambda name: run.metrics[name].is_cost)]
-    quality = quality[quality["imputer"] != ORACLE]
+    quality = quality[~quality["imputer"].isin(SEES_TRUTH)]
     if not quality[value].notna().any():
         return None
     blocks = list(quality.groupby(["protocol", "scope"], sort=False))

@@ -1,14 +1,14 @@
 """One colour and marker per imputer, the same in every figure of a page.
 
 Colours are Okabe and Ito's (Color Universal Design, 2008) and, beyond them, Paul Tol's muted set;
-controls are greys and the oracle is black, so that they stand apart from methods at a glance.
+controls are greys and those that see the truth black, so that they stand apart from methods.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import ORACLE, SEES_TRUTH, Run
 from impbench.report.text import short_names
 
 METHOD_COLOURS = (
@@ -72,6 +72,7 @@ def looks(run: Run) -> dict[str, Look]:
     for i, name in enumerate(run.controls):
         marker = CONTROL_MARKERS[i % len(CONTROL_MARKERS)]
         found[name] = Look(labels[name], CONTROL_COLOUR, marker, True)
-    if ORACLE in run.imputers:
-        found[ORACLE] = Look(ORACLE, ORACLE_COLOUR, "*", True)
+    for name in SEES_TRUTH:
+        if name in run.imputers:
+            found[name] = Look(name, ORACLE_COLOUR, "*" if name == ORACLE else "P", True)
     return found

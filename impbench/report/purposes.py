@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from impbench.report.numbers import number, rank_text, skill_text
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import SEES_TRUTH, Run
 from impbench.report.text import counted, listed
 
 SPEED = "speed"
@@ -98,7 +98,7 @@ def advise(run: Run, purposes: pd.DataFrame) -> list[Advice]:
 
 def _questions(run: Run, summary: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield each purpose's rows of the summary: lead metrics, then time, once per dataset."""
-    ranked = summary[summary["imputer"] != ORACLE]
+    ranked = summary[~summary["imputer"].isin(SEES_TRUTH)]
     for protocol in run.protocols:
         metric = run.lead_metric(protocol)
         rows = ranked[(ranked["protocol"] == protocol) & (ranked["metric"] == metric)]

@@ -21,9 +21,13 @@ from impbench.runner.record import Record
 from impbench.runner.store import Store, tidy
 
 ORACLE = "oracle"
+ATTAINABLE = "attainable"
+SEES_TRUTH = (ATTAINABLE, ORACLE)
+"""Controls that are handed the truth: shown as bounds, never ranked."""
+
 NO_IMPUTATION = "no-imputation"
 PRIOR = "maskclass-prior"
-CONTROLS = (NO_IMPUTATION, "gene-mean", "nonzero-mean", PRIOR, "permuted", ORACLE)
+CONTROLS = (NO_IMPUTATION, "gene-mean", "nonzero-mean", PRIOR, "permuted", *SEES_TRUTH)
 
 COST_EVIDENCE = {"wall_seconds", "cpu_seconds", "peak_memory"}
 
@@ -143,7 +147,11 @@ class Run:
         found = self.manifest.get("imputers", {})
         facts = {name: _read(ImputerFacts, found.get(name), name) for name in self._seen("imputer")}
         return {
-            name: dataclasses.replace(fact, is_control=fact.is_control or name in CONTROLS)
+            name: dataclasses.replace(
+                fact,
+                is_control=fact.is_control or name in CONTROLS,
+                needs_truth=fact.needs_truth or name in SEES_TRUTH,
+            )
             for name, fact in facts.items()
         }
 
@@ -189,7 +197,9 @@ class Run:
     def controls(self) -> list[str]:
         """Controls that do not see the truth, in the plan's order."""
         return [
-            name for name, facts in self.imputers.items() if facts.is_control and name != ORACLE
+            name
+            for name, facts in self.imputers.items()
+            if facts.is_control and not facts.needs_truth
         ]
 
     @property

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.numbers import fixed, number
 from impbench.report.palette import FAINT, INK, SOFT, Look
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import SEES_TRUTH, Run
 
 Values = NDArray[np.float64]
 
@@ -55,10 +55,10 @@ def sizes_of(run: Run) -> dict[str, dict[str, int]]:
 
 
 def growth_of(run: Run, summary: pd.DataFrame, cells: dict[str, int]) -> list[Growth]:
-    """Fit the growth of every imputer over the datasets in `cells`, plan order; no oracle."""
+    """Fit every imputer's growth over the datasets in `cells`, plan order; no truth control."""
     found = []
     for imputer in run.imputers:
-        if imputer == ORACLE:
+        if imputer in SEES_TRUTH:
             continue
         time, memory = (_exponent(_points(summary, imputer, cost, cells)) for cost in COSTS)
         found.append(Growth(imputer, time, memory, _limit(summary, imputer, cells)))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import SEES_TRUTH, Run
 
 MIN_DATASETS = 6
 """With five, the smallest two-sided p a signed-rank test can reach is 2 / 2⁵ = 0.0625."""
@@ -97,7 +97,7 @@ def compare(run: Run, summary: pd.DataFrame) -> list[Comparison]:
 def compare_metric(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> Comparison:
     """Test one metric of one protocol."""
     rows = summary[(summary["protocol"] == protocol) & (summary["metric"] == metric)]
-    rows = rows[rows["imputer"] != ORACLE]
+    rows = rows[~rows["imputer"].isin(SEES_TRUTH)]
     means = rows.pivot(index="dataset", columns="imputer", values="mean")
     means = means[[name for name in run.imputers if name in means.columns]]
     means = means.dropna(how="all")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import ORACLE, SEES_TRUTH, Run
 
 QUESTION = ["dataset", "protocol"]
 CELL = ["dataset", "protocol", "imputer"]
@@ -108,8 +108,8 @@ def leaderboard_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
 def order(run: Run, summary: pd.DataFrame, protocol: str, scope: str | None = None) -> list[str]:
     """Return the imputers from best to worst by mean rank on the protocol's lead metric.
 
-    Those ranked on fewer datasets follow those ranked on more; unranked ones come last, the oracle
-    very last.
+    Those ranked on fewer datasets follow those ranked on more; unranked ones come last, those
+    that see the truth very last.
     """
     rows = summary[summary["protocol"] == protocol]
     if scope is not None:
@@ -120,6 +120,7 @@ def order(run: Run, summary: pd.DataFrame, protocol: str, scope: str | None = No
     return sorted(
         names,
         key=lambda name: (
+            name in SEES_TRUTH,
             name == ORACLE,
             -int(count.get(name, 0)),
             float(mean.get(name, np.inf)) if count.get(name, 0) else np.inf,
@@ -183,7 +184,7 @@ def _ranks(
         scale = 10.0 ** np.nan_to_num(digits)
         rounded = np.where(np.isfinite(scale), np.round(loss * scale) / scale, loss)
     failed = table["status"].isin(FAILURES) & (table["n_scored"] == 0)
-    ranked = ranked & (table["imputer"] != ORACLE)
+    ranked = ranked & ~table["imputer"].isin(SEES_TRUTH)
     scored = table.assign(scored=np.isfinite(rounded) & ranked).groupby(SCORE)["scored"]
     # Last place means something only where somebody else has a place.
     failed = failed & scored.transform("any") & (direction != 0)
@@ -207,7 +208,7 @@ def _skill(
     """
     work = table[SCORE].assign(loss=loss, sd=table["sd"].fillna(0), imputer=table["imputer"])
     oracle = work[(work["imputer"] == ORACLE) & np.isfinite(loss)].set_index(SCORE)
-    eligible = work[is_control & (work["imputer"] != ORACLE) & np.isfinite(loss)]
+    eligible = work[is_control & ~work["imputer"].isin(SEES_TRUTH) & np.isfinite(loss)]
     control = eligible.loc[eligible.groupby(SCORE)["loss"].idxmin()].set_index(SCORE)
     keys = pd.MultiIndex.from_frame(table[SCORE])
     floor = control["loss"].reindex(keys).to_numpy()

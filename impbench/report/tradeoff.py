@@ -13,7 +13,7 @@ from impbench.report.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.marks import KEY_ROW, add_key, add_marks
 from impbench.report.numbers import number
 from impbench.report.palette import FAINT, INK, ORACLE_COLOUR, SOFT, Look
-from impbench.report.run import ORACLE, Run
+from impbench.report.run import ORACLE, SEES_TRUTH, Run
 from impbench.report.tables import order
 from impbench.report.text import shorten
 
@@ -33,7 +33,7 @@ def draw_tradeoff(
     metric = run.lead_metric(protocol)
     if metric is None:
         return None
-    asked = summary[(summary["protocol"] == protocol) & (summary["imputer"] != ORACLE)]
+    asked = summary[(summary["protocol"] == protocol) & ~summary["imputer"].isin(SEES_TRUTH)]
     wide = asked[asked["metric"].isin([metric, TIME])].pivot(
         index=["dataset", "imputer"], columns="metric", values="mean"
     )

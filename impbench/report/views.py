@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from impbench.report.numbers import MISSING, number, rank_text, skill_text, spread
-from impbench.report.run import ORACLE, PRIOR, MetricFacts, Run
+from impbench.report.run import ORACLE, PRIOR, SEES_TRUTH, MetricFacts, Run
 from impbench.report.tables import gain, order
 from impbench.report.text import counted
 
@@ -161,7 +161,7 @@ def _scope_cells(rows: pd.DataFrame, datasets: list[str]) -> dict[str, Cell]:
         notes = [f"skill {skill_text(skill)}"] if not math.isnan(skill) else []
         notes += [f"on {ranked} of {len(datasets)}"] if partial else []
         best = not partial and len(whole) > 0 and rank == whole.min()
-        text = "not ranked" if name == ORACLE else rank_text(rank)
+        text = "not ranked" if name in SEES_TRUTH else rank_text(rank)
         cells[str(name)] = Cell(
             text, " · ".join(notes), None if math.isnan(rank) else rank, "best" if best else ""
         )
@@ -175,7 +175,7 @@ def _cell(row: Any | None, fact: MetricFacts) -> Cell:
     rank = [] if math.isnan(row.rank) else [f"rank {rank_text(row.rank)}"]
     if math.isnan(row.mean):
         if row.status == "ok":
-            return Cell(MISSING, "" if row.imputer == ORACLE and fact.is_cost else "undefined")
+            return Cell(MISSING, "" if row.imputer in SEES_TRUTH and fact.is_cost else "undefined")
         return Cell(row.status, "".join(rank), kind="failed", hover=row.reason)
     notes = rank + ([] if math.isnan(row.skill) else [f"skill {skill_text(row.skill)}"])
     partial = row.n_scored < row.n_jobs

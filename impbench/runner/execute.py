@@ -273,6 +273,7 @@ def _scored(
             "peak_memory": cost.peak_memory if cost else float("nan"),
         },
         picture=None if picture is None else str(picture),
+        control=task.control.name,
     )
     try:
         reply = scorer.score(request, task.timeout)

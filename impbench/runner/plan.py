@@ -16,10 +16,9 @@ from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.protocols.protocol import Protocol
 from impbench.registry import FILE_MODULE, Registry
-from impbench.runner.oracle import ORACLE
-from impbench.runner.oracle import VERSION as ORACLE_VERSION
 from impbench.runner.record import SCORING, Job
 from impbench.runner.suite import Question, Suite
+from impbench.runner.truth_control import ORACLE, TRUTH_CONTROLS, TruthControl
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Plan:
         return list(dict.fromkeys(item.source for item in self.asked))
 
     def jobs(self) -> list[Job]:
-        """List the jobs as far as they are known without the data; the oracle's are not."""
+        """List the jobs as far as they are known without the data; truth controls' are not."""
         return [
             Job(item.source.spec, item.protocol.spec, imputer.spec, imputer.parameters(), seed)
             for item in self.asked
@@ -83,7 +82,7 @@ def make_plan(
     asked = []
     for question in questions:
         names = imputers if imputers is not None else (question.imputers or suite.imputers)
-        chosen = [registry.imputer(name) for name in names if name != ORACLE]
+        chosen = [registry.imputer(name) for name in names if name not in TRUTH_CONTROLS]
         chosen = list(dict.fromkeys(chosen + controls))
         for dataset in question.datasets:
             source = given.get(dataset) or registry.dataset(dataset)
@@ -133,6 +132,8 @@ class Posed:
         Names, cost metrics included.
     again
         Further imputations the problem needs.
+    controls
+        Those that see the truth, as far as they exist here.
     """
 
     dataset: str
@@ -143,6 +144,7 @@ class Posed:
     metrics: tuple[str, ...]
     has_truth: bool
     again: tuple[PosedAgain, ...] = ()
+    controls: tuple[TruthControl, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class Task:
     """
 
     imputer: Imputer | None
-    """None is the oracle."""
+    """None: `control` answers, in the scoring process, and no worker is needed."""
     seeds: tuple[int, ...]
     posed: tuple[Posed, ...]
     device: str = "cpu"
@@ -163,11 +165,17 @@ class Task:
     pictures: bool = False
     gpu: str | None = None
     """The GPU that is this task's alone, once it has one; no part of the key."""
+    control: TruthControl = ORACLE
+
+    @property
+    def spec(self) -> str:
+        """Return the name of who answers, with parameters."""
+        return self.control.name if self.imputer is None else self.imputer.spec
 
     @property
     def mark(self) -> str:
         """Unique name of the task within its run."""
-        text = f"{self.imputer.spec if self.imputer else ORACLE}|{self.posed[0].view}|{self.seeds}"
+        text = f"{self.spec}|{self.posed[0].view}|{self.seeds}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -177,9 +185,8 @@ class Task:
 
     def job(self, posed: Posed, seed: int) -> Job:
         """Return the job that `posed` and `seed` make of this task."""
-        spec = self.imputer.spec if self.imputer else ORACLE
         params = self.imputer.parameters() if self.imputer else {}
-        return Job(posed.dataset, posed.protocol, spec, params, seed)
+        return Job(posed.dataset, posed.protocol, self.spec, params, seed)
 
     def key(self, posed: Posed, seed: int) -> str:
         """Hash exactly what determines the job's result."""
@@ -188,8 +195,8 @@ class Task:
             "dataset": posed.fingerprint,
             "spec": posed.dataset,
             "protocol": posed.protocol,
-            "imputer": type(self.imputer).name if self.imputer else ORACLE,
-            "version": code_version(type(self.imputer)) if self.imputer else ORACLE_VERSION,
+            "imputer": type(self.imputer).name if self.imputer else self.control.name,
+            "version": code_version(type(self.imputer)) if self.imputer else self.control.version,
             "params": self.imputer.parameters() if self.imputer else {},
             "seed": seed,
             "device": self.device if self.imputer else "cpu",

@@ -22,6 +22,7 @@ from impbench.runner.exchange import observed_hash, save_observed
 from impbench.runner.hidden import conceal
 from impbench.runner.plan import Plan, Posed, PosedAgain
 from impbench.runner.score import COST_METRICS
+from impbench.runner.truth_control import TRUTH_CONTROLS
 
 POSE_SEED = 1
 """What is random in a problem (a mask, a split) is drawn once, the same for every imputer."""
@@ -123,6 +124,7 @@ def _save(
             PosedAgain(name, _save_view(folder, again.observed), again.seed_shift)
             for name, again in problem.again.items()
         ),
+        controls=tuple(c for c in TRUTH_CONTROLS.values() if c.exists(problem.hidden)),
     )
 
 

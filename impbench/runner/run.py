@@ -27,6 +27,7 @@ from impbench.runner.plan import Plan, Posed, Task, shares_seeds
 from impbench.runner.problems import Problems, pose_all
 from impbench.runner.record import Record
 from impbench.runner.store import Store
+from impbench.runner.truth_control import ORACLE, TruthControl
 
 DEFAULT_TIMEOUT = 3600.0
 """Seconds a job may take unless the user or the suite says otherwise."""
@@ -273,18 +274,19 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
     Protocols that show the imputer the same data share its imputation. Seeds share a worker only
     where the method gains by it and runs on a GPU: on a CPU, separate workers use more cores.
     """
-    views: dict[tuple[Imputer | None, Path, Any], list[Posed]] = {}
+    views: dict[tuple[Imputer | TruthControl, Path, Any], list[Posed]] = {}
     for item in plan.asked:
         posed = problems.posed.get((item.source.spec, item.protocol.spec))
         if posed is None:
             continue
-        everyone: list[Imputer | None] = [*item.imputers, *([None] if posed.has_truth else [])]
-        for imputer in everyone:
-            group = views.setdefault((imputer, posed.view, posed.again), [])
+        everyone: list[Imputer | TruthControl] = [*item.imputers, *posed.controls]
+        for one in everyone:
+            group = views.setdefault((one, posed.view, posed.again), [])
             if posed not in group:
                 group.append(posed)
     tasks = []
-    for (imputer, *_), group in views.items():
+    for (one, *_), group in views.items():
+        imputer = one if isinstance(one, Imputer) else None
         device = _device(imputer, settings)
         together = imputer is not None and shares_seeds(imputer) and device != "cpu"
         for seeds in [plan.seeds] if together else [(seed,) for seed in plan.seeds]:
@@ -298,16 +300,17 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
                 timeout=_limit(settings, imputations),
                 memory=settings.memory,
                 pictures=seeds[0] == plan.seeds[0],
+                control=one if isinstance(one, TruthControl) else ORACLE,
             )
             tasks.append(task)
     # Controls last, and side by side what one worker can serve.
-    imputers = list(dict.fromkeys(task.imputer for task in tasks))
-    modules = [type(imputer).__module__ for imputer in imputers]
+    answering = list(dict.fromkeys((task.imputer, task.control) for task in tasks))
+    modules = [type(imputer).__module__ for imputer, _ in answering]
     order = {
-        imputer: (imputer is None or imputer.is_control, modules.index(module), place)
-        for place, (imputer, module) in enumerate(zip(imputers, modules, strict=True))
+        one: (one[0] is None or one[0].is_control, modules.index(module), place)
+        for place, (one, module) in enumerate(zip(answering, modules, strict=True))
     }
-    return sorted(tasks, key=lambda task: order[task.imputer])
+    return sorted(tasks, key=lambda task: order[task.imputer, task.control])
 
 
 def _limit(settings: Settings, imputations: int) -> float | None:

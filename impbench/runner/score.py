@@ -23,6 +23,7 @@ from impbench.protocols.protocol import Again, Problem, Protocol
 from impbench.runner.exchange import load_imputed, load_observed
 from impbench.runner.hidden import reveal
 from impbench.runner.store import write_picture
+from impbench.runner.truth_control import ORACLE, TRUTH_CONTROLS
 
 COST_METRICS = ("wall-seconds", "cpu-seconds", "peak-memory")
 PICTURE_CELLS = 1000
@@ -40,7 +41,7 @@ class ScoreRequest:
     hidden
         Descriptor of what it did not see; see `impbench.runner.hidden`.
     output
-        Folder `save_imputed` wrote, or None for the oracle.
+        Folder `save_imputed` wrote, or None where a control that sees the truth answers.
     again
         The same for further imputations, by name: folder of the view and of the output.
     protocol
@@ -51,6 +52,8 @@ class ScoreRequest:
         ``wall_seconds``, ``cpu_seconds`` and ``peak_memory``.
     picture
         Where to write the sample for the figures, or None.
+    control
+        Name of the control in `impbench.runner.truth_control` that answers without an `output`.
     """
 
     view: str
@@ -62,6 +65,7 @@ class ScoreRequest:
     seed: int
     cost: dict[str, float]
     picture: str | None
+    control: str = ORACLE.name
 
 
 @dataclass(frozen=True)
@@ -80,15 +84,12 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
     InputError
         If the imputation is not what the contract promises (shape, finite values, scale).
     """
-    asked = (request.view, request.hidden, request.protocol, request.metrics)
-    if request.output is None and request.picture is None and asked in _oracle:
-        return _oracle[asked]
+    asked = (request.control, request.view, request.hidden, request.protocol, request.metrics)
+    if request.output is None and request.picture is None and asked in _seedless:
+        return _seedless[asked]
     problem = _problem(request.view, request.hidden, request.metrics)
     if request.output is None:
-        truth = problem.hidden.truth()
-        if truth is None:
-            raise InputError("the oracle needs a dataset with truth")
-        imputed = truth
+        imputed = TRUTH_CONTROLS[request.control].impute(problem)
     else:
         imputed = load_imputed(Path(request.output))
     imputed.check(problem.observed)
@@ -102,13 +103,13 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
         write_picture(Path(request.picture), _picture(problem, evidence))
     reply = ScoreReply(scores, imputed.info)
     if request.output is None and type(protocol).evidence is Protocol.evidence:
-        _oracle.clear()
-        _oracle[asked] = reply
+        _seedless.clear()
+        _seedless[asked] = reply
     return reply
 
 
-_oracle: dict[tuple[Any, ...], ScoreReply] = {}
-"""Of the last problem whose evaluation takes no seed: the oracle's scores, for further seeds."""
+_seedless: dict[tuple[Any, ...], ScoreReply] = {}
+"""Of the last problem whose evaluation takes no seed: what a truth control scored, for others."""
 
 
 def _answered(problem: Problem, again: Mapping[str, tuple[str, str]]) -> Problem:
