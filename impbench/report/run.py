@@ -183,6 +183,17 @@ class Run:
         )
         return dict(zip(wide.index, wide.to_numpy(np.float64), strict=True))
 
+    @cached_property
+    def notes(self) -> dict[tuple[str, str, str], tuple[str, ...]]:
+        """What is odd about an imputation, by dataset, protocol and imputer: of the first seed."""
+        found: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        for record in self.records:
+            job = record.job
+            if record.notes:
+                key = (plain(job.dataset), plain(job.protocol), plain(job.imputer))
+                found.setdefault(key, tuple(map(plain, record.notes)))
+        return found
+
     @property
     def protocols(self) -> list[str]:
         """Protocols that have results, in order."""

@@ -14,6 +14,7 @@ from impbench.report.numbers import MISSING, number, rank_text, skill_text, spre
 from impbench.report.run import ORACLE, PRIOR, SEES_TRUTH, MetricFacts, Run
 from impbench.report.tables import gain, order
 from impbench.report.text import counted
+from impbench.runner.oddities import IMPOSSIBLE
 
 REFERENCE_CONTROLS = ("no-imputation", "nonzero-mean", PRIOR)
 
@@ -79,7 +80,7 @@ def metric_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) ->
     for imputer in order(run, summary, protocol):
         cells = [means[scope].get(imputer, Cell(MISSING)) for scope in scopes]
         for dataset in datasets:
-            cells.append(_cell(found.get((imputer, dataset)), fact))
+            cells.append(_cell(run, found.get((imputer, dataset)), fact))
         table_rows.append(_row(run, imputer, cells))
     return Table(fact.title, _caption(fact, protocol), tuple(columns), tuple(table_rows))
 
@@ -99,7 +100,7 @@ def dataset_table(run: Run, summary: pd.DataFrame, dataset: str, protocol: str) 
         _row(
             run,
             imputer,
-            [_cell(found.get((imputer, name)), run.metrics[name]) for name in metrics],
+            [_cell(run, found.get((imputer, name)), run.metrics[name]) for name in metrics],
         )
         for imputer in order(run, summary, protocol)
         if imputer in imputers
@@ -168,7 +169,7 @@ def _scope_cells(rows: pd.DataFrame, datasets: list[str]) -> dict[str, Cell]:
     return cells
 
 
-def _cell(row: Any | None, fact: MetricFacts) -> Cell:
+def _cell(run: Run, row: Any | None, fact: MetricFacts) -> Cell:
     """One row of `impbench.report.tables.summarise` as a cell; None where the job was not asked."""
     if row is None:
         return Cell(MISSING)
@@ -179,13 +180,16 @@ def _cell(row: Any | None, fact: MetricFacts) -> Cell:
         return Cell(row.status, "".join(rank), kind="failed", hover=row.reason)
     notes = rank + ([] if math.isnan(row.skill) else [f"skill {skill_text(row.skill)}"])
     partial = row.n_scored < row.n_jobs
+    odd = () if fact.is_cost else run.notes.get((row.dataset, row.protocol, row.imputer), ())
+    warnings = [f"{row.n_scored} of {row.n_jobs} seeds"] if partial else []
+    warnings += [IMPOSSIBLE] if any(note.startswith(IMPOSSIBLE) for note in odd) else []
     return Cell(
         spread(row.mean, row.sd),
         " · ".join(notes),
         sort=row.mean * (fact.direction or 1),
         kind="best" if row.best else "",
-        hover=row.reason if partial else "",
-        warning=f"{row.n_scored} of {row.n_jobs} seeds" if partial else "",
+        hover="; ".join([*([row.reason] if partial else []), *odd]),
+        warning=" · ".join(warnings),
     )
 
 

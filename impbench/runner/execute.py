@@ -281,4 +281,4 @@ def _scored(
         if stop.is_set():
             return replace(record, status="cancelled", reason="the run was stopped")
         return replace(record, status="failed", reason=str(error))
-    return replace(record, scores=reply.scores, info=reply.info)
+    return replace(record, scores=reply.scores, info=reply.info, notes=reply.notes)

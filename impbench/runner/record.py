@@ -92,6 +92,9 @@ class Record:
         What the imputer said of its fit, plus steps and conventions worth keeping.
     versions
         impbench, imputer and library versions that determined the result.
+    notes
+        What is odd about the imputation's values (`impbench.runner.oddities`); none in records of
+        before.
     """
 
     key: str
@@ -105,6 +108,7 @@ class Record:
     info: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     started: str = ""
+    notes: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     def to_json(self) -> str:
@@ -138,6 +142,7 @@ class Record:
             data["cost"] = None if data["cost"] is None else Cost(**data["cost"])
             data["scores"] = {name: _number(value) for name, value in data["scores"].items()}
             data["metrics"] = tuple(data["metrics"])
+            data["notes"] = tuple(data.get("notes", ()))
             return cls(**data)
         except InputError:
             raise
@@ -161,6 +166,7 @@ class _Stored(TypedDict):
     info: dict[str, Any]
     versions: dict[str, str]
     started: str
+    notes: list[str]
 
 
 LARGEST = 1e100

@@ -22,6 +22,7 @@ from impbench.protocols.components import first_components
 from impbench.protocols.protocol import Again, Problem, Protocol
 from impbench.runner.exchange import load_imputed, load_observed
 from impbench.runner.hidden import reveal
+from impbench.runner.oddities import oddities
 from impbench.runner.store import write_picture
 from impbench.runner.truth_control import ORACLE, TRUTH_CONTROLS
 
@@ -70,10 +71,11 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class ScoreReply:
-    """Scores, and what the imputer said of its fit."""
+    """Scores, what the imputer said of its fit, and what is odd about its values."""
 
     scores: dict[str, float]
     info: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metric]) -> ScoreReply:
@@ -101,7 +103,8 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
         scores[name] = metric(**{need: evidence[need]() for need in metric.needs})
     if request.picture is not None:
         write_picture(Path(request.picture), _picture(problem, evidence))
-    reply = ScoreReply(scores, imputed.info)
+    notes = oddities(imputed, problem.observed, _largest(request.view))
+    reply = ScoreReply(scores, imputed.info, notes)
     if request.output is None and type(protocol).evidence is Protocol.evidence:
         _seedless.clear()
         _seedless[asked] = reply
@@ -131,6 +134,12 @@ def _problem(view: str, hidden: int, metrics: tuple[str, ...]) -> Problem:
 def _observed(view: str) -> Observed:
     """Map what the imputer saw; protocols that show the same share it, and its logarithms."""
     return load_observed(Path(view), mapped=True)
+
+
+@lru_cache(maxsize=2)
+def _largest(view: str) -> float:
+    """Return the largest observed value, log2 scale."""
+    return float(_observed(view).lognorm.max(initial=0))
 
 
 def _evidence(

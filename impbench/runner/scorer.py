@@ -84,7 +84,7 @@ class Scorer:
             name: float("nan") if value is None else value
             for name, value in reply["scores"].items()
         }
-        return ScoreReply(scores, reply["info"])
+        return ScoreReply(scores, reply["info"], tuple(reply["notes"]))
 
     def close(self) -> None:
         """End the process; safe to call from another thread."""
@@ -152,7 +152,7 @@ def main(plugin_files: Sequence[str]) -> None:
             scores = {
                 name: None if value != value else value for name, value in reply.scores.items()
             }
-            answer: dict[str, Any] = {"scores": scores, "info": reply.info}
+            answer: dict[str, Any] = {"scores": scores, "info": reply.info, "notes": reply.notes}
         except Exception as error:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}
