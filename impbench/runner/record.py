@@ -14,7 +14,7 @@ from impbench.shape import check_shape
 SCHEMA = 1
 """Raised when the fields below change meaning."""
 
-SCORING = "1"
+SCORING = "2"
 """Raised when the same imputation would get other scores; part of every job's key."""
 
 
