@@ -9,6 +9,7 @@ from pathlib import Path
 from impbench.errors import InputError
 from impbench.runner.executors.cluster import TLS, Cluster, parse_option
 from impbench.runner.run import Settings
+from impbench.runner.secret import Secret
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _BYTES = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
@@ -80,6 +81,21 @@ def read_tls(ca_file: Path | None, cert: Path | None, key: Path | None) -> TLS |
     if ca_file is None or cert is None or key is None:
         raise InputError("encryption needs all of --tls-ca-file, --tls-cert and --tls-key")
     return TLS(ca_file, cert, key)
+
+
+def read_secret(drawn: bool, revealed: str | None) -> Secret | None:
+    """Return a new secret, the one of an earlier run, or None.
+
+    Raises
+    ------
+    InputError
+        If both are asked for, or the earlier one is none.
+    """
+    if drawn and revealed is not None:
+        raise InputError("--secret-seed draws a new seed; --revealed-seed repeats a known one")
+    if revealed is not None:
+        return Secret(revealed)
+    return Secret.draw() if drawn else None
 
 
 def _quantity(text: str | None, units: dict[str, int], option: str) -> float | None:

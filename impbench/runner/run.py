@@ -26,6 +26,7 @@ from impbench.runner.manifest import describe_run
 from impbench.runner.plan import Plan, Posed, Task, shares_seeds
 from impbench.runner.problems import Problems, pose_all
 from impbench.runner.record import Record
+from impbench.runner.secret import Secret, withhold
 from impbench.runner.store import Store
 from impbench.runner.truth_control import ORACLE, TruthControl
 
@@ -171,8 +172,12 @@ def run_plan(
     listener: Listener | None = None,
     command: str = "",
     report: bool = True,
+    secret: Secret | None = None,
 ) -> Results:
     """Carry out `plan` in the folder `out`, reusing every result that is there and still holds.
+
+    What is simulated and masked is drawn from `secret` where there is one; the manifest tells it
+    when the run has ended, interrupted or not.
 
     On KeyboardInterrupt the workers are stopped, what is finished is stored, and the interrupt
     goes on to the caller; the same call resumes. SIGTERM does the same after a grace period, and
@@ -188,7 +193,7 @@ def run_plan(
     store = Store.create(out)
     with graceful_sigterm():
         with store.locked():
-            scores = _run_locked(plan, store, registry, settings, tell, command)
+            scores = _run_locked(plan, store, registry, settings, tell, command, secret)
         page = None
         if report:
             from impbench.report import write_report
@@ -199,13 +204,19 @@ def run_plan(
 
 
 def _run_locked(
-    plan: Plan, store: Store, registry: Registry, settings: Settings, tell: Listener, command: str
+    plan: Plan,
+    store: Store,
+    registry: Registry,
+    settings: Settings,
+    tell: Listener,
+    command: str,
+    secret: Secret | None,
 ) -> pd.DataFrame:
     work = store.folder / ".work"
     shutil.rmtree(work, ignore_errors=True)
     try:
-        with closing(pose_all(plan, work, registry.metrics, tell.preparing)) as problems:
-            return _run_posed(plan, problems, store, registry, settings, tell, command)
+        with closing(pose_all(plan, work, registry.metrics, tell.preparing, secret)) as problems:
+            return _run_posed(plan, problems, store, registry, settings, tell, command, secret)
     except OSError as error:
         raise InputError(
             f"writing to {store.folder} failed: {error.strerror or error}; what was stored before "
@@ -223,6 +234,7 @@ def _run_posed(
     settings: Settings,
     tell: Listener,
     command: str,
+    secret: Secret | None,
 ) -> pd.DataFrame:
     if not problems.posed:
         raise InputError(_nothing_to_ask(problems))
@@ -239,7 +251,9 @@ def _run_posed(
     }
     manifest = describe_run(plan, problems, registry, keys, about, command)
     manifest["started"] = _now()
-    store.write_manifest(manifest)
+    store.write_manifest(manifest if secret is None else withhold(manifest, problems.redrawn))
+    if secret is not None:
+        manifest["secret_seed"] = secret.value
     store.note(f"begin: {command or plan.suite.name}; {len(keys)} jobs")
     for reason in damaged:
         text = f"ignored and done again: {reason}"
