@@ -12,6 +12,7 @@ from impbench.protocols.protocol import Hidden, Problem
 from impbench.protocols.simulated_truth import SimulatedTruth
 from impbench.report.run import SEES_TRUTH, read_run
 from impbench.report.tables import order, summarise
+from impbench.runner.record import SCORING
 from impbench.runner.store import Store
 from impbench.runner.truth_control import ATTAINABLE, ORACLE, TRUTH_CONTROLS
 
@@ -118,6 +119,7 @@ def test_attainable_exists_where_truth_and_labels_do(asked: Path) -> None:
     assert where["attainable"] == {"simulated-truth", "clustering"}
     # What is set aside by thinning is a truth without cell types.
     assert where["oracle"] == {"simulated-truth", "clustering", "thinning"}
+    assert Store(asked).manifest()["scoring"] == SCORING
     facts = Store(asked).manifest()["imputers"]
     for name in SEES_TRUTH:
         assert facts[name]["is_control"]
