@@ -14,6 +14,7 @@ from impbench.imputer import Context, Imputer
 from impbench.registry import load_file, registry
 from impbench.runner.plan import Plan, make_plan
 from impbench.runner.run import Listener, Results, Settings, run_plan
+from impbench.runner.secret import Secret
 from impbench.runner.suite import Suite, read_suite
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def run(
     listener: Listener | None = None,
     report: bool = True,
     command: str | None = None,
+    secret: Secret | None = None,
 ) -> Results:
     """Put imputers head to head and write a report.
 
@@ -66,6 +68,9 @@ def run(
         Single-file plugins to load first.
     settings
         Parallelism, limits and device; default `Settings.sensible()`.
+    secret
+        Draw simulations and masks from it, ``Secret.draw()`` for a new one, so that no method can
+        know them; the manifest tells it at the end.
 
     Returns
     -------
@@ -85,7 +90,7 @@ def run(
         settings = replace(settings, timeout=suite.timeout)
     folder = Path(out) if out is not None else Path("reports") / suite.name
     text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"
-    return run_plan(jobs, folder.resolve(), registry(), settings, listener, text, report)
+    return run_plan(jobs, folder.resolve(), registry(), settings, listener, text, report, secret)
 
 
 def plan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +95,14 @@ def run(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write the page, or the scores alone.")
     ] = True,
+    secret_seed: Annotated[
+        bool,
+        typer.Option("--secret-seed", help="Simulate and mask with a seed drawn for this run."),
+    ] = False,
+    revealed_seed: Annotated[
+        str | None,
+        typer.Option(help="Repeat a run with --secret-seed: secret_seed of its manifest.json."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the jobs, run none.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -145,7 +154,13 @@ def run(
     from impbench import api, terminal
     from impbench.errors import InputError
     from impbench.parameters import split_specs
-    from impbench.run_options import open_walls, read_cluster, read_settings, read_tls
+    from impbench.run_options import (
+        open_walls,
+        read_cluster,
+        read_secret,
+        read_settings,
+        read_tls,
+    )
     from impbench.runner.grace import Terminated
 
     _load(plugin, data_dir)
@@ -176,6 +191,7 @@ def run(
         typer.echo(cluster.job_script(settings.threads), nl=False)
         return
     folder = out or Path("reports") / (data.stem if data is not None else name.name)
+    secret = read_secret(secret_seed, revealed_seed)
     try:
         with terminal.display(quiet) as listener:
             results = api.run(
@@ -186,10 +202,12 @@ def run(
                 listener=listener,
                 command=_command_line(),
                 report=report,
+                secret=secret,
             )
     except KeyboardInterrupt as stopped:
         typer.echo(f"\nstopped; {folder} keeps what is finished. To go on:", err=True)
-        typer.echo(f"  {_command_line()}", err=True)
+        known = ["--revealed-seed", secret.value] if secret is not None else []
+        typer.echo(f"  {_command_line(known)}", err=True)
         raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
     terminal.print_results(results, quiet, as_json)
     if results.without_result:
@@ -351,10 +369,14 @@ def _file_source(
     return FileSource(**fields)
 
 
-def _command_line() -> str:
+def _command_line(revealed: Sequence[str] = ()) -> str:
+    """Return what was typed, a secret seed replaced by what it was."""
     import shlex
 
-    return shlex.join(["impbench", *sys.argv[1:]])
+    words = ["impbench"]
+    for word in sys.argv[1:]:
+        words += revealed if revealed and word == "--secret-seed" else [word]
+    return shlex.join(words)
 
 
 def main() -> None:

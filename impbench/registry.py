@@ -198,7 +198,10 @@ class Registry:
             self._describe(self._others.pop(0))
 
     def _admit(self, kind: str, name: str, entry: Entry[Any]) -> None:
-        if not self.parts(kind).add(name, entry):
+        from impbench.runner.truth_control import TRUTH_CONTROLS
+
+        built_in = kind == "imputers" and name in TRUTH_CONTROLS
+        if built_in or not self.parts(kind).add(name, entry):
             self.broken_so_far.append(BrokenPlugin.of(entry.origin.name, taken(kind, name)))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from impbench.errors import InputError
 from impbench.runner.executors.cluster import TLS, Cluster, parse_option
 from impbench.runner.run import Settings
+from impbench.runner.secret import Secret
 from impbench.runner.walls import Openings
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -106,6 +107,21 @@ def read_tls(ca_file: Path | None, cert: Path | None, key: Path | None) -> TLS |
     if ca_file is None or cert is None or key is None:
         raise InputError("encryption needs all of --tls-ca-file, --tls-cert and --tls-key")
     return TLS(ca_file, cert, key)
+
+
+def read_secret(drawn: bool, revealed: str | None) -> Secret | None:
+    """Return a new secret, the one of an earlier run, or None.
+
+    Raises
+    ------
+    InputError
+        If both are asked for, or the earlier one is none.
+    """
+    if drawn and revealed is not None:
+        raise InputError("--secret-seed draws a new seed; --revealed-seed repeats a known one")
+    if revealed is not None:
+        return Secret(revealed)
+    return Secret.draw() if drawn else None
 
 
 def _quantity(text: str | None, units: dict[str, int], option: str) -> float | None:

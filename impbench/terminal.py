@@ -29,11 +29,10 @@ from impbench.parameters import Parametrised
 from impbench.registry import Registry, find, registry
 from impbench.runner.environments import unobtainable
 from impbench.runner.failures import failure_line
-from impbench.runner.oracle import ORACLE
-from impbench.runner.oracle import SUMMARY as ORACLE_SUMMARY
 from impbench.runner.plan import Plan, Task
 from impbench.runner.record import Record
 from impbench.runner.run import Listener, Results
+from impbench.runner.truth_control import TRUTH_CONTROLS
 from impbench.visible import escape
 
 _out = Console(highlight=False)
@@ -122,9 +121,8 @@ class _Live:
         self.progress.console.print(f"[yellow]{escape(text)}[/]")
 
     def started(self, task: Task) -> None:
-        name = task.imputer.spec if task.imputer else ORACLE
-        dataset = task.posed[0].dataset
-        self.progress.update(self.bar, description=escape(f"{name} on {dataset}"[:60]))
+        text = f"{task.spec} on {task.posed[0].dataset}"
+        self.progress.update(self.bar, description=escape(text[:60]))
 
     def finished(self, record: Record) -> None:
         self.progress.advance(self.bar)
@@ -193,7 +191,7 @@ def print_jobs(plan: Plan, as_json: bool) -> None:
     _out.print(table)
     _out.print(
         f"{len(jobs)} jobs at most: a protocol that does not apply to a dataset is skipped, "
-        "and the oracle runs besides where there is truth"
+        f"and {' and '.join(TRUTH_CONTROLS)} run besides where there is truth"
     )
 
 
@@ -233,7 +231,7 @@ def _summaries(known: Registry, kind: str) -> Iterable[tuple[str, str]]:
         for name, item in sorted(known.imputers.items()):
             lack = _lack(item)
             yield name, f"{item.summary} (unavailable: {lack})" if lack else item.summary
-        yield ORACLE, ORACLE_SUMMARY
+        yield from ((control.name, control.summary) for control in TRUTH_CONTROLS.values())
     else:
         yield from sorted(known.parts(kind).summaries().items())
 
@@ -242,8 +240,9 @@ def print_info(name: str) -> None:
     """Print everything about one thing, whatever kind it is."""
     known = registry()
     bare = name.partition("[")[0]
-    if bare == ORACLE:
-        _facts("imputer", ORACLE, {"summary": ORACLE_SUMMARY, "control": "yes, built in"})
+    if bare in TRUTH_CONTROLS:
+        summary = TRUTH_CONTROLS[bare].summary
+        _facts("imputer", bare, {"summary": summary, "control": "yes, built in", "ranked": "no"})
         return
     tables = {kind: known.parts(kind) for kind in KINDS}
     for kind, table in tables.items():

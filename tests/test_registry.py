@@ -270,3 +270,10 @@ def test_an_imputer_without_impute_is_refused_by_name(fresh, tmp_path):
     load_file(_write(tmp_path / "mine.py", text))
     assert registry().broken[0].reason == "InputError: the imputer 'half' does not define impute"
     assert "half" not in registry().imputers
+
+
+@pytest.mark.parametrize("name", ["oracle", "attainable"])
+def test_no_plugin_takes_the_name_of_a_control_that_sees_the_truth(fresh, tmp_path, name):
+    load_file(_write(tmp_path / "mine.py", PLUGIN.format(cls="Mine", name=name)))
+    assert name not in registry().imputers
+    assert any(f"the name {name!r} is taken" in plugin.reason for plugin in registry().broken)

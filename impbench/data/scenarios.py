@@ -46,7 +46,7 @@ class Scenario(Source):
     n_cells: int = parameter(1000, "Number of cells, spread evenly over the batches.", min=3)
     n_genes: int = parameter(1100, "Number of genes before rarely seen ones are dropped.", min=1)
     seed: int = parameter(
-        42, "Seed of the simulation and its dropout curves.", min=0, max=2**31 - 1
+        42, "Seed of the simulation and its dropout curves.", min=0, max=2**63 - 1
     )
     dropout_mid: float | tuple[float, ...] | None = parameter(
         None, "Log mean at which half of the counts are lost; none: uniform on [1, 5]."

@@ -61,8 +61,10 @@ class Calibration(Protocol):
         max=0.95,
     )
     split_seed: int = parameter(1, "For thinned: which deal of the molecules.", min=0)
-    library: Literal["true", "own"] = parameter(
-        "true", "For simulated: divide by the true library sizes, or each matrix by its own."
+    library: Literal["own", "true"] = parameter(
+        "own",
+        "For simulated: divide each matrix by its own library sizes, or both by the true ones, "
+        "which the imputer is then handed.",
     )
 
     def obstacle(self, dataset: Dataset) -> str | None:

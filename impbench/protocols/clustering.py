@@ -29,8 +29,10 @@ class Clustering(Protocol):
     reference: ClassVar[str] = "MaskClass, section 2.8 (iii); scMAE, section 2.4"
     purpose: ClassVar[str] = "clustering"
 
-    library: Literal["true", "own"] = parameter(
-        "true", "For simulated data: divide by the true library sizes, or by the observed ones."
+    library: Literal["own", "true"] = parameter(
+        "own",
+        "For simulated data: divide by the observed library sizes, or by the true ones, which the "
+        "imputer is then handed.",
     )
     algorithm: Literal["kmeans", "leiden"] = parameter(
         "kmeans",

@@ -35,8 +35,10 @@ class DifferentialExpression(Protocol):
     reference: ClassVar[str] = "cnnImpute, Differential expression analysis"
     purpose: ClassVar[str] = "differential expression"
 
-    library: Literal["true", "own"] = parameter(
-        "true", "For simulated data: divide by the true library sizes, or by the observed ones."
+    library: Literal["own", "true"] = parameter(
+        "own",
+        "For simulated data: divide by the observed library sizes, or by the true ones, which the "
+        "imputer is then handed.",
     )
     test: Literal["wilcoxon", "t-test"] = parameter(
         "wilcoxon", "Wilcoxon's rank-sum test, corrected for ties, or Welch's t-test."

@@ -35,8 +35,10 @@ class Distribution(Protocol):
     reference: ClassVar[str] = "cnnImpute, equation for GINI; AutoImpute, Figures 2 and 4"
     purpose: ClassVar[str] = "distribution"
 
-    library: Literal["true", "own"] = parameter(
-        "true", "For simulated data: divide by the true library sizes, or by the observed ones."
+    library: Literal["own", "true"] = parameter(
+        "own",
+        "For simulated data: divide by the observed library sizes, or by the true ones, which the "
+        "imputer is then handed.",
     )
     zero: float = parameter(
         0.5,

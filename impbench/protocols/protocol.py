@@ -141,10 +141,11 @@ def observe(dataset: Dataset, library: str) -> tuple[Observed, Hidden, str]:
     dataset
         With or without truth.
     library
-        ``"true"``: observed and true counts are both divided by the true library sizes, as behind
-        the MaskClass authors' numbers, so that kept values have error exactly 0. ``"own"``: each
-        matrix by its own library sizes, as a user's data would be. Without truth both mean the
-        observed library sizes.
+        ``"own"``: observed and true counts are each divided by their own library sizes, as a
+        user's data would be; the imputer is given nothing that the truth determines. ``"true"``:
+        both are divided by the true library sizes, as behind the MaskClass authors' numbers, so
+        that kept values have error exactly 0. The imputer's size factors are then part of the
+        truth. Without truth both mean the observed library sizes.
 
     Returns
     -------
@@ -152,12 +153,15 @@ def observe(dataset: Dataset, library: str) -> tuple[Observed, Hidden, str]:
     hidden part, and the convention as a sentence.
     """
     if library not in ("true", "own"):
-        raise InputError(f"library={library!r} is neither 'true' nor 'own'")
+        raise InputError(f"library={library!r} is neither 'own' nor 'true'")
     true_size = dataset.true_library_size
     truth_factors = None if true_size is None else scale.size_factors(true_size)
     if truth_factors is not None and library == "true":
         factors = truth_factors
-        convention = "observed and true counts are both divided by the true library sizes"
+        convention = (
+            "observed and true counts are both divided by the true library sizes: the imputer is "
+            "handed these, a part of the truth"
+        )
     elif truth_factors is not None:
         factors = dataset.size_factors
         convention = "observed and true counts are each divided by their own library sizes"

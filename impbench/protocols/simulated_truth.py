@@ -19,10 +19,10 @@ class SimulatedTruth(Protocol):
     reference: ClassVar[str] = "MaskClass, section 2.8 (i)"
     purpose: ClassVar[str] = "accuracy"
 
-    library: Literal["true", "own"] = parameter(
-        "true",
-        "Divide both matrices by the true library sizes, as the MaskClass authors did, or each by "
-        "its own.",
+    library: Literal["own", "true"] = parameter(
+        "own",
+        "Divide each matrix by its own library sizes, or both by the true ones, which the imputer "
+        "is then handed, as the MaskClass authors did.",
     )
 
     def obstacle(self, dataset: Dataset) -> str | None:

@@ -30,8 +30,10 @@ class TrueCorrelation(Protocol):
     reference: ClassVar[str] = "Andrews and Hemberg 2018, F1000Research 7:1740, turned round"
     purpose: ClassVar[str] = "gene correlation"
 
-    library: Literal["true", "own"] = parameter(
-        "true", "Divide both matrices by the true library sizes, or each by its own."
+    library: Literal["own", "true"] = parameter(
+        "own",
+        "Divide each matrix by its own library sizes, or both by the true ones, which the imputer "
+        "is then handed.",
     )
     max_genes: int = parameter(
         2000, "Pairs are taken of at most this many genes, drawn at random.", min=3

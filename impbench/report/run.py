@@ -25,7 +25,7 @@ from impbench.runner.store import Store, tidy
 ORACLE = "oracle"
 ATTAINABLE = "attainable"
 SEES_TRUTH = (ATTAINABLE, ORACLE)
-"""Controls that are handed the truth: shown, but never ranked."""
+"""Controls that are handed the truth: shown as bounds, never ranked."""
 
 NO_IMPUTATION = "no-imputation"
 PRIOR = "maskclass-prior"
@@ -219,6 +219,17 @@ class Run:
                 found.setdefault(names, []).append(bounds)  # type: ignore[arg-type]
         means = {names: np.mean(bounds, axis=0) for names, bounds in found.items()}
         return {names: (float(low), float(high)) for names, (low, high) in means.items()}
+
+    @cached_property
+    def notes(self) -> dict[tuple[str, str, str], tuple[str, ...]]:
+        """What is odd about an imputation, by dataset, protocol and imputer: of the first seed."""
+        found: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        for record in self.records:
+            job = record.job
+            if record.notes:
+                key = (plain(job.dataset), plain(job.protocol), plain(job.imputer))
+                found.setdefault(key, tuple(map(plain, record.notes)))
+        return found
 
     @property
     def protocols(self) -> list[str]:

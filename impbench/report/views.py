@@ -23,6 +23,7 @@ from impbench.report.run import PRIOR, MetricFacts, Run
 from impbench.report.tables import Verdict, gain, order
 from impbench.report.text import counted
 from impbench.report.worst import lost_text, marked
+from impbench.runner.oddities import IMPOSSIBLE
 
 REFERENCE_CONTROLS = ("no-imputation", "nonzero-mean", PRIOR)
 
@@ -224,13 +225,16 @@ def _cell(run: Run, row: Any | None, fact: MetricFacts) -> Cell:
     if not fact.comparable and math.isfinite(row.nothing):
         hover.append(f"loss {text}; no imputation {number(row.nothing)}")
         text = spread(row.mean - row.nothing, row.sd, signed=True)
+    odd = () if fact.is_cost else run.notes.get((row.dataset, row.protocol, row.imputer), ())
+    warnings = [f"{row.n_asked - row.n_lost} of {row.n_asked} seeds"] if row.n_lost else []
+    warnings += [IMPOSSIBLE] if any(note.startswith(IMPOSSIBLE) for note in odd) else []
     return Cell(
         text,
         " · ".join(notes),
         sort=row.mean * (fact.direction or 1),
         kind="best" if row.best else "",
-        hover="; ".join(filter(None, hover)),
-        warning=f"{row.n_asked - row.n_lost} of {row.n_asked} seeds" if row.n_lost else "",
+        hover="; ".join(filter(None, [*hover, *odd])),
+        warning=" · ".join(warnings),
     )
 
 

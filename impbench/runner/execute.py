@@ -118,6 +118,7 @@ def _scored(
             "peak_memory": cost.peak_memory if cost else float("nan"),
         },
         picture=None if picture is None else str(picture),
+        control=task.control.name,
     )
     try:
         reply = scorer.score(request, task.timeout)
@@ -125,4 +126,10 @@ def _scored(
         if stop.is_set():
             return replace(record, status="cancelled", reason="the run was stopped")
         return replace(record, status="failed", reason=str(error))
-    return replace(record, scores=reply.scores, intervals=reply.intervals, info=reply.info)
+    return replace(
+        record,
+        scores=reply.scores,
+        intervals=reply.intervals,
+        info=reply.info,
+        notes=reply.notes,
+    )

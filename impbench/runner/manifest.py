@@ -15,13 +15,11 @@ import psutil
 from impbench import __version__
 from impbench.imputer import Imputer
 from impbench.registry import Registry
-from impbench.runner.oracle import ORACLE
-from impbench.runner.oracle import SUMMARY as ORACLE_SUMMARY
-from impbench.runner.oracle import VERSION as ORACLE_VERSION
 from impbench.runner.plan import Plan, code_version
 from impbench.runner.problems import Problems
 from impbench.runner.question import Asking
 from impbench.runner.record import SCORING
+from impbench.runner.truth_control import TruthControl
 
 _PACKAGES = (
     "anndata",
@@ -90,7 +88,11 @@ def describe_run(
         ],
         "imputers": {
             **{spec: _describe(imputer) for spec, imputer in imputers.items()},
-            **(_oracle() if any(posed.has_truth for posed in problems.posed.values()) else {}),
+            **{
+                control.name: _describe_truth_control(control)
+                for posed in problems.posed.values()
+                for control in posed.controls
+            },
         },
         "skipped": problems.skipped,
         "broken_plugins": [
@@ -117,21 +119,19 @@ def _describe(imputer: Imputer) -> dict[str, Any]:
     }
 
 
-def _oracle() -> dict[str, Any]:
+def _describe_truth_control(control: TruthControl) -> dict[str, Any]:
     return {
-        ORACLE: {
-            "name": ORACLE,
-            "summary": ORACLE_SUMMARY,
-            "citation": "",
-            "version": ORACLE_VERSION,
-            "is_control": True,
-            "needs_truth": True,
-            "stochastic": False,
-            "input_scale": "lognorm",
-            "devices": ["cpu"],
-            "keeps_observed": True,
-            "params": {},
-        }
+        "name": control.name,
+        "summary": control.summary,
+        "citation": "",
+        "version": control.version,
+        "is_control": True,
+        "needs_truth": True,
+        "stochastic": False,
+        "input_scale": "lognorm",
+        "devices": ["cpu"],
+        "keeps_observed": True,
+        "params": {},
     }
 
 

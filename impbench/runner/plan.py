@@ -18,11 +18,10 @@ from impbench.parameters import split_spec
 from impbench.plugin_file import FILE_MODULE
 from impbench.protocols.protocol import Protocol
 from impbench.registry import Registry
-from impbench.runner.oracle import ORACLE
-from impbench.runner.oracle import VERSION as ORACLE_VERSION
 from impbench.runner.question import Answering
 from impbench.runner.record import SCORING, Job
 from impbench.runner.suite import Question, Suite
+from impbench.runner.truth_control import ORACLE, TRUTH_CONTROLS, TruthControl
 from impbench.stand_in import StandIn
 
 
@@ -64,7 +63,7 @@ class Plan:
         return list(dict.fromkeys(type(i) for item in self.asked for i in item.imputers))
 
     def jobs(self) -> list[Job]:
-        """List the jobs as far as they are known without the data; the oracle's are not."""
+        """List the jobs as far as they are known without the data; truth controls' are not."""
         return [
             Job(item.source.spec, item.protocol.spec, imputer.spec, imputer.parameters(), seed)
             for item in self.asked
@@ -92,13 +91,15 @@ def make_plan(
         If one plugin brings both an imputer and what it would be judged by.
     """
     taking_part = _names(_taking_part(suite, imputers, sources))
-    answering = Answering.of(registry, [name for name in taking_part if name != ORACLE])
+    answering = Answering.of(registry, [name for name in taking_part if name not in TRUTH_CONTROLS])
     with answering.kept_out():
         asked = _asked(suite, registry, answering, imputers, sources, protocols)
     if not asked:
         raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
     seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
-    named = [name if name == ORACLE else registry.imputer(name).spec for name in imputers or ()]
+    named = [
+        name if name in TRUTH_CONTROLS else registry.imputer(name).spec for name in imputers or ()
+    ]
     named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
     return Plan(suite, tuple(dict.fromkeys(asked)), seeds, tuple(dict.fromkeys(named)), answering)
 
@@ -145,7 +146,7 @@ def _asked(
         answering.check(registry, [("dataset", name) for name in _names(datasets)])
         answering.check(registry, [("protocol", name) for name in _names(question.protocols)])
         names = imputers if imputers is not None else (question.imputers or suite.imputers)
-        chosen = [registry.imputer(name) for name in names if name != ORACLE]
+        chosen = [registry.imputer(name) for name in names if name not in TRUTH_CONTROLS]
         chosen = list(dict.fromkeys(chosen + controls))
         for dataset in question.datasets:
             source = given.get(dataset) or registry.dataset(dataset)
@@ -192,6 +193,8 @@ class Posed:
         Names, cost metrics included.
     again
         Further imputations the problem needs.
+    controls
+        Those that see the truth, as far as they exist here.
     """
 
     dataset: str
@@ -202,6 +205,7 @@ class Posed:
     metrics: tuple[str, ...]
     has_truth: bool
     again: tuple[PosedAgain, ...] = ()
+    controls: tuple[TruthControl, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,7 @@ class Task:
     """
 
     imputer: Imputer | None
-    """None is the oracle."""
+    """None: `control` answers, in the scoring process, and no worker is needed."""
     seeds: tuple[int, ...]
     posed: tuple[Posed, ...]
     device: str = "cpu"
@@ -222,6 +226,12 @@ class Task:
     pictures: bool = False
     gpu: str | None = None
     """The GPU that is this task's alone, once it has one; no part of the key."""
+    control: TruthControl = ORACLE
+
+    @property
+    def spec(self) -> str:
+        """Return the name of who answers, with parameters."""
+        return self.control.name if self.imputer is None else self.imputer.spec
 
     @property
     def mark(self) -> str:
@@ -235,9 +245,8 @@ class Task:
 
     def job(self, posed: Posed, seed: int) -> Job:
         """Return the job that `posed` and `seed` make of this task."""
-        spec = self.imputer.spec if self.imputer else ORACLE
         params = self.imputer.parameters() if self.imputer else {}
-        return Job(posed.dataset, posed.protocol, spec, params, seed)
+        return Job(posed.dataset, posed.protocol, self.spec, params, seed)
 
     def key(self, posed: Posed, seed: int) -> str:
         """Hash exactly what determines the job's result."""
@@ -246,8 +255,8 @@ class Task:
             "dataset": posed.fingerprint,
             "spec": posed.dataset,
             "protocol": posed.protocol,
-            "imputer": type(self.imputer).name if self.imputer else ORACLE,
-            "version": code_version(type(self.imputer)) if self.imputer else ORACLE_VERSION,
+            "imputer": type(self.imputer).name if self.imputer else self.control.name,
+            "version": code_version(type(self.imputer)) if self.imputer else self.control.version,
             "params": self.imputer.parameters() if self.imputer else {},
             "seed": seed,
             "device": self.device if self.imputer else "cpu",

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from impbench.runner.hidden import conceal
 from impbench.runner.plan import Plan, Posed, PosedAgain
 from impbench.runner.question import Asking, Kind, strangers_asking
 from impbench.runner.score import COST_METRICS
+from impbench.runner.secret import Secret
+from impbench.runner.truth_control import TRUTH_CONTROLS
 
 POSE_SEED = 1
 """What is random in a problem (a mask, a split) is drawn once, the same for every imputer."""
@@ -44,6 +46,8 @@ class Problems:
         What the datasets were read from.
     datasets, problems
         Facts for the manifest.
+    redrawn
+        Specs of the datasets that were simulated with a secret seed.
     """
 
     posed: dict[tuple[str, str], Posed] = field(default_factory=dict)
@@ -51,6 +55,7 @@ class Problems:
     files: list[Path] = field(default_factory=list)
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
+    redrawn: set[str] = field(default_factory=set)
 
     def close(self) -> None:
         """Let go of everything hidden."""
@@ -64,10 +69,12 @@ def pose_all(
     folder: Path,
     metrics: Mapping[str, Metric],
     announce: Callable[[str], None] = lambda spec: None,
+    secret: Secret | None = None,
 ) -> Problems:
     """Load every dataset of `plan` and save its problems under `folder`.
 
-    A dataset that cannot be had, or a protocol that does not apply, is recorded as skipped.
+    With a `secret`, simulations and whatever else is random are drawn from it. A dataset that
+    cannot be had, or a protocol that does not apply, is recorded as skipped.
     """
     found = Problems()
     for source in plan.sources:
@@ -75,26 +82,31 @@ def pose_all(
         protocols = list(
             dict.fromkeys(item.protocol for item in plan.asked if item.source == source)
         )
+        drawn = source if secret is None else secret.redraw(source)
         try:
-            dataset = source.load()
+            dataset = drawn.load()
         except ImpbenchError as error:
             for protocol in protocols:
                 found.skipped.append(_skip(source, protocol, str(error)))
             continue
         found.files += source.files()
-        found.datasets[source.spec] = _facts(source, dataset)
+        if drawn != source:
+            # Its own name tells the seed.
+            dataset = replace(dataset, name=source.spec)
+            found.redrawn.add(source.spec)
+        found.datasets[source.spec] = _facts(drawn, dataset)
         for protocol in protocols:
             obstacle = protocol.obstacle(dataset)
             if obstacle:
                 found.skipped.append(_skip(source, protocol, obstacle))
                 continue
-            problem = protocol.pose(dataset, POSE_SEED)
+            problem = protocol.pose(dataset, POSE_SEED if secret is None else secret.pose_seed)
             names = (*problem.metrics, *COST_METRICS)
             if unknown := [name for name in names if name not in metrics]:
                 reason = f"no metric is called {' or '.join(map(repr, unknown))}"
                 found.skipped.append(_skip(source, protocol, reason))
                 continue
-            posed = _save(folder, source.spec, protocol, dataset, problem, names)
+            posed = _save(folder, source.spec, protocol, dataset, problem, names, secret)
             found.posed[source.spec, protocol.spec] = posed
             found.problems.append(
                 {
@@ -133,9 +145,12 @@ def _save(
     dataset: Dataset,
     problem: Problem,
     metrics: tuple[str, ...],
+    secret: Secret | None,
 ) -> Posed:
     parameters = json.dumps(protocol.parameters(), sort_keys=True, default=str)
     fingerprint = f"{dataset.fingerprint}{protocol.name}{parameters}"
+    if secret is not None:
+        fingerprint += secret.value
     return Posed(
         dataset=spec,
         protocol=protocol.spec,
@@ -148,6 +163,7 @@ def _save(
             PosedAgain(name, _save_view(folder, again.observed), again.seed_shift)
             for name, again in problem.again.items()
         ),
+        controls=tuple(c for c in TRUTH_CONTROLS.values() if c.exists(problem.hidden)),
     )
 
 

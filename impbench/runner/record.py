@@ -14,7 +14,7 @@ from impbench.shape import check_shape
 SCHEMA = 1
 """Raised when the fields below change meaning."""
 
-SCORING = "1"
+SCORING = "2"
 """Raised when the same imputation would get other scores; part of every job's key."""
 
 
@@ -96,6 +96,9 @@ class Record:
     intervals
         Metric name → lower and upper 95 % bound over cells (`impbench.metrics.cells`), for the
         scores that have one; older records have none.
+    notes
+        What is odd about the imputation's values (`impbench.runner.oddities`); none in records of
+        before.
     """
 
     key: str
@@ -109,6 +112,7 @@ class Record:
     info: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     started: str = ""
+    notes: tuple[str, ...] = ()
     schema: int = SCHEMA
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -159,6 +163,7 @@ class Record:
                 name: (_number(low), _number(high))
                 for name, (low, high) in data.get("intervals", {}).items()
             }
+            data["notes"] = tuple(data.get("notes", ()))
             return cls(**data)
         except InputError:
             raise
@@ -183,6 +188,7 @@ class _Stored(TypedDict):
     versions: dict[str, str]
     started: str
     intervals: dict[str, list[float | None]]
+    notes: list[str]
 
 
 LARGEST = 1e100

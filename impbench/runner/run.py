@@ -31,7 +31,9 @@ from impbench.runner.plan import Plan, Posed, Task, shares_seeds
 from impbench.runner.problems import Problems, pose_all, strangers_in
 from impbench.runner.question import Imports
 from impbench.runner.record import Record
+from impbench.runner.secret import Secret, withhold
 from impbench.runner.store import Store
+from impbench.runner.truth_control import ORACLE, TruthControl
 from impbench.runner.walls import Openings
 
 DEFAULT_TIMEOUT = 3600.0
@@ -185,8 +187,12 @@ def run_plan(
     listener: Listener | None = None,
     command: str = "",
     report: bool = True,
+    secret: Secret | None = None,
 ) -> Results:
     """Carry out `plan` in the folder `out`, reusing every result that is there and still holds.
+
+    What is simulated and masked is drawn from `secret` where there is one; the manifest tells it
+    when the run has ended, interrupted or not.
 
     On KeyboardInterrupt the workers are stopped, what is finished is stored, and the interrupt
     goes on to the caller; the same call resumes. SIGTERM does the same after a grace period, and
@@ -204,7 +210,7 @@ def run_plan(
     store = Store.create(out)
     with graceful_sigterm():
         with store.locked(), plan.answering.kept_out():
-            results = _run_locked(plan, store, registry, settings, tell, command)
+            results = _run_locked(plan, store, registry, settings, tell, command, secret)
         if report:
             from impbench.report import write_report
 
@@ -214,15 +220,23 @@ def run_plan(
 
 
 def _run_locked(
-    plan: Plan, store: Store, registry: Registry, settings: Settings, tell: Listener, command: str
+    plan: Plan,
+    store: Store,
+    registry: Registry,
+    settings: Settings,
+    tell: Listener,
+    command: str,
+    secret: Secret | None,
 ) -> Results:
     work = store.folder / ".work"
     shutil.rmtree(work, ignore_errors=True)
     # Builders of packages are strangers' programs: they run before there is anything to be seen.
     built = {} if settings.cluster is not None else build_all(plan.kinds, tell.building)
     try:
-        with closing(pose_all(plan, work, registry.metrics, tell.preparing)) as problems:
-            return _run_posed(plan, problems, built, store, registry, settings, tell, command)
+        with closing(pose_all(plan, work, registry.metrics, tell.preparing, secret)) as problems:
+            return _run_posed(
+                plan, problems, built, store, registry, settings, tell, command, secret
+            )
     except OSError as error:
         raise InputError(
             f"writing to {store.folder} failed: {error.strerror or error}; what was stored before "
@@ -241,6 +255,7 @@ def _run_posed(
     settings: Settings,
     tell: Listener,
     command: str,
+    secret: Secret | None,
 ) -> Results:
     if not problems.posed:
         raise InputError(_nothing_to_ask(problems))
@@ -260,7 +275,9 @@ def _run_posed(
     }
     manifest = describe_run(plan, problems, registry, asking, keys, about, command)
     manifest["started"] = _now()
-    store.write_manifest(manifest)
+    store.write_manifest(manifest if secret is None else withhold(manifest, problems.redrawn))
+    if secret is not None:
+        manifest["secret_seed"] = secret.value
     store.note(f"begin: {command or plan.suite.name}; {len(keys)} jobs")
     for reason in damaged:
         text = f"ignored and done again: {reason}"
@@ -315,18 +332,19 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
     Protocols that show the imputer the same data share its imputation. Seeds share a worker only
     where the method gains by it and runs on a GPU: on a CPU, separate workers use more cores.
     """
-    views: dict[tuple[Imputer | None, Path, Any], list[Posed]] = {}
+    views: dict[tuple[Imputer | TruthControl, Path, Any], list[Posed]] = {}
     for item in plan.asked:
         posed = problems.posed.get((item.source.spec, item.protocol.spec))
         if posed is None:
             continue
-        everyone: list[Imputer | None] = [*item.imputers, *([None] if posed.has_truth else [])]
-        for imputer in everyone:
-            group = views.setdefault((imputer, posed.view, posed.again), [])
+        everyone: list[Imputer | TruthControl] = [*item.imputers, *posed.controls]
+        for one in everyone:
+            group = views.setdefault((one, posed.view, posed.again), [])
             if posed not in group:
                 group.append(posed)
     tasks = []
-    for (imputer, *_), group in views.items():
+    for (one, *_), group in views.items():
+        imputer = one if isinstance(one, Imputer) else None
         device = _device(imputer, settings)
         together = imputer is not None and shares_seeds(imputer) and device != "cpu"
         for seeds in [plan.seeds] if together else [(seed,) for seed in plan.seeds]:
@@ -340,16 +358,17 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
                 timeout=_limit(settings, imputations),
                 memory=settings.memory,
                 pictures=seeds[0] == plan.seeds[0],
+                control=one if isinstance(one, TruthControl) else ORACLE,
             )
             tasks.append(task)
     # Controls last, and side by side what one worker can serve.
-    imputers = list(dict.fromkeys(task.imputer for task in tasks))
-    modules = [type(imputer).__module__ for imputer in imputers]
+    answering = list(dict.fromkeys((task.imputer, task.control) for task in tasks))
+    modules = [type(imputer).__module__ for imputer, _ in answering]
     order = {
-        imputer: (imputer is None or imputer.is_control, modules.index(module), place)
-        for place, (imputer, module) in enumerate(zip(imputers, modules, strict=True))
+        one: (one[0] is None or one[0].is_control, modules.index(module), place)
+        for place, (one, module) in enumerate(zip(answering, modules, strict=True))
     }
-    return sorted(tasks, key=lambda task: order[task.imputer])
+    return sorted(tasks, key=lambda task: order[task.imputer, task.control])
 
 
 def _limit(settings: Settings, imputations: int) -> float | None:

@@ -23,7 +23,9 @@ from impbench.protocols.components import first_components
 from impbench.protocols.protocol import Again, Problem, Protocol
 from impbench.runner.exchange import load_imputed, map_observed
 from impbench.runner.hidden import reveal
+from impbench.runner.oddities import oddities
 from impbench.runner.store import write_picture
+from impbench.runner.truth_control import ORACLE, TRUTH_CONTROLS
 
 COST_METRICS = ("wall-seconds", "cpu-seconds", "peak-memory")
 PICTURE_CELLS = 1000
@@ -41,7 +43,7 @@ class ScoreRequest:
     hidden
         Descriptor of what it did not see; see `impbench.runner.hidden`.
     output
-        Folder `save_imputed` wrote, or None for the oracle.
+        Folder `save_imputed` wrote, or None where a control that sees the truth answers.
     again
         The same for further imputations, by name: folder of the view and of the output.
     protocol
@@ -52,6 +54,8 @@ class ScoreRequest:
         ``wall_seconds``, ``cpu_seconds`` and ``peak_memory``.
     picture
         Where to write the sample for the figures, or None.
+    control
+        Name of the control in `impbench.runner.truth_control` that answers without an `output`.
     """
 
     view: str
@@ -63,15 +67,27 @@ class ScoreRequest:
     seed: int
     cost: dict[str, float]
     picture: str | None
+    control: str = ORACLE.name
 
 
 @dataclass(frozen=True)
 class ScoreReply:
-    """Scores, what the imputer said of its fit, and 95 % bounds of scores that have them."""
+    """What came of an imputation.
+
+    Attributes
+    ----------
+    info
+        What the imputer said of its fit.
+    intervals
+        95 % bounds of the scores that have them.
+    notes
+        What is odd about its values.
+    """
 
     scores: dict[str, float]
     info: dict[str, Any]
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metric]) -> ScoreReply:
@@ -82,15 +98,12 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
     InputError
         If the imputation is not what the contract promises (shape, finite values, scale).
     """
-    asked = (request.view, request.hidden, request.protocol, request.metrics)
-    if request.output is None and request.picture is None and asked in _oracle:
-        return _oracle[asked]
+    asked = (request.control, request.view, request.hidden, request.protocol, request.metrics)
+    if request.output is None and request.picture is None and asked in _seedless:
+        return _seedless[asked]
     problem = _problem(request.view, request.hidden, request.metrics)
     if request.output is None:
-        truth = problem.hidden.truth()
-        if truth is None:
-            raise InputError("the oracle needs a dataset with truth")
-        imputed = truth
+        imputed = TRUTH_CONTROLS[request.control].impute(problem)
     else:
         imputed = load_imputed(Path(request.output))
     imputed.check(problem.observed)
@@ -99,15 +112,16 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
     scores, bounds = _scores([metrics[name] for name in request.metrics], evidence)
     if request.picture is not None:
         write_picture(Path(request.picture), _picture(problem, evidence))
-    reply = ScoreReply(scores, imputed.info, bounds)
+    notes = oddities(imputed, problem.observed, _largest(request.view))
+    reply = ScoreReply(scores, imputed.info, bounds, notes)
     if request.output is None and type(protocol).evidence is Protocol.evidence:
-        _oracle.clear()
-        _oracle[asked] = reply
+        _seedless.clear()
+        _seedless[asked] = reply
     return reply
 
 
-_oracle: dict[tuple[Any, ...], ScoreReply] = {}
-"""Of the last problem whose evaluation takes no seed: the oracle's scores, for further seeds."""
+_seedless: dict[tuple[Any, ...], ScoreReply] = {}
+"""Of the last problem whose evaluation takes no seed: what a truth control scored, for others."""
 
 
 def _scores(
@@ -151,6 +165,12 @@ def _problem(view: str, hidden: int, metrics: tuple[str, ...]) -> Problem:
 def _observed(view: str) -> Observed:
     """Map what the imputer saw; protocols that show the same share it, and its logarithms."""
     return map_observed(Path(view))
+
+
+@lru_cache(maxsize=2)
+def _largest(view: str) -> float:
+    """Return the largest observed value, log2 scale."""
+    return float(_observed(view).lognorm.max(initial=0))
 
 
 def _evidence(

@@ -87,7 +87,7 @@ class Scorer:
             for name, value in reply["scores"].items()
         }
         bounds = {name: (low, high) for name, (low, high) in reply["intervals"].items()}
-        return ScoreReply(scores, reply["info"], bounds)
+        return ScoreReply(scores, reply["info"], bounds, tuple(reply["notes"]))
 
     def close(self) -> None:
         """End the process; safe to call from another thread."""
@@ -156,6 +156,7 @@ def main(imports: Imports) -> None:
                 "scores": scores,
                 "info": reply.info,
                 "intervals": reply.intervals,
+                "notes": reply.notes,
             }
         except Exception as error:
             traceback.print_exc()

@@ -118,3 +118,4 @@ class StoredManifest(TypedDict, total=False):
     skipped: list[dict[str, str]]
     broken_plugins: list[dict[str, str]]
     environment: StoredEnvironment
+    secret_seed: str

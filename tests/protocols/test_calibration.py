@@ -106,7 +106,7 @@ def test_width_of_counts_lies_between_their_quantiles():
 @pytest.mark.parametrize("scale", ["counts", "lognorm"])
 def test_gaussian_errors_of_the_stated_size_are_calibrated_on_simulated_truth(cells, scale):
     simulated = dataclasses.replace(cells, true_counts=cells.counts + 20)
-    asked = Calibration(truth="simulated")
+    asked = Calibration(truth="simulated", library="true")
     problem = asked.pose(simulated, seed=1)
     rng = np.random.default_rng(1)
     truth = (

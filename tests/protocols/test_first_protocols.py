@@ -81,7 +81,7 @@ def test_nothing_the_imputer_sees_tells_the_types(protocol, simulated):
 def test_unknown_library_convention_is_refused(simulated):
     with pytest.raises(InputError, match="library"):
         SimulatedTruth(library="median")
-    with pytest.raises(InputError, match="'median' is neither 'true' nor 'own'"):
+    with pytest.raises(InputError, match="'median' is neither 'own' nor 'true'"):
         observe(simulated, "median")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from impbench.runner.record import Cost, Job, Record
+from impbench.runner.record import SCORING, Cost, Job, Record
 from impbench.runner.store import Store
 
 MakeRun = Callable[..., Path]
@@ -55,6 +55,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         content = {
             "suite": {"name": "tiny"},
             "command": "impbench run --suite tiny.toml",
+            "scoring": SCORING,
             "finished": "2026-01-01T00:00:00+00:00",
             "keys": keys,
             "datasets": {dataset: {"fingerprint": "f00"} for dataset, _, _ in scores},

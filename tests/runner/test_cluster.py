@@ -194,7 +194,7 @@ def test_records_are_those_of_a_local_run_bit_for_bit(tmp_path: Path, remote: Pa
     methods = ("fine", "permuted", "raises")
     run(tmp_path, None, *methods, seeds=1, protocols=["simulated-truth", "clustering"])
     here, there = Store(tmp_path), Store(remote)
-    assert len(here.records()) == 8
+    assert len(here.records()) == 10
     for one in here.records():
         other = there.record(one.key)
         assert other is not None
@@ -282,7 +282,7 @@ def test_killed_worker_costs_time_and_no_job(tmp_path: Path, address: str) -> No
     assert isinstance(outcome[0], Results), outcome
     assert set(outcome[0].scores.status) == {"ok"}
     keys = [record.key for record in told.records]
-    assert len(keys) == len(set(keys)) == len(records(tmp_path / "out")) == 8
+    assert len(keys) == len(set(keys)) == len(records(tmp_path / "out")) == 12
     until(lambda: not ours())
 
 
@@ -310,10 +310,10 @@ def test_lost_scheduler_is_said_and_the_run_goes_on_later(tmp_path: Path, addres
     assert isinstance(outcome[0], UnavailableError)
     assert re.search(rf"scheduler {lost} was lost.* same command to go on", str(outcome[0]))
     kept = {path: path.read_bytes() for path in records(out)}
-    assert 0 < len(kept) < 9
+    assert 0 < len(kept) < 12
     table = run(out, address, "fine", "slow", seeds=3).scores
     assert set(table.status) == {"ok"}
-    assert table.key.nunique() == 9
+    assert table.key.nunique() == 12
     assert all(path.read_bytes() == data for path, data in kept.items())
 
 

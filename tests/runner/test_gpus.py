@@ -14,6 +14,7 @@ from impbench.runner.record import Record
 from impbench.runner.run import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
+from impbench.runner.truth_control import TRUTH_CONTROLS
 
 SUITE = Suite(
     name="tiny",
@@ -29,7 +30,7 @@ def run(out: Path, gpus: tuple[str, ...], device: str, *imputers: str) -> list[R
     load_file(Path(__file__).with_name("elsewhere.py"))
     settings = Settings(2, 1, 60.0, None, device, gpus=gpus)
     impbench.run(SUITE, out, imputers=imputers, seeds=3, settings=settings, report=False)
-    return [record for record in Store(out).records() if record.job.imputer != "oracle"]
+    return [record for record in Store(out).records() if record.job.imputer not in TRUTH_CONTROLS]
 
 
 def overlap(one: Record, other: Record) -> bool:

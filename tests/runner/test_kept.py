@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import impbench
+from impbench.plugin_file import module_name
 from impbench.registry import load_file
 from impbench.runner import landlock
 from impbench.runner.isolation import OURS
@@ -27,12 +27,7 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the file for one of our own: no worker is kept for a stranger's."""
     file = Path(__file__).with_name("served.py")
     load_file(file)
-    name = next(name for name, module in sys.modules.items() if _file(module) == str(file))
-    monkeypatch.setattr("impbench.runner.walls.OURS", (*OURS, name))
-
-
-def _file(module: object) -> str | None:
-    return getattr(module, "__file__", None)
+    monkeypatch.setattr("impbench.runner.walls.OURS", (*OURS, module_name(file)))
 
 
 SUITE = Suite(

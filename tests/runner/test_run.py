@@ -62,7 +62,7 @@ def test_tidy_table_has_every_promised_column_and_metric(tmp_path: Path) -> None
     table = results.scores
     wanted = ["dataset", "protocol", "imputer", "params", "seed", "metric", "value", "status"]
     assert list(table.columns[:8]) == wanted
-    assert set(table.imputer) == {"fine", "oracle"}
+    assert set(table.imputer) == {"fine", "attainable", "oracle"}
     assert set(table.seed) == {1, 2}
     fine = scores(results, "fine")
     assert {"mse", "ari", "wall-seconds", "peak-memory"} <= set(fine.metric)

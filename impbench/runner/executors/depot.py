@@ -89,7 +89,7 @@ class Order:
     task
         Without its imputer; paths and descriptors are the sender's.
     imputer
-        None is the oracle.
+        None where a control that sees the truth answers; `task` names it.
     code
         What `code_of` must say where it is carried out.
     """
