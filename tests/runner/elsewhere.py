@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -21,9 +19,12 @@ class Looks(Imputer):
     summary = "Says what lies about."
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
-        view = Path(json.loads(Path(sys.argv[1]).read_text())["view"])
-        folder = view.parents[1]
-        lying = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+        *_, folder = Path(sys.argv[1]).parents[:4]
+        lying = [
+            str(Path(place, name).relative_to(folder))
+            for place, _, names in os.walk(folder)
+            for name in names
+        ]
         told = {"lying": lying, "folder": folder.name}
         return Imputed(observed.lognorm, "lognorm", info=told)
 
@@ -57,16 +58,15 @@ class TellsCpu(_Tells):
 
 
 @dataclass(frozen=True)
-class EndsWorker(Imputer):
-    name = "ends-worker"
-    summary = "Kills the process that started its own."
+class Waits(Imputer):
+    name = "waits"
+    summary = "Is still there when something happens to the process that started its own."
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
-        os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
         raise AssertionError
 
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    return [Looks, TellsGpu, TellsCpu, EndsWorker]
+    return [Looks, TellsGpu, TellsCpu, Waits]
