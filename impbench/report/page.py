@@ -109,6 +109,19 @@ def write_report(store: Store, records: Sequence[Record] | None = None) -> Path:
     return path
 
 
+_ISOLATION = {
+    "landlock": "a method can open its own packages and files, and nothing else of the machine",
+    "same": "separate processes, without Landlock: a method could read the user's files",
+    "none": "separate processes and nothing more: a method could read what the runner can",
+}
+
+
+def _isolation(name: str) -> str:
+    """Say what the isolation in force means; see docs/isolation.md."""
+    meaning = _ISOLATION.get(str(name).partition(" ")[0])
+    return f"{name}: {meaning}" if meaning else str(name)
+
+
 def render(context: Mapping[str, Any]) -> str:
     """Fill the page's template; everything is escaped but our own style, script and figures.
 
@@ -132,6 +145,7 @@ def render(context: Mapping[str, Any]) -> str:
         "counted": counted,
         "listed": listed,
         "when": _when,
+        "isolation": _isolation,
     }
     environment.filters.update(filters)
     script = _asset("sort.js")

@@ -267,3 +267,21 @@ def test_terminal_leaderboard_prints_names_as_they_are(make_store):
     assert "\x1b" not in text
     assert "no-imputation" in text
     assert "MSE" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("landlock ABI 7", "and nothing else of the machine"),
+        ("same user", "a method could read the user's files"),
+        ("none", "a method could read what the runner can"),
+    ],
+)
+def test_page_says_what_kept_methods_from_the_truth(make_store, name, meaning):
+    store = make_store()
+    manifest = store.manifest()
+    environment = {**manifest.get("environment", {}), "isolation": name, "opened": ["/dev/shm"]}
+    store.write_manifest({**manifest, "environment": environment, "secret_seed": "12"})
+    text = read_page(store).text
+    for said in (name, meaning, "/dev/shm", "Secret seed"):
+        assert said in text
