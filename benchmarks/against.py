@@ -1,10 +1,10 @@
-"""What another build of impbench costs: whole runs of both, side by side, each on a core of its own.
+"""What another build of impbench costs: whole runs of both, side by side, each on its own core.
 
-Run ``python benchmarks/against.py OLD NEW [--cells 1000] [--seeds 3] [--rounds 2]`` on Linux, where OLD
-and NEW are the ``impbench`` commands of two environments. The questions are those of the suite
+Run ``python benchmarks/against.py OLD NEW [--cells 1000] [--seeds 3] [--rounds 2]`` on Linux, where
+OLD and NEW are the ``impbench`` commands of two environments. The questions are those of the suite
 maskclass-paper on its simulated data, as in ``overhead.py``; one job at a time, no report, controls
 left out. A machine's speed changes while it works. Therefore both work at the same time, and in the
-next round each on the other's core. One small run of each, not timed, compiles what is not compiled.
+next round each on the other's core. One small run of each, which is not timed, compiles first.
 """
 
 from __future__ import annotations

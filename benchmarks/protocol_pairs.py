@@ -20,8 +20,8 @@ import pandas as pd
 
 import impbench
 from impbench.errors import ImpbenchError
-from impbench.runner.run import Settings
 from impbench.runner.score import COST_METRICS
+from impbench.runner.settings import Settings
 from impbench.runner.suite import Question, Suite
 
 DATASET = "sim_rare[n_cells=150,n_genes=150]"

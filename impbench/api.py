@@ -13,8 +13,9 @@ from impbench.errors import InputError, UnavailableError
 from impbench.imputer import Context, Imputer
 from impbench.registry import load_file, registry
 from impbench.runner.plan import Plan, make_plan
-from impbench.runner.run import Listener, Results, Settings, run_plan
+from impbench.runner.run import Results, run_plan
 from impbench.runner.secret import Secret
+from impbench.runner.settings import Listener, Settings
 from impbench.runner.suite import Suite, read_suite
 
 if TYPE_CHECKING:

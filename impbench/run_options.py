@@ -9,8 +9,8 @@ from pathlib import Path
 
 from impbench.errors import InputError
 from impbench.runner.executors.cluster import TLS, Cluster, parse_option
-from impbench.runner.run import Settings
 from impbench.runner.secret import Secret
+from impbench.runner.settings import Settings
 from impbench.runner.walls import Openings
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}

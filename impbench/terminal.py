@@ -31,7 +31,8 @@ from impbench.runner.environments import unobtainable
 from impbench.runner.failures import failure_line
 from impbench.runner.plan import Plan, Task
 from impbench.runner.record import Record
-from impbench.runner.run import Listener, Results
+from impbench.runner.run import Results
+from impbench.runner.settings import Listener
 from impbench.runner.truth_control import TRUTH_CONTROLS
 from impbench.visible import escape
 

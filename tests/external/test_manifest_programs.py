@@ -19,7 +19,7 @@ from impbench.external.manifest import imputer_class
 from impbench.external.program import ProgramError
 from impbench.imputer import Context, Imputed, Imputer, Observed
 from impbench.registry import load_file, registry
-from impbench.runner.run import Settings
+from impbench.runner.settings import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 from impbench.testing import check_imputer

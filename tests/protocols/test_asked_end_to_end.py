@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import impbench
-from impbench.runner.run import Settings
+from impbench.runner.settings import Settings
 from impbench.runner.suite import Question, Suite
 
 PROTOCOLS = ("masking", "thinning", "calibration[train=0.9]", "stability")

@@ -8,7 +8,7 @@ import pytest
 
 import impbench
 from impbench.registry import load_file
-from impbench.runner.run import Settings
+from impbench.runner.settings import Settings
 from impbench.runner.suite import Question, Suite
 
 PLUGIN = Path(__file__).with_name("asks_again.py")

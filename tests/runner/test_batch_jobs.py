@@ -20,7 +20,7 @@ from impbench.cli import app
 from impbench.errors import InputError, UnavailableError
 from impbench.registry import load_file
 from impbench.runner.executors.cluster import TLS, Cluster, parse_option
-from impbench.runner.run import Settings
+from impbench.runner.settings import Settings
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("dask_jobqueue")

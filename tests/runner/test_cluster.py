@@ -25,8 +25,9 @@ from impbench.registry import load_file
 from impbench.runner import landlock
 from impbench.runner.executors.cluster import TLS, Cluster
 from impbench.runner.record import Record
-from impbench.runner.run import Results, Settings, Silent
+from impbench.runner.run import Results
 from impbench.runner.sandbox import MARK
+from impbench.runner.settings import Settings, Silent
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 

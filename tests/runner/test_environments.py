@@ -26,7 +26,7 @@ from impbench.runner.environments import Wish, obtain
 from impbench.runner.importable import link_packages
 from impbench.runner.interpreters import BuildError, find_interpreter
 from impbench.runner.record import Record
-from impbench.runner.run import Settings, Silent
+from impbench.runner.settings import Settings, Silent
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 

@@ -15,7 +15,8 @@ import pytest
 import impbench
 from impbench.errors import InputError
 from impbench.registry import load_file
-from impbench.runner.run import Results, Settings
+from impbench.runner.run import Results
+from impbench.runner.settings import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 
@@ -71,7 +72,7 @@ def test_what_a_killed_run_left_half_written_is_swept_away(tmp_path: Path) -> No
 def test_sigterm_lets_jobs_in_flight_finish_and_the_next_run_goes_on(tmp_path: Path) -> None:
     code = (
         "import impbench, sys; from pathlib import Path;"
-        "from impbench.registry import load_file; from impbench.runner.run import Settings;"
+        "from impbench.registry import load_file; from impbench.runner.settings import Settings;"
         "from impbench.runner.suite import Question, Suite;"
         f"load_file(Path({str(HOSTILE)!r}));"
         "suite = Suite('t', 't', '', (Question(('sim_equal[n_cells=40,n_genes=60]',),"

@@ -11,7 +11,7 @@ from impbench.errors import UnavailableError
 from impbench.registry import load_file
 from impbench.runner.executors.gpus import find_gpus
 from impbench.runner.record import Record
-from impbench.runner.run import Settings
+from impbench.runner.settings import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 from impbench.runner.truth_control import TRUTH_CONTROLS

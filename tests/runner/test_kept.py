@@ -14,8 +14,8 @@ from impbench.registry import load_file
 from impbench.runner import landlock
 from impbench.runner.isolation import OURS
 from impbench.runner.record import Record
-from impbench.runner.run import Settings
 from impbench.runner.serve import can_watch
+from impbench.runner.settings import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 

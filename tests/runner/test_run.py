@@ -19,8 +19,9 @@ import impbench
 from impbench.errors import InputError
 from impbench.registry import load_file
 from impbench.runner.answer import LOG_HEAD, LOG_TAIL
-from impbench.runner.run import Results, Settings
+from impbench.runner.run import Results
 from impbench.runner.sandbox import MARK
+from impbench.runner.settings import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 

@@ -11,7 +11,7 @@ import pytest
 import impbench
 from impbench.registry import load_file
 from impbench.runner.record import Record
-from impbench.runner.run import Settings
+from impbench.runner.settings import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 

@@ -14,8 +14,9 @@ from impbench.cli import app
 from impbench.data.simulate import SCENARIOS
 from impbench.errors import InputError
 from impbench.runner.record import Record
-from impbench.runner.run import Results, Settings, Silent
+from impbench.runner.run import Results
 from impbench.runner.secret import Secret, withhold
+from impbench.runner.settings import Settings, Silent
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from impbench.registry import registry
 from impbench.runner.plan import Asked, Plan, Posed, PosedAgain
 from impbench.runner.problems import Problems
-from impbench.runner.run import Settings, make_tasks
+from impbench.runner.run import make_tasks
+from impbench.runner.settings import Settings
 from impbench.runner.suite import Suite
 
 IMPUTERS = ["gene-mean", "magic", "magic[t=5]", "maskclass-best", "maskclass-best[epochs=3]"]

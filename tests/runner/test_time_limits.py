@@ -11,7 +11,7 @@ import impbench
 from impbench.errors import InputError
 from impbench.registry import load_file
 from impbench.run_options import read_settings
-from impbench.runner.run import Settings
+from impbench.runner.settings import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
 

@@ -35,7 +35,7 @@ from impbench.runner.record import Record
 from impbench.runner.store import Store, write_atomically
 
 if TYPE_CHECKING:
-    from impbench.runner.run import Listener, Settings
+    from impbench.runner.settings import Listener, Settings
 
 PATIENCE = 60.0
 """Seconds that a run goes on without a worker that could do what is left."""

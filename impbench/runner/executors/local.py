@@ -27,7 +27,7 @@ from impbench.runner.scorer import Scorer
 from impbench.runner.store import Store
 
 if TYPE_CHECKING:
-    from impbench.runner.run import Listener, Settings
+    from impbench.runner.settings import Listener, Settings
 
 
 def run_locally(

@@ -12,7 +12,7 @@ import impbench
 from impbench.external.r import RPackage
 from impbench.registry import load_file
 from impbench.runner.record import Record
-from impbench.runner.run import Settings
+from impbench.runner.settings import Settings
 from impbench.runner.suite import Question, Suite
 
 pytestmark = pytest.mark.r

@@ -25,7 +25,7 @@ from impbench.imputer import Context, Imputed, Observed
 from impbench.protocols.simulated_truth import SimulatedTruth
 from impbench.registry import registry
 from impbench.runner.record import Record
-from impbench.runner.run import Settings
+from impbench.runner.settings import Settings
 from impbench.runner.suite import Question, Suite
 from impbench.testing import checks
 
