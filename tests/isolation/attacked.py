@@ -74,7 +74,7 @@ def run_attacks(folder: Path, python: str, port: int, ordinary: bool) -> Attacke
     if ordinary:
         for path in (folder, *folder.iterdir()):
             os.chown(path, NOBODY, NOBODY)
-        environment["PYTHONPATH"] = f"{_links(folder)}:{sysconfig.get_path('purelib')}"
+        environment["PYTHONPATH"] = f"{package_links(folder)}:{sysconfig.get_path('purelib')}"
     done = subprocess.run(
         [str(word) for word in command],
         env=environment,
@@ -117,7 +117,7 @@ def python_of_anybody() -> str:
     pytest.skip("an ordinary user can start no Python of this version here")
 
 
-def _links(folder: Path) -> Path:
+def package_links(folder: Path) -> Path:
     """Make a folder that holds our packages, wherever they are installed from."""
     links = folder / "links"
     links.mkdir()

@@ -1,0 +1,165 @@
+"""Walls one by one: what is opened, what is hidden, what protects where Landlock is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attacked import NOBODY, package_links, python_of_anybody
+
+from impbench.runner import landlock
+from impbench.runner.store import Store
+
+needs_landlock = pytest.mark.skipif(landlock.abi() == 0, reason="this kernel has no Landlock")
+
+PLUGIN = """
+from dataclasses import dataclass
+from pathlib import Path
+import numpy as np
+from impbench import Imputed, Imputer, hookimpl
+
+@dataclass(frozen=True)
+class Weighs(Imputer):
+    name, summary = "weighs", "Needs a file that lies beside it."
+
+    def impute(self, observed, context):
+        weight = float(Path(__file__).with_name("weight.txt").read_text())
+        return Imputed(observed.lognorm * np.float32(weight), "lognorm")
+
+@hookimpl
+def impbench_imputers():
+    return [Weighs]
+"""
+
+
+def shut_in(walls: dict[str, Any], code: str) -> list[Any]:
+    """Run `code` behind walls in a process of its own; return what it printed as JSON."""
+    walls = {"module": "", "readable": [], "writable": [], "hidden": [], "gpu": False, **walls}
+    script = (
+        "import json\n"
+        "from pathlib import Path\n"
+        "from impbench.runner.isolation import shut_in\n"
+        f"shut_in({walls!r})\n"
+        "def refused(act):\n"
+        "    try:\n"
+        "        act()\n"
+        "    except PermissionError:\n"
+        "        return True\n"
+        "    return False\n"
+        f"print(json.dumps({code}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told: list[Any] = json.loads(done.stdout)
+    return told
+
+
+@needs_landlock
+def test_hidden_file_inside_an_open_folder_stays_hidden(tmp_path: Path) -> None:
+    inner = tmp_path / "open" / "inner"
+    inner.mkdir(parents=True)
+    for name in ("labels", "weights"):
+        (inner / name).write_text(name)
+    (tmp_path / "link").symlink_to(inner / "labels")
+    told = shut_in(
+        {"readable": [str(tmp_path / "open")], "hidden": [str(tmp_path / "link")]},
+        f"[Path({str(inner / 'weights')!r}).read_text(),"
+        f" refused(lambda: Path({str(inner / 'labels')!r}).read_text()),"
+        f" refused(lambda: Path({str(tmp_path / 'link')!r}).read_text()),"
+        f" sorted(p.name for p in Path({str(inner)!r}).iterdir())]",
+    )
+    assert told == ["weights", True, True, ["labels", "weights"]]
+
+
+@needs_landlock
+def test_only_what_is_writable_can_be_written(tmp_path: Path) -> None:
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+    told = shut_in(
+        {"readable": [str(tmp_path)], "writable": [str(tmp_path / "mine")]},
+        f"[refused(lambda: Path({str(tmp_path / 'other' / 'x')!r}).write_text('x')),"
+        f" refused(lambda: Path({str(tmp_path / 'mine' / 'x')!r}).write_text('x')),"
+        f" refused(lambda: Path({str(tmp_path / 'mine' / 'x')!r}).unlink())]",
+    )
+    assert told == [True, False, False]
+
+
+@needs_landlock
+def test_process_with_threads_is_not_shut_in() -> None:
+    script = (
+        "import threading; from impbench.runner.landlock import restrict;"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start(); restrict([])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "several threads" in done.stderr
+
+
+@needs_landlock
+def test_file_beside_a_plugin_is_closed_until_it_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "weighs.py").write_text(PLUGIN)
+    (tmp_path / "weight.txt").write_text("0.5")
+    command = [
+        *(sys.executable, "-c", "from impbench.cli import main; main()", "run", "--quiet"),
+        *("--plugin", tmp_path / "weighs.py", "--imputers", "weighs", "--no-report"),
+        *("--datasets", "sim_equal[n_cells=40,n_genes=60]", "--protocols", "simulated-truth"),
+        *("--seeds", "1", "-j", "1", "--out", tmp_path / "out"),
+    ]
+    closed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert closed.returncode == 3, closed.stderr
+    (record,) = (r for r in Store(tmp_path / "out").records() if r.job.imputer == "weighs")
+    assert record.status == "failed"
+    assert "PermissionError" in record.reason
+    assert "--allow-read" in record.reason
+    opened = [*command, "--allow-read", tmp_path / "weight.txt"]
+    subprocess.run(opened, capture_output=True, text=True, check=True)
+    (record,) = (r for r in Store(tmp_path / "out").records() if r.job.imputer == "weighs")
+    assert record.status == "ok", record.reason
+    environment = Store(tmp_path / "out").manifest()["environment"]
+    assert environment["opened"] == [str(tmp_path / "weight.txt")]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs another user")
+@pytest.mark.parametrize("asks", [True, False])
+def test_without_landlock_an_ordinary_user_cannot_look_into_who_asked(asks: bool) -> None:
+    """Two processes of one ordinary user: one holds the truth, the other opens its descriptor."""
+    holder = (
+        "import sys, tempfile\n"
+        "from impbench.runner import isolation, landlock\n"
+        "landlock.abi = lambda: 0\n"
+        "file = tempfile.TemporaryFile()\n"
+        "file.write(b'the truth')\n"
+        "file.flush()\n"
+        f"isolation.make_unreadable({asks})\n"
+        "print(file.fileno(), flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    folder = Path(tempfile.mkdtemp(prefix="impbench-unreadable-"))
+    folder.chmod(0o755)
+    path = f"{package_links(folder)}:{sysconfig.get_path('purelib')}"
+    who: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    who |= {"env": {**os.environ, "PYTHONPATH": path}, "cwd": "/", "text": True}
+    python = python_of_anybody()
+    try:
+        with subprocess.Popen(
+            [python, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **who
+        ) as process:
+            assert process.stdout is not None
+            number = process.stdout.readline().strip()
+            read = f"print(open('/proc/{process.pid}/fd/{number}').read())"
+            found = subprocess.run([python, "-c", read], capture_output=True, check=False, **who)
+            assert process.stdin is not None
+            process.stdin.close()
+    finally:
+        shutil.rmtree(folder)
+    if asks:
+        assert "PermissionError" in found.stderr
+    else:
+        assert found.stdout.strip() == "the truth"
