@@ -116,6 +116,9 @@ def run(
         list[Path] | None,
         typer.Option(help="Also writable for methods, such as /dev/shm; repeatable."),
     ] = None,
+    allow_network: Annotated[
+        bool, typer.Option("--allow-network", help="Let methods use the network.")
+    ] = False,
     executor: Annotated[
         str,
         typer.Option(help="local, dask, slurm, pbs, lsf or sge.", rich_help_panel=_CLUSTER),
@@ -184,7 +187,7 @@ def run(
     tls = read_tls(tls_ca_file, tls_cert, tls_key)
     cluster = read_cluster(executor, scheduler, workers, cluster_option, tls)
     settings = read_settings(jobs, threads, timeout, memory, device, fresh, cluster)
-    settings = open_walls(settings, allow_read, allow_write)
+    settings = open_walls(settings, allow_read, allow_write, allow_network)
     if job_script:
         if cluster is None:
             raise InputError("--job-script needs --executor slurm, pbs, lsf or sge")

@@ -45,7 +45,10 @@ def read_settings(
 
 
 def open_walls(
-    settings: Settings, readable: Sequence[Path] | None, writable: Sequence[Path] | None
+    settings: Settings,
+    readable: Sequence[Path] | None,
+    writable: Sequence[Path] | None,
+    network: bool,
 ) -> Settings:
     """Let methods read, or also write, what the user names.
 
@@ -55,12 +58,12 @@ def open_walls(
         If a path does not exist, or on a cluster, whose workers have paths of their own.
     """
     paths = [*(readable or ()), *(writable or ())]
-    if paths and settings.cluster is not None:
-        raise InputError("--allow-read and --allow-write are for this machine, not for a cluster")
+    if (paths or network) and settings.cluster is not None:
+        raise InputError("--allow-read and its like are for this machine, not for a cluster")
     for path in paths:
         if not path.exists():
             raise InputError(f"{path} is to be opened for methods and does not exist")
-    openings = Openings((), _whole(readable), _whole(writable))
+    openings = Openings((), _whole(readable), _whole(writable), network)
     return replace(settings, openings=openings)
 
 

@@ -144,6 +144,7 @@ def _walls(request: Mapping[str, Any]) -> dict[str, Any]:
         "writable": [folder],
         "hidden": [],
         "gpu": False,
+        "network": False,
     }
 
 

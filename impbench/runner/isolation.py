@@ -78,8 +78,8 @@ def shut_in(walls: dict[str, Any]) -> None:
     ----------
     walls
         ``readable`` and ``writable``: paths that are let through besides Python and the system;
-        ``hidden``: paths that are not, wherever they lie; ``module``: of the method; ``gpu``:
-        whether it may use one.
+        ``hidden``: paths that are not, wherever they lie; ``module``: of the method; ``gpu``
+        and ``network``: whether it may use one.
 
     Raises
     ------
@@ -87,11 +87,11 @@ def shut_in(walls: dict[str, Any]) -> None:
         If the kernel knows how and refuses.
     """
     if landlock.abi():
-        landlock.restrict(_rules(walls))
+        landlock.restrict(_rules(walls), walls["network"])
     if seccomp.known():
         try:
             landlock.forbid_new_privileges()
-            seccomp.restrict()
+            seccomp.restrict(walls["network"])
         except OSError as error:
             # A kernel that was built without it.
             if error.errno not in (errno.EINVAL, errno.ENOSYS):

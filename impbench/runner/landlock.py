@@ -42,8 +42,8 @@ def abi() -> int:
     return max(0, version)
 
 
-def restrict(rules: Iterable[tuple[str, int]]) -> None:
-    """Refuse this process and all it starts everything on files that no rule allows, and TCP.
+def restrict(rules: Iterable[tuple[str, int]], network: bool = False) -> None:
+    """Refuse this process and all it starts everything on files that no rule allows.
 
     What is open already stays open. Processes outside can be neither looked into nor signalled.
 
@@ -51,6 +51,8 @@ def restrict(rules: Iterable[tuple[str, int]]) -> None:
     ----------
     rules
         Paths and what is allowed on them and below them; a path that is not there is passed over.
+    network
+        Whether TCP stays open.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def restrict(rules: Iterable[tuple[str, int]]) -> None:
         raise OSError("a process with several threads cannot be shut in")
     known = _RIGHTS[max(since for since in _RIGHTS if since <= version)]
     attributes = struct.pack(
-        "QQQ", known, _TCP if version >= 4 else 0, _SCOPES if version >= 6 else 0
+        "QQQ", known, _TCP if version >= 4 and not network else 0, _SCOPES if version >= 6 else 0
     )
     size = 8 if version < 4 else 16 if version < 6 else 24
     ruleset = _call(_CREATE, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0))

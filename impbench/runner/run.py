@@ -151,7 +151,7 @@ def _run_posed(
         "memory_limit": settings.memory,
         "device": settings.device,
         "isolation": in_force(),
-        "opened": list(map(str, (*settings.openings.readable, *settings.openings.writable))),
+        "opened": settings.openings.named(),
     }
     manifest = describe_run(plan, problems, registry, asking, keys, about, command)
     manifest["started"] = _now()

@@ -46,15 +46,20 @@ def known() -> bool:
     return sys.platform.startswith("linux") and platform.machine() in _ARCHITECTURES
 
 
-def restrict() -> None:
+def restrict(network: bool = False) -> None:
     """Refuse this process and all it starts sockets to other machines and shared memory by number.
+
+    Parameters
+    ----------
+    network
+        Whether sockets stay open.
 
     Raises
     ------
     OSError
         If the kernel refuses.
     """
-    program = b"".join(_program())
+    program = b"".join(_program(network))
     code = ctypes.create_string_buffer(program)
     length = len(program) // 8
     # struct sock_fprog: a count, padding, a pointer.
@@ -66,7 +71,7 @@ def restrict() -> None:
         raise OSError(number, f"seccomp: {os.strerror(number)}")
 
 
-def _program() -> list[bytes]:
+def _program(network: bool) -> list[bytes]:
     """Return the filter, one instruction of eight bytes each."""
     place = list(_ARCHITECTURES).index(platform.machine())
     refuse = _step(_RETURN, value=_REFUSE | errno.EPERM)
@@ -81,13 +86,14 @@ def _program() -> list[bytes]:
     ]
     for numbers in _REFUSED.values():
         steps += [_step(_EQUAL, value=numbers[place], no=1), refuse]
-    families = list(_LOCAL_SOCKETS.values())
-    steps += [_step(_EQUAL, value=_SOCKET[place], no=len(families) + 3)]
-    steps += [_step(_LOAD, value=_ARGUMENT)]
+    families = [] if network else list(_LOCAL_SOCKETS.values())
+    if families:
+        steps += [_step(_EQUAL, value=_SOCKET[place], no=len(families) + 3)]
+        steps += [_step(_LOAD, value=_ARGUMENT)]
     steps += [
         _step(_EQUAL, value=family, yes=len(families) - i) for i, family in enumerate(families)
     ]
-    steps += [refuse, allow]
+    steps += [refuse, allow] if families else []
     # Orphans go to the worker, which ends them: nothing may change that.
     steps += [_step(_EQUAL, value=_PRCTL[place], no=3), _step(_LOAD, value=_ARGUMENT)]
     steps += [_step(_EQUAL, value=_SET_CHILD_SUBREAPER, no=1), refuse, allow]

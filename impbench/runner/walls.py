@@ -21,7 +21,7 @@ from impbench.runner.plan import Task, plugin_file
 
 CLOSED = (
     "a method's process can open its packages and its own folder, and nothing else: what more it "
-    "needs can be opened with --allow-read or --allow-write"
+    "needs can be opened with --allow-read, --allow-write or --allow-network"
 )
 
 
@@ -33,13 +33,18 @@ class Openings:
     ----------
     hidden
         What none may read, wherever it lies: the run's folder, files with labels.
-    readable, writable
+    readable, writable, network
         What the user opened.
     """
 
     hidden: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    network: bool = False
+
+    def named(self) -> list[str]:
+        """Name what the user opened, for the manifest."""
+        return [*map(str, (*self.readable, *self.writable)), *(["network"] if self.network else [])]
 
 
 def walls(
@@ -65,6 +70,7 @@ def walls(
         "writable": [str(path) for path in (*own, *openings.writable)],
         "hidden": list(map(str, openings.hidden)),
         "gpu": task.device != "cpu",
+        "network": openings.network,
     }
 
 

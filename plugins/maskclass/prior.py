@@ -24,6 +24,10 @@ class MaskClassPrior(Imputer):
         0.3, "Strength of the cell sparsity adjustment of p_bio (2.6).", min=0, max=1, symbol="α"
     )
 
+    def prepare(self, context: Context) -> None:
+        """Import what fits the curve."""
+        from . import biozero  # noqa: F401
+
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Return the prior expectation of every zero; observed values stay."""
         from .biozero import Biozero

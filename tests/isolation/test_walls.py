@@ -18,6 +18,7 @@ from attacked import NOBODY, package_links, python_of_anybody
 from impbench.runner import landlock
 from impbench.runner.store import Store
 
+CLOSED = {"gpu": False, "network": False}
 needs_landlock = pytest.mark.skipif(landlock.abi() == 0, reason="this kernel has no Landlock")
 
 PLUGIN = """
@@ -42,7 +43,7 @@ def impbench_imputers():
 
 def shut_in(walls: dict[str, Any], code: str) -> list[Any]:
     """Run `code` behind walls in a process of its own; return what it printed as JSON."""
-    walls = {"module": "", "readable": [], "writable": [], "hidden": [], "gpu": False, **walls}
+    walls = {"module": "", "readable": [], "writable": [], "hidden": [], **CLOSED, **walls}
     script = (
         "import json\n"
         "from pathlib import Path\n"
@@ -90,6 +91,17 @@ def test_only_what_is_writable_can_be_written(tmp_path: Path) -> None:
         f" refused(lambda: Path({str(tmp_path / 'mine' / 'x')!r}).unlink())]",
     )
     assert told == [True, False, False]
+
+
+@needs_landlock
+@pytest.mark.parametrize("network", [False, True])
+def test_network_is_closed_until_it_is_opened(network: bool) -> None:
+    # As R's clusters of workers do.
+    told = shut_in(
+        {"network": network},
+        "[refused(lambda: __import__('socket').create_server(('127.0.0.1', 0)).close())]",
+    )
+    assert told == [not network]
 
 
 @needs_landlock

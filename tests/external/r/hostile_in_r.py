@@ -63,7 +63,7 @@ class RHangs(_InR):
     name = "r-hangs"
     code = """
     function(x) {
-      parallel::makePSOCKcluster(1)
+      parallel::mcparallel(repeat {})
       system('sleep 54322 &')
       message('about to hang')
       repeat {}
