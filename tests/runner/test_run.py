@@ -109,7 +109,7 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
 def test_failure_is_a_record_with_its_reason(
     tmp_path: Path, imputer: str, status: str, reason: str
 ) -> None:
-    limits = settings(timeout=6.0, memory=600 * 2**20)
+    limits = settings(timeout=6.0 if status == "timeout" else 60.0, memory=600 * 2**20)
     results = run(tmp_path, imputer, "fine", seeds=1, settings=limits)
     failed = scores(results, imputer)
     assert set(failed.status) == {status}
