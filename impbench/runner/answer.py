@@ -151,7 +151,7 @@ def _check_array(path: Path, name: str) -> None:
     try:
         with path.open("rb") as file:
             np.lib.format.read_magic(file)
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             length = size - file.tell()
     except (OSError, ValueError) as error:
         raise AnswerError(f"{name} is no array: {error}") from error

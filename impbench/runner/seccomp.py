@@ -13,11 +13,16 @@ import platform
 import struct
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    _Numbers: TypeAlias = "tuple[int | None, int | None]"
 
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 # Numbers of system calls by architecture: x86_64, aarch64; None where it has no such call.
-
 _REFUSED: dict[str, _Numbers] = {
     "shmget": (29, 194),
     "semget": (64, 190),
