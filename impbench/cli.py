@@ -166,7 +166,7 @@ def run(
     )
     from impbench.runner.grace import Terminated
 
-    _load(plugin, data_dir)
+    _load(plugin, data_dir, allow_read)
     chosen_imputers = None if imputers is None else split_specs(imputers)
     sources: list[str | Source] | None = None if datasets is None else [*split_specs(datasets)]
     name = api.find_suite(suite)
@@ -337,7 +337,13 @@ def data_path(name: str, data_dir: _DataDir = None) -> None:
 commands_regress.mount(app)
 
 
-def _load(plugins: list[Path] | None, data_dir: Path | None) -> None:
+def _load(
+    plugins: list[Path] | None, data_dir: Path | None, readable: list[Path] | None = None
+) -> None:
+    if readable:
+        from impbench.runner import describe
+
+        describe.readable.update(path.resolve() for path in readable)
     if data_dir is not None:
         from impbench.data.catalogue import set_data_folder
 

@@ -206,9 +206,12 @@ class Imputed:
                 raise InputError(f"{what} must be a dense numeric array, got {_kind(array)}")
             if array.shape != shape:
                 raise InputError(f"{what} has shape {array.shape}, expected {shape}")
-            bad = int(array.size - np.count_nonzero(np.isfinite(array)))
+            with np.errstate(over="ignore"):
+                # Beyond single precision a value is infinite to every metric.
+                single = np.asarray(array, dtype=np.float32)
+            bad = int(single.size - np.count_nonzero(np.isfinite(single)))
             if bad:
-                cell, gene = np.argwhere(~np.isfinite(array))[0]
+                cell, gene = np.argwhere(~np.isfinite(single))[0]
                 raise InputError(
                     f"{what} holds {bad} values that are NaN or infinite, first at cell {cell} "
                     f"({observed.cell_names[cell]}), gene {gene} ({observed.gene_names[gene]})"

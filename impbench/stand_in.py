@@ -97,8 +97,11 @@ def stand_in(told: ToldImputer, file: Path | None = None, check: Check | None = 
         default = frozen(item["default"])
         plain(default, f"parameter {item['name']} of {name}")
         declared = parameter(default, item["help"], symbol=item["symbol"], **bounds)
-        if item["name"] == "stood_for_":
-            raise InputError(f"the imputer {name!r} has a parameter with a name of ours")
+        if hasattr(StandIn, item["name"]) or item["name"] in ("name", "summary", "stood_for_"):
+            raise InputError(
+                f"the imputer {name!r} has a parameter {item['name']!r}, which is a name of "
+                "impbench's own; choose another"
+            )
         fields.append((item["name"], read_type(item["type"]), declared))
     attributes = {
         "__module__": told["module"],

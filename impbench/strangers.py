@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
-from impbench.description import ToldPart, read_plugin
+from impbench.description import ToldImputer, ToldPart, read_plugin
 from impbench.errors import InputError
 from impbench.hooks import BrokenPlugin, Brought, brought_by, reason
 from impbench.imputer import Imputer
@@ -93,16 +93,29 @@ def _described(origin: Origin, digest: str) -> Described:
     found = Described(parts=told["parts"])
     for item in told["broken"]:
         found.broken.append(BrokenPlugin(origin.name, item["reason"], item["details"]))
-    here = None if origin.file is None else module_name(origin.file)
     for imputer in told["imputers"]:
-        file = origin.file if imputer["module"] == here else None
         try:
-            made = stand_in(imputer, file, partial(_check, origin, digest))
+            _check_home(origin, imputer)
+            made = stand_in(imputer, origin.file, partial(_check, origin, digest))
         except (InputError, RecursionError) as error:
             found.broken.append(BrokenPlugin.of(origin.name, error))
         else:
             found.imputers[imputer["name"]] = made
     return found
+
+
+def _check_home(origin: Origin, imputer: ToldImputer) -> None:
+    """Refuse an imputer that says it is defined elsewhere: what is there has other rights."""
+    module = imputer["module"]
+    if origin.file is not None:
+        home = module == module_name(origin.file)
+    else:
+        home = module.partition(".")[0] == origin.home
+    if not home:
+        raise InputError(
+            f"the imputer {imputer['name']!r} says that it is defined in {module[:60]!r}; it must be "
+            f"defined in {origin.name} itself"
+        )
 
 
 def _check(origin: Origin, digest: str, name: str, values: Mapping[str, Any]) -> dict[str, Any]:

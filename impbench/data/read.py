@@ -58,6 +58,12 @@ class FileSource(Source):
         bare = replace(self, path="", label_key=None, batch_key=None)
         return super(FileSource, bare).spec.replace(self.name, Path(self.path).stem, 1)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        from impbench.runner import describe
+
+        describe.hidden.update(self.files())
+
     def load(self) -> Dataset:
         """Return the prepared dataset; errors as `read_counts_file`."""
         if not self.path:

@@ -7,6 +7,7 @@ pipe that is never filled. What does not fit is the job's failure, with the reas
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from collections.abc import Sequence
@@ -14,12 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 LARGEST_FACTS = 2**20
 """Bytes of JSON that may come with an imputation; ``info`` is for small facts."""
 DEEPEST = 20
 """How deep its lists and objects may be nested."""
 LOG_HEAD, LOG_TAIL = 2**16, 3 * 2**16
 """Bytes of what a worker printed that are kept, from the beginning and from the end."""
+
+WIDEST = 2000
+"""Columns that an embedding may have."""
 
 _LONGEST_MESSAGE = 2000
 _ARRAYS = ("expression.npy", "std.npy", "embedding.npy")
@@ -68,8 +74,8 @@ def read_answer(folder: Path, seeds: Sequence[int]) -> Answer:
             raise AnswerError(f"{place.name}/imputed.json lacks its scale or its info")
         _texts(facts["info"].get("versions", {}), "info['versions']")
         for name in _ARRAYS:
-            if name == _ARRAYS[0] or (place / name).is_symlink() or (place / name).exists():
-                _regular(place / name, f"{place.name}/{name}")
+            if name == _ARRAYS[0] or _there(place / name):
+                _check_array(place / name, f"{place.name}/{name}")
     return Answer(_texts(done.get("versions"), "versions"))
 
 
@@ -81,7 +87,7 @@ def read_error(folder: Path) -> WorkerError | None:
     AnswerError
         If what it says cannot be read.
     """
-    if not (folder / "error.json").is_symlink() and not (folder / "error.json").exists():
+    if not _there(folder / "error.json"):
         return None
     error = _read_object(folder / "error.json", "error.json")
     kind, message = error.get("type"), error.get("message")
@@ -137,6 +143,34 @@ def _check_depth(content: Any, name: str) -> None:
         if not level:
             return
     raise AnswerError(f"{name} is nested more than {DEEPEST} levels deep")
+
+
+def _check_array(path: Path, name: str) -> None:
+    """Check that a file is a matrix as the worker writes it, and as large as it says."""
+    size = _regular(path, name).st_size
+    try:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            length = size - file.tell()
+    except (OSError, ValueError) as error:
+        raise AnswerError(f"{name} is no array: {error}") from error
+    if dtype != np.float32 or len(shape) != 2 or length != 4 * math.prod(shape):
+        raise AnswerError(
+            f"{name} is not a matrix of single-precision numbers, as large as it says"
+        )
+    if path.name == "embedding.npy" and shape[1] > WIDEST:
+        raise AnswerError(f"{name} has {shape[1]} columns; an embedding has at most {WIDEST}")
+
+
+def _there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise AnswerError(f"{path.name} cannot be looked at: {error.strerror}") from error
+    return True
 
 
 def _texts(value: Any, name: str) -> dict[str, str]:

@@ -218,7 +218,7 @@ def _failure(task: Task, finished: Finished, output: Path) -> Failure | None:
         return Failure("failed", f"{_ending(outcome.status)}; {unreadable}")
     if error is not None:
         return Failure(_status(error.type, finished.had_data), _reason(error))
-    if finished.spent is None or not (output / "done.json").exists():
+    if finished.spent is None:
         return Failure("failed", f"{_ending(outcome.status)}; its memory peaked at {peak}")
     return None
 
@@ -232,13 +232,14 @@ def _status(error: str, had_data: bool) -> Status:
 
 def _reason(error: WorkerError) -> str:
     reason = f"{error.type}: {error.message}".removesuffix(": ")
-    return f"{reason}; {CLOSED}" if error.type == "PermissionError" else reason
+    closed = error.type == "PermissionError" or "Permission denied" in error.message
+    return f"{reason}; {CLOSED}" if closed else reason
 
 
 def _ending(status: int) -> str:
     """Put an exit status into words."""
     if status >= 0:
-        return f"the worker exited with status {status} before it had a result"
+        return f"the worker exited with status {status} before it said that it was done"
     name = signal.Signals(-status).name
     hint = {
         "SIGSEGV": ", a crash in compiled code",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterable
 
 import psutil
 
@@ -33,8 +32,3 @@ def reaped_seconds(pid: int) -> float:
         times = psutil.Process(pid).cpu_times()
         return float(getattr(times, "children_user", 0) + getattr(times, "children_system", 0))
     return 0.0
-
-
-def tree_seconds(pids: Iterable[int]) -> float:
-    """Return the CPU seconds of living processes and of all children that they waited for."""
-    return sum(cpu_seconds(pid) + reaped_seconds(pid) for pid in pids)

@@ -15,14 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from impbench.data.locate import cache_folder, data_folder
 from impbench.errors import InputError
 from impbench.origin import Origin
+from impbench.runner.orphans import end_orphans, started
+from impbench.runner.remove import remove_folder
 
 LIMIT_SECONDS = 120.0
 """How long a plugin may take to be imported and described."""
@@ -32,6 +35,13 @@ LIMIT_BYTES = 4 * 2**20
 
 KEPT = 16 * 2**10
 """Bytes of what a plugin prints that are kept, the last ones."""
+
+
+hidden: set[Path] = set()
+"""Files that no plugin may read while it is described: a user's own, with labels perhaps."""
+
+readable: set[Path] = set()
+"""What the user opened for methods."""
 
 
 class DescriptionError(InputError):
@@ -65,10 +75,12 @@ def ask(origin: Origin, construct: tuple[str, Mapping[str, Any]] | None = None) 
             "point": origin.point,
             "entry": origin.entry,
             "construct": construct,
+            "hidden": [str(path) for path in (*hidden, cache_folder(), *_data_folder())],
+            "readable": list(map(str, readable)),
         }
     )
     ours, theirs = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="impbench-") as folder, os.fdopen(ours, "rb") as line:
+    with _folder() as folder, os.fdopen(ours, "rb") as line:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "impbench.runner.describe", str(theirs), request],
             cwd=folder,
@@ -78,6 +90,7 @@ def ask(origin: Origin, construct: tuple[str, Mapping[str, Any]] | None = None) 
             start_new_session=True,
             pass_fds=[theirs],
         )
+        started.add(child)
         os.close(theirs)
         assert child.stdout is not None
         try:
@@ -94,6 +107,20 @@ def ask(origin: Origin, construct: tuple[str, Mapping[str, Any]] | None = None) 
     if isinstance(told, dict) and isinstance(told.get("failed"), str):
         raise DescriptionError(told["failed"], f"{told.get('details', '')}{printed}")
     return told.get("told") if isinstance(told, dict) else told
+
+
+def _data_folder() -> list[Path]:
+    found = data_folder()
+    return [] if found is None else [found]
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[str]:
+    name = tempfile.mkdtemp(prefix="impbench-")
+    try:
+        yield name
+    finally:
+        remove_folder(Path(name))
 
 
 def _listen(line: int, prints: int) -> tuple[bytes, str, str]:
@@ -129,6 +156,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+    end_orphans()
     for stream in (child.stdin, child.stdout):
         if stream is not None:
             stream.close()
@@ -140,9 +168,9 @@ def _walls(request: Mapping[str, Any]) -> dict[str, Any]:
     os.environ.update(dict.fromkeys(("TMPDIR", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"), folder))
     return {
         "module": (request["entry"] or "").partition(":")[0],
-        "readable": [] if request["file"] is None else [request["file"]],
+        "readable": [*request["readable"], *filter(None, [request["file"]])],
         "writable": [folder],
-        "hidden": [],
+        "hidden": request["hidden"],
         "gpu": False,
         "network": False,
     }

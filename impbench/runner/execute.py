@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ from impbench.runner.environments import Environment
 from impbench.runner.kept import KeptWorker
 from impbench.runner.plan import Posed, Task
 from impbench.runner.record import Cost, Record
+from impbench.runner.remove import remove_folder
 from impbench.runner.score import ScoreRequest
 from impbench.runner.scorer import Scorer, ScoringError
 
@@ -36,7 +36,7 @@ def execute(
         A worker that may be used again; None starts one for this task.
     """
     folder = workplace.folder / task.mark
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
     folder.mkdir(parents=True)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     try:
@@ -46,7 +46,7 @@ def execute(
             run = run_workers(task, folder, workplace, stop, kept or KeptWorker())
         records = list(_records(task, run, workplace, scorer, stop))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
     return [replace(record, started=started) for record in records]
 
 
@@ -55,7 +55,7 @@ def _records(
 ) -> Iterator[Record]:
     environment = workplace.environments.get(type(task.imputer)) if task.imputer else None
     asked = environment.versions() if isinstance(environment, Environment) else {}
-    versions = {"impbench": __version__, **asked, **run.versions}
+    versions = {**run.versions, **asked, "impbench": __version__}
     cost = None
     if run.spent is not None and run.failure is None:
         cost = Cost(

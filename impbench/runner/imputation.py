@@ -104,8 +104,9 @@ def build_imputer(reference: Mapping[str, Any]) -> Imputer:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in reference["params"].items()
     }
-    imputer = target(**parameters)
-    assert isinstance(imputer, Imputer)
+    if not isinstance(target, type) or not issubclass(target, Imputer):
+        raise TypeError(f"{reference['module']}.{reference['class']} is no class of imputers")
+    imputer: Imputer = target(**parameters)
     return imputer
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from impbench.runner.cpu_time import tree_seconds
+from impbench.runner.cpu_time import cpu_seconds, reaped_seconds
 from impbench.runner.handover import give_files
 from impbench.runner.sandbox import MARK, Launch, Limits, Outcome, descendants, start, watch
 from impbench.runner.serve import can_watch
@@ -186,14 +186,31 @@ class _Service:
 
 @dataclass(frozen=True)
 class _Reading:
-    """The clocks of a tree of processes at one time."""
+    """The clocks of a tree of processes at one time.
+
+    Attributes
+    ----------
+    own, reaped
+        CPU seconds by process: its own, and those of children that it waited for.
+    """
 
     time: float
-    cpu: float
+    own: dict[int, float]
+    reaped: dict[int, float]
 
     @classmethod
     def of(cls, pid: int) -> _Reading:
-        return cls(time.monotonic(), tree_seconds([pid, *descendants(pid)]))
+        now, pids = time.monotonic(), [pid, *descendants(pid)]
+        own = {each: cpu_seconds(each) for each in pids}
+        return cls(now, own, {each: reaped_seconds(each) for each in pids})
+
+    def since(self, begun: _Reading) -> float:
+        """Return the CPU seconds that the tree used since an earlier reading."""
+        reaped = sum(self.reaped[pid] - begun.reaped.get(pid, 0.0) for pid in self.reaped)
+        own = sum(self.own[pid] - begun.own.get(pid, 0.0) for pid in self.own)
+        # Who ended meanwhile brought along, to who waited for it, what it had used before.
+        gone = sum(begun.own[pid] + begun.reaped[pid] for pid in begun.own if pid not in self.own)
+        return own + reaped - min(gone, reaped)
 
 
 class _Job:
@@ -229,12 +246,17 @@ class _Job:
     def wait(self, seconds: float) -> int | None:
         """Return the job's exit status, 0 as soon as it says that it is done."""
         deadline = time.monotonic() + seconds
+        late = False
         while True:
             if self._done is not None:
                 return 0
             if self._status is not None:
                 return self._status
+            if late:
+                # Whoever floods the channel is watched all the same.
+                return None
             pause = max(0.0, deadline - time.monotonic())
+            late = pause == 0.0
             channel = self._service.channel.fileno() if self._open else None
             watched = [fd for fd in (channel, self._service.exit) if fd is not None]
             if not watched:
@@ -258,11 +280,11 @@ class _Job:
     def finished(self, outcome: Outcome) -> Finished:
         """Return how the job ended, and what it cost where it ended by itself."""
         begun, done = self._begun, self._done
-        if begun is None or outcome.ended != "exit":
+        if begun is None or done is None or outcome.ended != "exit":
             return Finished(outcome, begun is not None, None)
-        done = done or _Reading(time.monotonic(), 0.0)
         # What ended unseen by its parent is in no account but that of who looked.
-        cpu = max(0.0, done.cpu - begun.cpu, outcome.cpu_seconds - begun.cpu)
+        seen = outcome.cpu_seconds - sum(begun.own.values())
+        cpu = max(0.0, done.since(begun), seen)
         return Finished(outcome, True, Spent(done.time - begun.time, cpu, self._peak))
 
     def _ended(self, seconds: float) -> int | None:

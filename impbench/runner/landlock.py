@@ -22,8 +22,9 @@ _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 
 """Rights on files that are known from an ABI on."""
 
 READ = _EXECUTE | _READ_FILE | READ_DIR
-WRITE = _RIGHTS[3]
-"""All but what devices need."""
+_MAKE_DEVICES = 1 << 6 | 1 << 11
+WRITE = _RIGHTS[3] & ~_MAKE_DEVICES
+"""All but to make devices, and what devices need."""
 DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL
 """Rights that a rule on a file, which is no folder, may give."""

@@ -34,6 +34,7 @@ def adopting() -> Iterator[None]:
     try:
         yield
     finally:
+        end_orphans()
         libc.prctl(_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
 
 
@@ -42,13 +43,19 @@ def end_orphans() -> None:
 
     Children of a user's own program, in which a run may take place, have no such filter.
     """
-    ours = {process.pid for process in list(started) if process.returncode is None}
-    for pid in _children():
-        if pid not in ours and _filters(pid) > _filters(os.getpid()):
+    # Whoever is ended may leave children of its own, which then come to us.
+    while found := _strangers():
+        for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+
+
+def _strangers() -> list[int]:
+    ours = {process.pid for process in list(started) if process.returncode is None}
+    own = _filters(os.getpid())
+    return [pid for pid in _children() if pid not in ours and _filters(pid) > own]
 
 
 def _children() -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from impbench.runner.plan import Plan, Posed, Task, shares_seeds
 from impbench.runner.problems import Problems, pose_all, strangers_in
 from impbench.runner.question import Imports
 from impbench.runner.record import Record
+from impbench.runner.remove import remove_folder
 from impbench.runner.secret import Secret, withhold
 from impbench.runner.settings import DEFAULT_TIMEOUT, Listener, Settings, Silent
 from impbench.runner.store import Store
@@ -109,7 +109,7 @@ def _run_locked(
     secret: Secret | None,
 ) -> Results:
     work = store.folder / ".work"
-    shutil.rmtree(work, ignore_errors=True)
+    remove_folder(work)
     # Builders of packages are strangers' programs: they run before there is anything to be seen.
     built = {} if settings.cluster is not None else build_all(plan.kinds, tell.building)
     try:
@@ -123,7 +123,7 @@ def _run_locked(
             "is safe: mend that and run the same command again"
         ) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        remove_folder(work)
 
 
 def _run_posed(
