@@ -113,8 +113,8 @@ def _check_home(origin: Origin, imputer: ToldImputer) -> None:
         home = module.partition(".")[0] == origin.home
     if not home:
         raise InputError(
-            f"the imputer {imputer['name']!r} says that it is defined in {module[:60]!r}; it must be "
-            f"defined in {origin.name} itself"
+            f"the imputer {imputer['name']!r} says that it is defined in {module[:60]!r}; it must "
+            f"be defined in {origin.name} itself"
         )
 
 

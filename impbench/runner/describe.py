@@ -21,7 +21,6 @@ from typing import Any
 
 import psutil
 
-from impbench.data.locate import cache_folder, data_folder
 from impbench.errors import InputError
 from impbench.origin import Origin
 from impbench.runner.orphans import end_orphans, started
@@ -75,7 +74,7 @@ def ask(origin: Origin, construct: tuple[str, Mapping[str, Any]] | None = None) 
             "point": origin.point,
             "entry": origin.entry,
             "construct": construct,
-            "hidden": [str(path) for path in (*hidden, cache_folder(), *_data_folder())],
+            "hidden": [str(path) for path in (*hidden, *_data_folders())],
             "readable": list(map(str, readable)),
         }
     )
@@ -109,9 +108,11 @@ def ask(origin: Origin, construct: tuple[str, Mapping[str, Any]] | None = None) 
     return told.get("told") if isinstance(told, dict) else told
 
 
-def _data_folder() -> list[Path]:
-    found = data_folder()
-    return [] if found is None else [found]
+def _data_folders() -> list[Path]:
+    # Not above: the child must have no threads before its walls stand, and NumPy starts some.
+    from impbench.data.locate import cache_folder, data_folder
+
+    return [cache_folder(), *filter(None, [data_folder()])]
 
 
 @contextlib.contextmanager
