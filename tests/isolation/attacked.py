@@ -62,13 +62,16 @@ def run_attacks(folder: Path, python: str, port: int, ordinary: bool) -> Attacke
         f'uses-network[target="{port}"]',
         f'carries[target="{left}"]',
         f'prepares-ahead[target="{out}"]',
+        f'reaches-out[target="{folder}"]',
+        f'marks-files[target="{data}"]',
+        *("floods-channel", "digs-deep", "overflows"),
     ]
     command = [
         *(python, "-c", "from impbench.cli import main; main()", "run"),
         *("--plugin", folder / "attacks.py", "--imputers", ",".join(attacks), "--out", out),
         *("--datasets", SIMULATED, "--data", data, "--label-key", "type", "--genes", "0"),
         *("--protocols", "clustering,simulated-truth", "--seeds", "1", "-j", "1"),
-        *("--timeout", "60s", "--no-report", "--quiet"),
+        *("--timeout", "20s", "--no-report", "--quiet"),
     ]
     environment = {**os.environ, "HOME": str(home)}
     if ordinary:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -315,6 +316,109 @@ class LeavesProcess(_Attack):
                 os.execve("/bin/sleep", ["sleep", "31415"], {})
             os._exit(0)
         return {"process": os.read(reads, 20).decode()}
+
+
+@dataclass(frozen=True)
+class Reaches(_Attack):
+    """Change what the runner may use, talk to who listens: calls that no path is checked for."""
+
+    name = "reaches-out"
+
+    def attack(self, observed: Observed, context: Context) -> dict[str, str]:
+        parent = os.getppid()
+        limit = resource.RLIMIT_MSGQUEUE
+        daemon = Path(self.target) / "daemon.sock"
+
+        def talk(name: str) -> str:
+            with socket.socket(socket.AF_UNIX) as mine:
+                mine.connect(name)
+            return "connected"
+
+        return {
+            "limits": attempt(lambda: resource.prlimit(parent, limit, (1001, 819200))),
+            "cores": attempt(lambda: os.sched_setaffinity(parent, {0})),
+            "priority": attempt(lambda: os.setpriority(os.PRIO_PROCESS, parent, 15)),
+            "socket of a daemon": attempt(lambda: talk(str(daemon))),
+            "between jobs": attempt(lambda: socket.socket(16, socket.SOCK_RAW, 2)),
+            "attribute": attempt(lambda: os.setxattr(__file__, "user.left", b"1")),
+            "device": attempt(lambda: os.mknod("kmsg", 0o020600, os.makedev(1, 11))),
+            "brother": _brother(),
+        }
+
+
+def _brother() -> str:
+    """Start a process that is the runner's child, and not ours."""
+    clone, parent_too = (56 if os.uname().machine == "x86_64" else 220), 0x8000 | signal.SIGCHLD
+    pid = ctypes.CDLL(None).syscall(clone, parent_too, 0, 0, 0, 0)
+    if pid == 0:
+        os._exit(0)
+    return REFUSED if pid < 0 else "started"
+
+
+@dataclass(frozen=True)
+class Marks(_Attack):
+    """Leave marks at a file of the user: its permissions and times."""
+
+    name = "marks-files"
+
+    def attack(self, observed: Observed, context: Context) -> dict[str, str]:
+        for path in (self.target, __file__):
+            os.chmod(path, 0o640 + context.seed)
+            os.utime(path, (1, 1))
+        return {}
+
+
+@dataclass(frozen=True)
+class Floods(_Attack):
+    """Fill the channel to the runner with words, so that it does not look at the clock."""
+
+    name = "floods-channel"
+
+    def attack(self, observed: Observed, context: Context) -> dict[str, str]:
+        while True:
+            os.write(int(sys.argv[2]), b"{}\n" * 1000)
+
+
+@dataclass(frozen=True)
+class Digs(_Attack):
+    """Leave folders too deep for a recursion, and one that nobody may enter."""
+
+    name = "digs-deep"
+
+    def attack(self, observed: Observed, context: Context) -> dict[str, str]:
+        os.mkdir("shut", 0o000)
+        for _ in range(1500):
+            os.mkdir("d")
+            os.chdir("d")
+        return {}
+
+
+@dataclass(frozen=True)
+class Overflows(_Attack):
+    """Answer with values that only double precision can hold."""
+
+    name = "overflows"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        folder = Path(f"../output/seed-{context.seed}")
+        folder.mkdir()
+        np.save(folder / "expression.npy", np.full(observed.lognorm.shape, 1e300))
+        (folder / "imputed.json").write_text('{"scale": "lognorm", "info": {}}')
+        (folder.parent / "done.json").write_text('{"versions": {"impbench": "99.0"}}')
+        os.write(int(sys.argv[2]), b'{"done": 1}\n')
+        time.sleep(5)
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class Impersonates(_Attack):
+    """Say that it is somebody else, who has other rights."""
+
+    name = "impersonates"
+
+
+Impersonates.__module__ = "impbench.runner.sandbox"
+Impersonates.__qualname__ = "start"
 
 
 @hookimpl

@@ -28,6 +28,10 @@ def attacked(request: pytest.FixtureRequest) -> Iterator[Attacked]:
             port = tcp.getsockname()[1]
             local.bind(f"\0impbench-{port}")
             local.listen()
-            yield run_attacks(folder, python, port, ordinary)
+            with socket.socket(socket.AF_UNIX) as daemon:
+                daemon.bind(str(folder / "daemon.sock"))
+                daemon.listen()
+                (folder / "daemon.sock").chmod(0o777)
+                yield run_attacks(folder, python, port, ordinary)
     finally:
         shutil.rmtree(folder)

@@ -37,7 +37,7 @@ def test_users_file_and_results_cannot_be_read(attacked: Attacked) -> None:
             assert set(found.values()) == {REFUSED}
 
 
-@pytest.mark.parametrize("attack", ["writes-file", "uses-network"])
+@pytest.mark.parametrize("attack", ["writes-file", "uses-network", "reaches-out"])
 def test_every_way_is_refused(attacked: Attacked, attack: str) -> None:
     for found in got(attacked, attack):
         assert set(found.values()) == {REFUSED}
@@ -64,3 +64,31 @@ def test_process_left_behind_is_ended(attacked: Attacked) -> None:
     for found in got(attacked, "leaves-process"):
         pid = int(found["process"])
         assert not psutil.pid_exists(pid) or "31415" not in psutil.Process(pid).cmdline()
+
+
+def test_marks_at_files_are_not_left(attacked: Attacked) -> None:
+    assert got(attacked, "marks-files")
+    for path in (attacked.data, attacked.data.with_name("attacks.py")):
+        assert path.stat().st_mode & 0o777 == 0o644
+        assert path.stat().st_mtime > 1
+
+
+def test_limit_holds_where_the_channel_is_flooded(attacked: Attacked) -> None:
+    assert {record.status for record in attacked.of("floods-channel")} == {"timeout"}
+
+
+def test_nothing_of_a_task_is_left(attacked: Attacked) -> None:
+    assert {record.status for record in attacked.of("digs-deep")} == {"ok"}
+    assert not (attacked.folder / ".work").exists()
+
+
+def test_values_beyond_single_precision_are_a_failure(attacked: Attacked) -> None:
+    for record in attacked.of("overflows"):
+        assert record.status == "failed"
+        assert "single-precision" in record.reason
+        assert record.versions["impbench"] != "99.0"
+
+
+def test_who_says_to_be_somebody_else_is_no_imputer(attacked: Attacked) -> None:
+    broken = manifest(attacked)["broken_plugins"]
+    assert "defined in 'impbench.runner.sandbox'" in str(broken)
