@@ -256,11 +256,7 @@ class Run:
     @property
     def controls(self) -> list[str]:
         """Controls that do not see the truth, in the plan's order."""
-        return [
-            name
-            for name, facts in self.imputers.items()
-            if facts.is_control and not facts.needs_truth
-        ]
+        return [n for n, fact in self.imputers.items() if fact.is_control and not fact.needs_truth]
 
     def sees_truth(self, imputer: str) -> bool:
         """Whether `imputer` is a control that was handed the truth."""
