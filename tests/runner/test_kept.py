@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 
 import impbench
-from impbench.plugin_file import module_name
 from impbench.registry import load_file
 from impbench.runner import landlock
-from impbench.runner.isolation import OURS
 from impbench.runner.record import Record
 from impbench.runner.serve import can_watch
 from impbench.runner.settings import Settings
 from impbench.runner.store import Store
 from impbench.runner.suite import Question, Suite
+from impbench.runner.walls import may_be_kept
 
 pytestmark = pytest.mark.skipif(not can_watch(), reason="no worker is kept on this system")
 
@@ -25,9 +24,9 @@ pytestmark = pytest.mark.skipif(not can_watch(), reason="no worker is kept on th
 @pytest.fixture(autouse=True)
 def ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the file for one of our own: no worker is kept for a stranger's."""
-    file = Path(__file__).with_name("served.py")
-    load_file(file)
-    monkeypatch.setattr("impbench.runner.walls.OURS", (*OURS, module_name(file)))
+    load_file(Path(__file__).with_name("served.py"))
+    for place in ("walls", "attempt"):
+        monkeypatch.setattr(f"impbench.runner.{place}.may_be_kept", lambda imputer: True)
 
 
 SUITE = Suite(
@@ -95,7 +94,7 @@ def test_job_whose_process_may_fork_no_more_has_one_of_its_own(tmp_path: Path) -
 
 
 def test_no_worker_is_kept_for_a_stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impbench.runner.walls.OURS", OURS)
+    monkeypatch.setattr("impbench.runner.attempt.may_be_kept", may_be_kept)
     records = run(tmp_path, "tells-of-itself")
     assert {record.info["parent"] for record in records} == {os.getpid()}
     assert len({record.info["process"] for record in records}) == 3
