@@ -51,6 +51,7 @@ _DataDir = Annotated[
 ]
 _Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
 _CLUSTER = "Where to run"
+_Pem = Annotated[Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)]
 
 NO_RESULT = 3
 """Exit status of a run that went to its end, but has no result of a method the user named."""
@@ -137,15 +138,9 @@ def run(
             rich_help_panel=_CLUSTER,
         ),
     ] = None,
-    tls_ca_file: Annotated[
-        Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)
-    ] = None,
-    tls_cert: Annotated[
-        Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)
-    ] = None,
+    tls_ca_file: _Pem = None,
+    tls_cert: _Pem = None,
+    tls_key: _Pem = None,
     job_script: Annotated[
         bool,
         typer.Option(
