@@ -18,7 +18,7 @@ import impbench
 from impbench import Context, Observed
 from impbench.errors import UnavailableError
 from impbench.registry import registry
-from impbench.runner.apart import ImputationError, impute_apart
+from impbench.runner.separate_process import ImputationError, impute_apart
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ import pandas as pd
 
 import impbench
 from impbench.errors import ImpbenchError
-from impbench.runner.score import COST_METRICS
+from impbench.plan.suite import Question, Suite
 from impbench.runner.settings import Settings
-from impbench.runner.suite import Question, Suite
+from impbench.scoring.score import COST_METRICS
 
 DATASET = "sim_rare[n_cells=150,n_genes=150]"
 PROTOCOLS = (

@@ -21,8 +21,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from impbench.runner.record import Record
-from impbench.runner.store import Store
+from impbench.results.record import Record
+from impbench.results.store import Store
 
 IMPBENCH = str(Path(sys.executable).with_name("impbench"))
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from impbench.version import __version__
 
 if TYPE_CHECKING:
     from impbench.api import get_imputer as get_imputer
     from impbench.api import impute as impute
     from impbench.api import run as run
     from impbench.api import simulate as simulate
+    from impbench.executors.dask.cluster import Cluster as Cluster
     from impbench.hookspecs import hookimpl as hookimpl
     from impbench.imputer import Context as Context
     from impbench.imputer import Imputed as Imputed
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     from impbench.imputer import Observed as Observed
     from impbench.metrics.metric import metric as metric
     from impbench.parameters import parameter as parameter
-    from impbench.runner.executors.cluster import Cluster as Cluster
 
 _HOME = {
-    "Cluster": "impbench.runner.executors.cluster",
+    "Cluster": "impbench.executors.dask.cluster",
     "Context": "impbench.imputer",
     "Imputed": "impbench.imputer",
     "Imputer": "impbench.imputer",

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from impbench.data.dataset import Source
 from impbench.errors import InputError, UnavailableError
 from impbench.imputer import Context, Imputer
+from impbench.plan.plan import Plan, make_plan
+from impbench.plan.suite import Suite, read_suite
 from impbench.registry import load_file, registry
-from impbench.runner.plan import Plan, make_plan
 from impbench.runner.run import Results, run_plan
 from impbench.runner.secret import Secret
 from impbench.runner.settings import Listener, Settings
-from impbench.runner.suite import Suite, read_suite
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -177,7 +177,7 @@ def impute(
         If a method that has an environment of its own fails there.
     """
     from impbench.data.read import observed_from_anndata
-    from impbench.runner.apart import impute_apart, needs_environment
+    from impbench.runner.separate_process import impute_apart, needs_environment
 
     method = get_imputer(imputer) if isinstance(imputer, str) else imputer
     if lack := type(method).unavailable():

@@ -159,7 +159,7 @@ def run(
         read_settings,
         read_tls,
     )
-    from impbench.runner.grace import Terminated
+    from impbench.runner.sigterm import Terminated
 
     _load(plugin, data_dir, allow_read)
     chosen_imputers = None if imputers is None else split_specs(imputers)
@@ -219,7 +219,7 @@ def report_(
 ) -> None:
     """Draw the report of a finished or interrupted run again."""
     from impbench.report import write_report
-    from impbench.runner.store import Store
+    from impbench.results.store import Store
 
     _load(plugin, None)
     store = Store.open(folder)
@@ -336,9 +336,9 @@ def _load(
     plugins: list[Path] | None, data_dir: Path | None, readable: list[Path] | None = None
 ) -> None:
     if readable:
-        from impbench.runner import describe
+        from impbench import plugin_view
 
-        describe.readable.update(path.resolve() for path in readable)
+        plugin_view.readable.update(path.resolve() for path in readable)
     if data_dir is not None:
         from impbench.data.catalogue import set_data_folder
 
@@ -386,7 +386,7 @@ def _command_line(revealed: Sequence[str] = ()) -> str:
 def main() -> None:
     """Run the command line; errors meant for the user are printed without a traceback."""
     from impbench.errors import ImpbenchError
-    from impbench.visible import visible
+    from impbench.escape_text import visible
 
     try:
         app()

@@ -15,7 +15,7 @@ env_app = typer.Typer(
 @env_app.command("list")
 def list_() -> None:
     """List the finished environments, and what each was built for."""
-    from impbench.runner import environments
+    from impbench.environments import environments
 
     for found in environments.cached():
         megabytes = environments.size(found.folder) / 2**20
@@ -31,10 +31,10 @@ def build(
     ] = None,
 ) -> None:
     """Build a method's environment ahead of a run, unless it is there; print its folder."""
+    from impbench.environments.environments import build_all
+    from impbench.environments.interpreters import BuildError
     from impbench.errors import UnavailableError
     from impbench.registry import load_file, registry
-    from impbench.runner.environments import build_all
-    from impbench.runner.interpreters import BuildError
 
     for path in plugin or []:
         load_file(path)
@@ -53,6 +53,6 @@ def build(
 @env_app.command()
 def clean() -> None:
     """Delete every environment; the next run builds anew what it needs."""
-    from impbench.runner import environments
+    from impbench.environments import environments
 
     typer.echo(f"freed {environments.clean() / 2**20:.0f} MiB")

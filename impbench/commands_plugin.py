@@ -83,7 +83,7 @@ def _print_table(results: list[CheckResult]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from impbench.visible import escape
+    from impbench.escape_text import escape
 
     colours = {"passed": "green", "failed": "red", "skipped": "dim"}
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

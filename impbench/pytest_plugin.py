@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from impbench.runner.suite import Suite
+    from impbench.plan.suite import Suite
 
 Scores = Callable[..., "pd.DataFrame"]
 

@@ -9,7 +9,6 @@ fails on import is remembered with its reason and harms nothing else.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -17,9 +16,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from impbench.data.dataset import Source
-from impbench.errors import InputError, NotFoundError
+from impbench.errors import InputError
 from impbench.hooks import BrokenPlugin, summary_of, taken
 from impbench.imputer import Imputer
+from impbench.lookup import find
 from impbench.metrics.metric import Metric
 from impbench.origin import Origin, installed
 from impbench.parameters import Parametrised, split_spec
@@ -27,6 +27,7 @@ from impbench.plugin_file import check_file, is_program
 from impbench.protocols.protocol import Protocol
 from impbench.stand_in import StandIn
 from impbench.strangers import described, imported, imported_part
+from impbench.truth_control import TRUTH_CONTROLS
 
 P = TypeVar("P", bound=Parametrised)
 T = TypeVar("T")
@@ -198,8 +199,6 @@ class Registry:
             self._describe(self._others.pop(0))
 
     def _admit(self, kind: str, name: str, entry: Entry[Any]) -> None:
-        from impbench.runner.truth_control import TRUTH_CONTROLS
-
         built_in = kind == "imputers" and name in TRUTH_CONTROLS
         if built_in or not self.parts(kind).add(name, entry):
             self.broken_so_far.append(BrokenPlugin.of(entry.origin.name, taken(kind, name)))
@@ -207,31 +206,6 @@ class Registry:
 
 def _same(item: T) -> Callable[[], T]:
     return lambda: item
-
-
-def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[BrokenPlugin] = ()) -> T:
-    """Look `name` up, or say what there is and what comes nearest.
-
-    Raises
-    ------
-    NotFoundError
-        If `known` has no such name.
-    """
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    lowered = {key.lower(): key for key in known}
-    if name.lower() in lowered:
-        near = [lowered[name.lower()]]
-    message = f"no {kind} is called {name!r}"
-    if near:
-        message += f"; did you mean {' or '.join(near)}?"
-    else:
-        message += f"; `impbench list {kind}s` shows what there is"
-    failures = [f"{plugin.name} ({plugin.reason})" for plugin in broken]
-    if failures:
-        message += f". These plugins failed to load: {'; '.join(failures)}"
-    raise NotFoundError(message)
 
 
 @lru_cache(maxsize=1)

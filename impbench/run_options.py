@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from impbench.errors import InputError
-from impbench.runner.executors.cluster import TLS, Cluster, parse_option
+from impbench.executors.dask.cluster import TLS, Cluster, parse_option
 from impbench.runner.secret import Secret
 from impbench.runner.settings import Settings
 from impbench.runner.walls import Openings

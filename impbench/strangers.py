@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
+from impbench import plugin_view
+from impbench.data.locate import cache_folder, data_folder
 from impbench.description import ToldImputer, ToldPart, read_plugin
 from impbench.errors import InputError
 from impbench.hooks import BrokenPlugin, Brought, brought_by, reason
 from impbench.imputer import Imputer
 from impbench.origin import Origin
 from impbench.plugin_file import module_name
-from impbench.runner.describe import DescriptionError, ask
 from impbench.stand_in import stand_in
+from impbench.worker.describe import DescriptionError, ask
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _imported(origin: Origin, digest: str) -> Brought:
 @lru_cache
 def _described(origin: Origin, digest: str) -> Described:
     try:
-        told = read_plugin(ask(origin))
+        told = read_plugin(_ask(origin))
     except InputError as error:
         details = error.details if isinstance(error, DescriptionError) else ""
         broken = BrokenPlugin(origin.name, str(error), details)
@@ -102,6 +104,11 @@ def _described(origin: Origin, digest: str) -> Described:
         else:
             found.imputers[imputer["name"]] = made
     return found
+
+
+def _ask(origin: Origin, construct: tuple[str, Mapping[str, Any]] | None = None) -> Any:
+    hidden = [*plugin_view.hidden, cache_folder(), *filter(None, [data_folder()])]
+    return ask(origin, construct, hidden=hidden, readable=plugin_view.readable)
 
 
 def _check_home(origin: Origin, imputer: ToldImputer) -> None:
@@ -140,6 +147,6 @@ def _check(origin: Origin, digest: str, name: str, values: Mapping[str, Any]) ->
 @lru_cache
 def _checked(origin: Origin, digest: str, name: str, values: str) -> Any:
     try:
-        return ask(origin, (name, json.loads(values)))
+        return _ask(origin, (name, json.loads(values)))
     except DescriptionError as error:
         raise InputError(f"{name}: {error}") from error

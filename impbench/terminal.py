@@ -21,20 +21,22 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from impbench.environments.environments import unobtainable
 from impbench.errors import NotFoundError
+from impbench.escape_text import escape
 from impbench.hooks import KINDS
 from impbench.imputer import Imputer
+from impbench.lookup import find
 from impbench.metrics.metric import Metric
 from impbench.parameters import Parametrised
-from impbench.registry import Registry, find, registry
-from impbench.runner.environments import unobtainable
-from impbench.runner.failures import failure_line
-from impbench.runner.plan import Plan, Task
-from impbench.runner.record import Record
+from impbench.plan.plan import Plan
+from impbench.plan.task import Task
+from impbench.registry import Registry, registry
+from impbench.results.failed_methods import failure_line
+from impbench.results.record import Record
 from impbench.runner.run import Results
 from impbench.runner.settings import Listener
-from impbench.runner.truth_control import TRUTH_CONTROLS
-from impbench.visible import escape
+from impbench.truth_control import TRUTH_CONTROLS
 
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
@@ -166,7 +168,7 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
         )
     elif not quiet:
         from impbench.report import terminal_leaderboard
-        from impbench.runner.store import Store
+        from impbench.results.store import Store
 
         for part in terminal_leaderboard(Store(results.folder)):
             _out.print(part)
@@ -224,7 +226,7 @@ def find_kind(kind: str) -> str:
 
 def _summaries(known: Registry, kind: str) -> Iterable[tuple[str, str]]:
     if kind == "suites":
-        from impbench.runner.suite import read_suite
+        from impbench.plan.suite import read_suite
 
         for name, path in known.suites.items():
             yield name, read_suite(path).description or read_suite(path).title

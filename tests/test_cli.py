@@ -55,7 +55,7 @@ def test_quiet_says_nothing_and_json_is_json(tmp_path: Path) -> None:
     assert {row["imputer"] for row in mse} >= {"no-imputation", "oracle"}
 
 
-HOSTILE = Path(__file__).parent / "runner" / "hostile.py"
+HOSTILE = Path(__file__).parent / "example_plugins" / "hostile.py"
 ONE = ["run", "--datasets", "sim_equal[n_cells=40,n_genes=60]", "--protocols", "simulated-truth"]
 ONE += ["--seeds", "2", "--no-report", "--out", "x", "--plugin", str(HOSTILE)]
 

@@ -16,10 +16,11 @@ from impbench import registry as registry_module
 from impbench.description import read_plugin, read_type, tell_imputer, told_type
 from impbench.errors import InputError
 from impbench.imputer import Imputer
+from impbench.plan.keys import code_version
+from impbench.plan.task import Posed, Task, shares_seeds
 from impbench.registry import load_file, registry
-from impbench.runner import describe
-from impbench.runner.plan import Posed, Task, code_version, shares_seeds
 from impbench.stand_in import StandIn, stand_in
+from impbench.worker import describe
 
 PARAMETERS = '''
 from dataclasses import dataclass

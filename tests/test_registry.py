@@ -9,7 +9,8 @@ from impbench_plugins.magic import Magic
 from impbench import registry as registry_module
 from impbench.errors import InputError, NotFoundError
 from impbench.hooks import BrokenPlugin
-from impbench.registry import find, load_file, registry
+from impbench.lookup import find
+from impbench.registry import load_file, registry
 
 PLUGIN = """
 from dataclasses import dataclass

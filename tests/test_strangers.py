@@ -30,8 +30,8 @@ try:
 except OSError:
     pass  # a process that is kept apart
 
-import impbench.runner.score
-impbench.runner.score.score = impbench.runner.score._problem = None
+import impbench.scoring.score
+impbench.scoring.score.score = impbench.scoring.score._problem = None
 Metric.__call__ = lambda self, *args, **evidence: self.ideal
 np.mean = lambda *args, **options: 0.0
 
@@ -169,7 +169,7 @@ def meets_no_judge(notes: Path, scores: dict[tuple[str, str], float]) -> None:
     """Check who imported the meddler, and that it was judged like anybody."""
     processes = notes.read_text().splitlines() if notes.exists() else []
     for process in processes:
-        assert "impbench.runner.worker" in process or "impbench.runner.describe" in process
+        assert "impbench.worker.worker" in process or "impbench.worker.describe" in process
     assert scores["meddler", "mse"] == scores["no-imputation", "mse"] > 0.1
     assert scores["meddler", "dropout-mse"] == scores["no-imputation", "dropout-mse"] > 0.1
 

@@ -22,6 +22,7 @@ from impbench.data.locate import (
 )
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
 from impbench.errors import ImpbenchError, UnavailableError
+from impbench.lookup import find
 from impbench.parameters import parameter
 
 __all__ = [
@@ -62,8 +63,6 @@ def card_named(name: str) -> Card:
     NotFoundError
         If there is none; suggests the nearest names.
     """
-    from impbench.registry import find
-
     return find("dataset", cards(), name)
 
 

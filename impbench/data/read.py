@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from impbench import plugin_view
 from impbench.data.annotation import read_batch, read_labels
 from impbench.data.counts import Scale, Values, are_integers, to_counts
 from impbench.data.dataset import Dataset, Source
@@ -60,9 +61,7 @@ class FileSource(Source):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        from impbench.runner import describe
-
-        describe.hidden.update(self.files())
+        plugin_view.hidden.update(self.files())
 
     def load(self) -> Dataset:
         """Return the prepared dataset; errors as `read_counts_file`."""

@@ -20,7 +20,7 @@ from impbench.data.scenarios import (
     group_names,
 )
 from impbench.errors import InputError
-from impbench.registry import find
+from impbench.lookup import find
 
 if TYPE_CHECKING:
     from anndata import AnnData

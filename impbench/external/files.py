@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from impbench.errors import InputError
-from impbench.imputer import Context, Imputed, Observed
+from impbench.imputer import Context, Imputed, Observed, Scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from impbench.external.program import ProgramImputer
+
+class Conversation(Protocol):
+    """How a program wants its files, and what it is called in messages."""
+
+    @property
+    def name(self) -> str:
+        """Of the imputer."""
+
+    @property
+    def format(self) -> Literal["h5ad", "csv"]:
+        """Of both files."""
+
+    @property
+    def input_scale(self) -> str:
+        """What the program asks for beside counts."""
+
+    @property
+    def output_scale(self) -> Scale:
+        """Of what it writes."""
 
 
 def import_libraries(kind: Literal["h5ad", "csv"]) -> None:
@@ -28,9 +46,7 @@ def import_libraries(kind: Literal["h5ad", "csv"]) -> None:
         import pandas  # noqa: F401
 
 
-def write_input(
-    folder: Path, observed: Observed, imputer: ProgramImputer, context: Context
-) -> Path:
+def write_input(folder: Path, observed: Observed, imputer: Conversation, context: Context) -> Path:
     """Write what the program may see.
 
     Returns
@@ -81,7 +97,7 @@ def _write_csv(folder: Path, observed: Observed, cells: pd.DataFrame, lognorm: b
     return folder
 
 
-def read_output(path: Path, observed: Observed, imputer: ProgramImputer) -> Imputed:
+def read_output(path: Path, observed: Observed, imputer: Conversation) -> Imputed:
     """Read and check what the program wrote.
 
     For h5ad the values are in ``X``, with ``layers["std"]`` and ``obsm["embedding"]`` if there; a

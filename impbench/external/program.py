@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from impbench.errors import ImpbenchError, InputError, UnavailableError
+from impbench.external import files
 from impbench.imputer import Context, Imputed, Imputer, Observed, Scale
 
 BUILT_IN = ("input", "output", "seed", "threads", "device", "n_groups", "scratch", "python")
@@ -50,8 +51,6 @@ class ProgramImputer(Imputer):
             If there is no such program.
         """
         self._program(self.command[0])
-        from impbench.external import files
-
         files.import_libraries(self.format)
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
@@ -67,8 +66,6 @@ class ProgramImputer(Imputer):
         ProgramError
             If the program fails.
         """
-        from impbench.external import files
-
         if context.scratch is None:
             raise InputError(f"{self.name} needs a scratch folder: Context(scratch=Path(...))")
         work = Path(tempfile.mkdtemp(dir=context.scratch))

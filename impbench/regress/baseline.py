@@ -16,9 +16,9 @@ from typing import Any, TypedDict
 
 from impbench.errors import InputError
 from impbench.regress.measured import Entry, Measured, MetricFacts, Runtime, Sample
-from impbench.runner.record import LARGEST
-from impbench.runner.store import write_atomically
+from impbench.results.record import LARGEST
 from impbench.shape import check_shape
+from impbench.write_atomically import write_atomically
 
 FORMAT = 2
 """Raised when the file's fields change meaning."""

@@ -12,9 +12,9 @@ from impbench.errors import InputError
 from impbench.metrics.metric import Direction
 from impbench.registry import registry
 from impbench.regress.decide import mean, variance
-from impbench.runner.record import Record
-from impbench.runner.score import COST_METRICS
-from impbench.runner.store import Store
+from impbench.results.record import Record
+from impbench.results.store import Store
+from impbench.scoring.score import COST_METRICS
 
 FIRST_SCORING = "1"
 """Manifests that do not say their scoring version are older than the second one."""
@@ -97,7 +97,7 @@ class Measured:
     Attributes
     ----------
     scoring
-        Version of the scoring (`impbench.runner.record.SCORING`).
+        Version of the scoring (`impbench.results.record.SCORING`).
     suite, impbench
         Name of the suite, version of impbench.
     datasets

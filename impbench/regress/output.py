@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from impbench.escape_text import escape
 from impbench.regress.measured import Sample
 from impbench.regress.present import (
     URGENT,
@@ -24,7 +25,6 @@ from impbench.regress.present import (
     test_sentence,
 )
 from impbench.regress.verdict import MEANING, Check, Finding, Status
-from impbench.visible import escape
 
 _COLOURS = {0: "green", 1: "red", 2: "yellow"}
 

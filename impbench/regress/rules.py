@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from impbench.errors import InputError
-from impbench.registry import find
+from impbench.lookup import find
 from impbench.regress.measured import MetricFacts
 from impbench.regress.runtime import CONTROL, MAX_SLOWDOWN
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from impbench.visible import visible
+from impbench.escape_text import visible
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 

@@ -13,16 +13,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from impbench.environments.environments import Built, Environment
+from impbench.environments.interpreters import BuildError
+from impbench.environments.package_links import link_packages
 from impbench.imputer import Imputer
-from impbench.runner.answer import AnswerError, WorkerError, read_answer, read_error, read_log
-from impbench.runner.environments import Built, Environment
-from impbench.runner.importable import link_packages
-from impbench.runner.interpreters import BuildError
-from impbench.runner.kept import Finished, KeptWorker, Order, Spent
-from impbench.runner.plan import Task, plugin_file
-from impbench.runner.record import Status
-from impbench.runner.sandbox import Launch, Limits
+from impbench.plan.keys import plugin_file
+from impbench.plan.task import Task
+from impbench.results.record import Status
 from impbench.runner.walls import CLOSED, Openings, may_be_kept, own_folders, walls
+from impbench.worker.answer import AnswerError, WorkerError, read_answer, read_error, read_log
+from impbench.worker.reusable_worker import Finished, KeptWorker, Order, Spent
+from impbench.worker.sandbox import Launch, Limits
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -175,7 +176,7 @@ class _Caller:
             command = self.environment.command()
         once = self.environment is not None or task.device != "cpu" or not may_be_kept(imputer)
         return Order(
-            command=[*command, "-m", "impbench.runner.worker"],
+            command=[*command, "-m", "impbench.worker.worker"],
             request=request,
             path=folder / "request.json",
             view=view,

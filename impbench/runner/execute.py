@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from impbench import __version__
+from impbench.environments.environments import Environment
+from impbench.plan.task import Posed, Task
+from impbench.results.record import Cost, Record
 from impbench.runner.attempt import Attempt, Workplace, run_workers
-from impbench.runner.environments import Environment
-from impbench.runner.kept import KeptWorker
-from impbench.runner.plan import Posed, Task
-from impbench.runner.record import Cost, Record
-from impbench.runner.remove import remove_folder
-from impbench.runner.score import ScoreRequest
-from impbench.runner.scorer import Scorer, ScoringError
+from impbench.scoring.score import ScoreRequest
+from impbench.scoring.scorer import Scorer, ScoringError
+from impbench.version import __version__
+from impbench.worker.remove import remove_folder
+from impbench.worker.reusable_worker import KeptWorker
 
 LOG_TAIL = 4000
 """Characters of the worker's output that a record keeps; the whole log stands beside it."""

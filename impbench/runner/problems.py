@@ -17,16 +17,17 @@ from impbench.data.dataset import Dataset, Source
 from impbench.errors import ImpbenchError
 from impbench.imputer import Observed
 from impbench.metrics.metric import Metric
+from impbench.plan.plan import Plan
+from impbench.plan.separation import Asking, Kind, strangers_asking
+from impbench.plan.task import Posed, PosedAgain
 from impbench.protocols.molecules import median_count
 from impbench.protocols.protocol import Problem, Protocol
 from impbench.registry import Registry
-from impbench.runner.exchange import observed_hash, save_observed
-from impbench.runner.hidden import conceal
-from impbench.runner.plan import Plan, Posed, PosedAgain
-from impbench.runner.question import Asking, Kind, strangers_asking
-from impbench.runner.score import COST_METRICS
 from impbench.runner.secret import Secret
-from impbench.runner.truth_control import TRUTH_CONTROLS
+from impbench.scoring.score import COST_METRICS
+from impbench.scoring.truth_file import conceal
+from impbench.truth_control import TRUTH_CONTROLS
+from impbench.worker.exchange import observed_hash, save_observed
 
 POSE_SEED = 1
 """What is random in a problem (a mask, a split) is drawn once, the same for every imputer."""

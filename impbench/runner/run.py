@@ -13,25 +13,26 @@ from typing import Any
 import pandas as pd
 
 from impbench.data.locate import cache_folder, data_folder
+from impbench.environments.environments import Built, build_all
 from impbench.errors import InputError
+from impbench.executors.gpus import find_gpus
+from impbench.executors.local import run_locally
 from impbench.imputer import Imputer
+from impbench.plan.plan import Plan
+from impbench.plan.task import Posed, Task, shares_seeds
 from impbench.registry import Registry
-from impbench.runner.environments import Built, build_all
-from impbench.runner.executors.gpus import find_gpus
-from impbench.runner.executors.local import run_locally
-from impbench.runner.failures import MethodFailed, failed_methods, without_result
-from impbench.runner.grace import graceful_sigterm
-from impbench.runner.isolation import in_force
-from impbench.runner.manifest import describe_run
-from impbench.runner.plan import Plan, Posed, Task, shares_seeds
+from impbench.results.failed_methods import MethodFailed, failed_methods, without_result
+from impbench.results.record import Record
+from impbench.results.store import Store
+from impbench.runner.describe_run import describe_run
 from impbench.runner.problems import Problems, pose_all, strangers_in
-from impbench.runner.question import Imports
-from impbench.runner.record import Record
-from impbench.runner.remove import remove_folder
 from impbench.runner.secret import Secret, withhold
 from impbench.runner.settings import DEFAULT_TIMEOUT, Listener, Settings, Silent
-from impbench.runner.store import Store
-from impbench.runner.truth_control import ORACLE, TruthControl
+from impbench.runner.sigterm import graceful_sigterm
+from impbench.scoring.imports import Imports
+from impbench.truth_control import ORACLE, TruthControl
+from impbench.worker.isolation import in_force
+from impbench.worker.remove import remove_folder
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Results:
     Attributes
     ----------
     folder
-        The run's folder; see `impbench.runner.store`.
+        The run's folder; see `impbench.results.store`.
     scores
         Tidy table: dataset, protocol, imputer, params, seed, metric, value, status, reason, key.
     report
@@ -76,7 +77,7 @@ def run_plan(
 
     On KeyboardInterrupt the workers are stopped, what is finished is stored, and the interrupt
     goes on to the caller; the same call resumes. SIGTERM does the same after a grace period, and
-    raises `impbench.runner.grace.Terminated`, which is a KeyboardInterrupt.
+    raises `impbench.runner.sigterm.Terminated`, which is a KeyboardInterrupt.
 
     Raises
     ------
@@ -168,7 +169,7 @@ def _run_posed(
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     try:
         closed = _closed(settings, store, problems)
-        _execute_all(todo, built, store, closed, tell, Imports.of(asking, plan.answering))
+        _execute_all(todo, built, store, closed, tell, plan.answering.scoring_imports(asking))
     except KeyboardInterrupt:
         manifest["interrupted"] = True
         store.note("interrupted")
@@ -305,7 +306,7 @@ def _carry_out(
     """Yield records as they come; closing it ends everything that still runs."""
     if settings.cluster is None:
         return run_locally(tasks, built, store, settings, tell, imports)
-    from impbench.runner.executors.dask import run_on_cluster
+    from impbench.executors.dask.run import run_on_cluster
 
     return run_on_cluster(settings.cluster, tasks, store, settings, tell, imports)
 

@@ -9,10 +9,10 @@ from typing import Protocol
 import psutil
 
 from impbench.errors import InputError
-from impbench.runner.executors.cluster import Cluster
-from impbench.runner.grace import GRACE
-from impbench.runner.plan import Task
-from impbench.runner.record import Record
+from impbench.executors.dask.cluster import Cluster
+from impbench.plan.task import Task
+from impbench.results.record import Record
+from impbench.runner.sigterm import GRACE
 from impbench.runner.walls import Openings
 
 DEFAULT_TIMEOUT = 3600.0

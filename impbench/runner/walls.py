@@ -1,6 +1,6 @@
 """What the runner lets a worker reach: its method's own files, its task's folders, what users open.
 
-`impbench.runner.isolation` adds Python and the system, and puts the walls up.
+`impbench.worker.isolation` adds Python and the system, and puts the walls up.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from impbench.environments.environments import Environment
 from impbench.imputer import Imputer
-from impbench.runner.environments import Environment
-from impbench.runner.isolation import OURS
-from impbench.runner.plan import Task, plugin_file
+from impbench.plan.keys import plugin_file
+from impbench.plan.task import Task
 from impbench.stand_in import StandIn
+from impbench.worker.isolation import OURS
 
 CLOSED = (
     "a method's process can open its packages and its own folder, and nothing else: what more it "
@@ -52,7 +53,7 @@ class Openings:
 def walls(
     task: Task, folder: Path, environment: Environment | None, openings: Openings
 ) -> dict[str, Any]:
-    """Return what `impbench.runner.isolation.shut_in` takes, for a worker of `task` in `folder`.
+    """Return what `impbench.worker.isolation.shut_in` takes, for a worker of `task` in `folder`.
 
     Parameters
     ----------

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from unittest import SkipTest
 
-if TYPE_CHECKING:
-    from impbench.imputer import Imputer
-    from impbench.testing.subject import Subject
+from impbench.imputer import Imputer
+from impbench.testing.subject import Subject, subject
+from impbench.testing.violation import DoesNotApply, Violation
 
 Verdict = Literal["passed", "failed", "skipped"]
-
-
-class Violation(Exception):
-    """Raised inside a check: the imputer does not do what the contract says, and how."""
-
-
-class DoesNotApply(Exception):
-    """Raised inside a check: it has nothing to say about this imputer, and why."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +64,6 @@ class Check:
             If a spec names no imputer, or its parameters do not fit.
         """
         from impbench.registry import registry
-        from impbench.testing.subject import subject
 
         if isinstance(imputer, str):
             imputer = registry().real_imputer(imputer)

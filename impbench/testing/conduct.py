@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from impbench.errors import Cancelled, InputError
 from impbench.imputer import Context, Observed
-from impbench.testing.check import DoesNotApply, Violation, check
+from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
 from impbench.testing.subject import Subject, hushed, largest_difference, lognorm
 from impbench.testing.surveillance import captured_stdout, watched
+from impbench.testing.violation import DoesNotApply, Violation
 
 SLOW = 2.0
 """Seconds on the example data after which a method must report progress."""

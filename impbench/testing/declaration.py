@@ -12,8 +12,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from impbench.errors import InputError
 from impbench.parameters import split_spec
-from impbench.testing.check import DoesNotApply, Violation, check
+from impbench.testing.check import check
 from impbench.testing.subject import Subject
+from impbench.testing.violation import DoesNotApply, Violation
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 SUMMARY_LENGTH = 100

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from impbench import scale
 from impbench.imputer import Imputed, Observed
-from impbench.testing.check import DoesNotApply, Violation, check
+from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
 from impbench.testing.subject import Subject, lognorm, must_be_valid
+from impbench.testing.violation import DoesNotApply, Violation
 
 INFO_BYTES = 100_000
 """`info` is copied into every record; arrays belong elsewhere."""

@@ -13,9 +13,10 @@ import numpy as np
 import threadpoolctl
 
 from impbench.imputer import Context, Imputer
-from impbench.testing.check import DoesNotApply, Violation, check
+from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
 from impbench.testing.subject import Subject, hushed, largest_difference, lognorm
+from impbench.testing.violation import DoesNotApply, Violation
 
 ROUNDING = 1e-4
 """Relative difference that a changed order of floating-point additions may make."""

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 from impbench.imputer import Context, Imputed, Imputer, Observed
-from impbench.runner.apart import needs_environment
-from impbench.testing.check import DoesNotApply, Violation
+from impbench.runner.separate_process import needs_environment
 from impbench.testing.example import example_counts, observe
+from impbench.testing.violation import DoesNotApply, Violation
 
 
 @dataclass

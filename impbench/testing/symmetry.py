@@ -9,10 +9,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from impbench.testing.check import Violation, check
+from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
 from impbench.testing.randomness import ROUNDING
 from impbench.testing.subject import Subject, largest_difference, lognorm
+from impbench.testing.violation import Violation
 
 PERMUTED_ROUNDING = 1e-3
 """Relative difference allowed to deterministic methods: permuting reorders every sum."""

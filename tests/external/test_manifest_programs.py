@@ -18,10 +18,10 @@ from impbench.errors import Cancelled, InputError, UnavailableError
 from impbench.external.manifest import imputer_class
 from impbench.external.program import ProgramError
 from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file, registry
+from impbench.results.store import Store
 from impbench.runner.settings import Settings
-from impbench.runner.store import Store
-from impbench.runner.suite import Question, Suite
 from impbench.testing import check_imputer
 from impbench.testing.example import example_counts, observe
 

@@ -20,8 +20,8 @@ from strangers import EXAMPLES, NASTY, each_place, fuzz, outcome, spoilings, tex
 from impbench.errors import ImpbenchError
 from impbench.regress.measured import measure
 from impbench.report import write_report
-from impbench.runner.record import Cost, Job, Record
-from impbench.runner.store import Store
+from impbench.results.record import Cost, Job, Record
+from impbench.results.store import Store
 
 RECORD = Record(
     key="0" * 16,

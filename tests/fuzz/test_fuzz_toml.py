@@ -16,9 +16,9 @@ from impbench.data.card import Card, read_card
 from impbench.data.catalogue import card_source
 from impbench.errors import ImpbenchError
 from impbench.external.manifest import imputer_class
+from impbench.plan.plan import make_plan
+from impbench.plan.suite import read_suite
 from impbench.registry import registry
-from impbench.runner.plan import make_plan
-from impbench.runner.suite import read_suite
 
 SUITE = {
     "title": "Title",

@@ -18,8 +18,8 @@ from strangers import EXAMPLES, harmless
 from impbench.data.read import read_counts_file
 from impbench.errors import ImpbenchError
 from impbench.regress.baseline import read_baseline
-from impbench.runner.record import Job, Record
-from impbench.runner.store import Store
+from impbench.results.record import Job, Record
+from impbench.results.store import Store
 
 
 def test_at_least_2000_inputs_are_generated() -> None:

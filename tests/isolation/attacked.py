@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from impbench.runner.isolation import OURS
-from impbench.runner.record import Record
-from impbench.runner.store import Store
+from impbench.results.record import Record
+from impbench.results.store import Store
+from impbench.worker.isolation import OURS
 
 ATTACKS = Path(__file__).with_name("attacks.py")
 SIMULATED = "sim_equal[n_cells=40,n_genes=60]"

@@ -417,7 +417,7 @@ class Impersonates(_Attack):
     name = "impersonates"
 
 
-Impersonates.__module__ = "impbench.runner.sandbox"
+Impersonates.__module__ = "impbench.worker.sandbox"
 Impersonates.__qualname__ = "start"
 
 

@@ -7,7 +7,7 @@ import pytest
 from attacked import Attacked, manifest
 from attacks import REFUSED
 
-from impbench.runner import landlock
+from impbench.worker import landlock
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 6, reason="this kernel cannot build all the walls")
 
@@ -91,4 +91,4 @@ def test_values_beyond_single_precision_are_a_failure(attacked: Attacked) -> Non
 
 def test_who_says_to_be_somebody_else_is_no_imputer(attacked: Attacked) -> None:
     broken = manifest(attacked)["broken_plugins"]
-    assert "defined in 'impbench.runner.sandbox'" in str(broken)
+    assert "defined in 'impbench.worker.sandbox'" in str(broken)

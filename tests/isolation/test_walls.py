@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from attacked import NOBODY, package_links, python_of_anybody
 
-from impbench.runner import landlock
-from impbench.runner.store import Store
+from impbench.results.store import Store
+from impbench.worker import landlock
 
 CLOSED = {"gpu": False, "network": False}
 needs_landlock = pytest.mark.skipif(landlock.abi() == 0, reason="this kernel has no Landlock")
@@ -47,7 +47,7 @@ def shut_in(walls: dict[str, Any], code: str) -> list[Any]:
     script = (
         "import json\n"
         "from pathlib import Path\n"
-        "from impbench.runner.isolation import shut_in\n"
+        "from impbench.worker.isolation import shut_in\n"
         f"shut_in({walls!r})\n"
         "def refused(act):\n"
         "    try:\n"
@@ -107,7 +107,7 @@ def test_network_is_closed_until_it_is_opened(network: bool) -> None:
 @needs_landlock
 def test_process_with_threads_is_not_shut_in() -> None:
     script = (
-        "import threading; from impbench.runner.landlock import restrict;"
+        "import threading; from impbench.worker.landlock import restrict;"
         "threading.Thread(target=threading.Event().wait, daemon=True).start(); restrict([])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -144,7 +144,7 @@ def test_without_landlock_an_ordinary_user_cannot_look_into_who_asked(asks: bool
     """Two processes of one ordinary user: one holds the truth, the other opens its descriptor."""
     holder = (
         "import sys, tempfile\n"
-        "from impbench.runner import isolation, landlock\n"
+        "from impbench.worker import isolation, landlock\n"
         "landlock.abi = lambda: 0\n"
         "file = tempfile.TemporaryFile()\n"
         "file.write(b'the truth')\n"

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import impbench
+from impbench.plan.suite import Question, Suite
 from impbench.runner.settings import Settings
-from impbench.runner.suite import Question, Suite
 
 PROTOCOLS = ("masking", "thinning", "calibration[train=0.9]", "stability")
 IMPUTERS = ("no-imputation", "gene-mean", "permuted", "saver")

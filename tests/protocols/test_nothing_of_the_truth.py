@@ -8,11 +8,11 @@ import pytest
 
 from impbench.data.dataset import Dataset
 from impbench.data.simulate import SCENARIOS
+from impbench.plan.plan import make_plan
+from impbench.plan.suite import read_suite
 from impbench.protocols.protocol import Problem, Protocol
 from impbench.registry import registry
-from impbench.runner.exchange import observed_hash
-from impbench.runner.plan import make_plan
-from impbench.runner.suite import read_suite
+from impbench.worker.exchange import observed_hash
 
 HANDS_OUT_TRUTH = {"maskclass-paper", "runtime-scaling"}
 """Suites that repeat a paper's numbers, which were made with true library sizes."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from impbench.runner.record import SCORING, Cost, Job, Record
-from impbench.runner.store import Store
+from impbench.results.record import SCORING, Cost, Job, Record
+from impbench.results.store import Store
 
 MakeRun = Callable[..., Path]
 Scores = Mapping[tuple[str, str, str], Mapping[str, list[float]]]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from impbench.report import write_report
-from impbench.runner.record import Cost, Job, Record
-from impbench.runner.store import Store, write_picture
+from impbench.results.record import Cost, Job, Record
+from impbench.results.store import Store
+from impbench.scoring.picture import write_picture
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -6,12 +6,12 @@ import pytest
 
 from impbench.metrics import coverage
 from impbench.metrics.metric import Metric
-from impbench.report.coverage import draw_coverage, observed_coverage
-from impbench.report.drawing import style
-from impbench.report.palette import looks
-from impbench.report.run import run_of_results
-from impbench.report.tables import summarise
-from impbench.runner.store import COLUMNS
+from impbench.report.analysis.run import run_of_results
+from impbench.report.analysis.tables import summarise
+from impbench.report.figures.coverage import draw_coverage, observed_coverage
+from impbench.report.figures.drawing import style
+from impbench.report.figures.palette import looks
+from impbench.results.table import COLUMNS
 
 METRICS = {item.name: item for item in vars(coverage).values() if isinstance(item, Metric)}
 SHARES = {

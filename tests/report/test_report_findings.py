@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from impbench.report.findings import find
-from impbench.report.run import read_run
-from impbench.report.tables import summarise
+from impbench.report.analysis.findings import find
+from impbench.report.analysis.run import read_run
+from impbench.report.analysis.tables import summarise
 
 WITH_ATTAINABLE = ["no-imputation", "gene-mean", "permuted", "maskclass-prior", "attainable"]
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from impbench.errors import InputError
 from impbench.report import leaderboard, terminal_leaderboard, write_report
-from impbench.runner.store import Store
+from impbench.results.store import Store
 
 
 class Page(html.parser.HTMLParser):

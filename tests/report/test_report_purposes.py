@@ -8,13 +8,13 @@ import pytest
 from impbench.metrics.clustering import ari
 from impbench.metrics.cost import wall_seconds
 from impbench.metrics.error import mse
-from impbench.report.answers import draw_answers, sweep_of
-from impbench.report.palette import looks
-from impbench.report.purpose_map import draw_purposes
-from impbench.report.purposes import SPEED, advise, purposes_of
-from impbench.report.run import run_of_results
-from impbench.report.tables import summarise
-from impbench.runner.store import COLUMNS
+from impbench.report.analysis.purposes import SPEED, advise, purposes_of
+from impbench.report.analysis.run import run_of_results
+from impbench.report.analysis.tables import summarise
+from impbench.report.figures.answers import draw_answers, sweep_of
+from impbench.report.figures.palette import looks
+from impbench.report.figures.purpose_map import draw_purposes
+from impbench.results.table import COLUMNS
 
 METRICS = {metric.name: metric for metric in (mse, ari, wall_seconds)}
 NOTHING = "no-imputation"

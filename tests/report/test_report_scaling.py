@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 
 from impbench.metrics.cost import peak_memory, wall_seconds
-from impbench.report.palette import looks
-from impbench.report.run import run_of_results
-from impbench.report.scaling import draw_scaling, growth_of, sizes_of
-from impbench.report.tables import summarise
-from impbench.runner.store import COLUMNS
+from impbench.report.analysis.run import run_of_results
+from impbench.report.analysis.tables import summarise
+from impbench.report.figures.palette import looks
+from impbench.report.figures.scaling import draw_scaling, growth_of, sizes_of
+from impbench.results.table import COLUMNS
 
 METRICS = {metric.name: metric for metric in (wall_seconds, peak_memory)}
 SIZES = (1000, 10_000, 100_000)

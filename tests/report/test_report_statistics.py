@@ -6,10 +6,10 @@ import pytest
 import scipy.stats
 
 from impbench.metrics.error import mse
-from impbench.report.run import run_of_results
-from impbench.report.statistics import MIN_DATASETS, compare, critical_difference
-from impbench.report.tables import summarise
-from impbench.runner.store import COLUMNS
+from impbench.report.analysis.run import run_of_results
+from impbench.report.analysis.statistics import MIN_DATASETS, compare, critical_difference
+from impbench.report.analysis.tables import summarise
+from impbench.results.table import COLUMNS
 
 
 def compare_scores(scores: np.ndarray, names: list[str], lost: str = "failed"):

@@ -12,10 +12,10 @@ from impbench.metrics.clustering import ari, asw
 from impbench.metrics.cost import wall_seconds
 from impbench.metrics.error import biozero_mse, mse
 from impbench.metrics.thinned import thinned_poisson
-from impbench.report.run import run_of_results
-from impbench.report.skill import skill
-from impbench.report.tables import gain, leaderboard_of, summarise
-from impbench.runner.store import COLUMNS
+from impbench.report.analysis.run import run_of_results
+from impbench.report.analysis.skill import skill
+from impbench.report.analysis.tables import gain, leaderboard_of, summarise
+from impbench.results.table import COLUMNS
 
 METRICS = {
     metric.name: metric for metric in (mse, biozero_mse, ari, asw, thinned_poisson, wall_seconds)

@@ -11,14 +11,14 @@ from impbench.metrics.masked import masked_rmse
 from impbench.metrics.thinned import thinned_poisson
 from impbench.protocols.molecules import MOLECULES_AT_MOST, median_count
 from impbench.report import write_report
-from impbench.report.findings import find
-from impbench.report.purposes import advise, purposes_of
-from impbench.report.question import questions
-from impbench.report.run import read_run, run_of_results
-from impbench.report.tables import summarise
-from impbench.report.trust import opposite_note, reads_note
-from impbench.report.views import dataset_table, metric_table, verdict_text
-from impbench.runner.store import tidy
+from impbench.report.analysis.findings import find
+from impbench.report.analysis.purposes import advise, purposes_of
+from impbench.report.analysis.question import questions
+from impbench.report.analysis.run import read_run, run_of_results
+from impbench.report.analysis.tables import summarise
+from impbench.report.analysis.trust import opposite_note, reads_note
+from impbench.report.page.views import dataset_table, metric_table, verdict_text
+from impbench.results.table import tidy
 
 METRICS = {metric.name: metric for metric in (masked_rmse, thinned_poisson)}
 

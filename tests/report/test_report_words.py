@@ -8,8 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from impbench.report.drawing import sheet, style
-from impbench.report.words import Lettering, OutlineCanvas, add_words
+from impbench.report.figures.drawing import sheet, style
+from impbench.report.figures.words import Lettering, OutlineCanvas, add_words
 
 TEXTS = ["maskclass", "0.25", "", "<i>$x^2$ & 名"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import impbench
+from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
 from impbench.runner.settings import Settings
-from impbench.runner.suite import Question, Suite
 
-PLUGIN = Path(__file__).with_name("asks_again.py")
+PLUGIN = Path(__file__).parents[1] / "example_plugins" / "asks_again.py"
 DATASET = "sim_equal[n_cells=40,n_genes=60]"
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import impbench
 from impbench import api
 from impbench.data.read import FileSource
+from impbench.plan.suite import read_suite
 from impbench.runner.settings import Settings
-from impbench.runner.suite import read_suite
 
 MINE = FileSource(path="mine.h5ad", label_key="cell_type")
 NAMED = "sim_rare[n_cells=60]"

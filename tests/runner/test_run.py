@@ -17,15 +17,15 @@ import pytest
 
 import impbench
 from impbench.errors import InputError
+from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
-from impbench.runner.answer import LOG_HEAD, LOG_TAIL
+from impbench.results.store import Store
 from impbench.runner.run import Results
-from impbench.runner.sandbox import MARK
 from impbench.runner.settings import Settings
-from impbench.runner.store import Store
-from impbench.runner.suite import Question, Suite
+from impbench.worker.answer import LOG_HEAD, LOG_TAIL
+from impbench.worker.sandbox import MARK
 
-HOSTILE = Path(__file__).with_name("hostile.py")
+HOSTILE = Path(__file__).parents[1] / "example_plugins" / "hostile.py"
 OURS = "IMPBENCH_TEST_PROCESS"
 """Inherited by every process of these tests; somebody else may run impbench on this machine."""
 os.environ.setdefault(OURS, str(os.getpid()))
@@ -324,7 +324,7 @@ def test_nothing_to_ask_says_why(tmp_path: Path) -> None:
 
 
 def test_several_seeds_share_one_worker_where_the_method_gains_by_it(tmp_path: Path) -> None:
-    from impbench.runner.plan import make_plan
+    from impbench.plan.plan import make_plan
     from impbench.runner.problems import pose_all
     from impbench.runner.run import make_tasks
 

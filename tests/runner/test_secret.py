@@ -13,12 +13,12 @@ import impbench
 from impbench.cli import app
 from impbench.data.simulate import SCENARIOS
 from impbench.errors import InputError
-from impbench.runner.record import Record
+from impbench.plan.suite import Question, Suite
+from impbench.results.record import Record
+from impbench.results.store import Store
 from impbench.runner.run import Results
 from impbench.runner.secret import Secret, withhold
 from impbench.runner.settings import Settings, Silent
-from impbench.runner.store import Store
-from impbench.runner.suite import Question, Suite
 
 SPEC = "sim_rare[n_cells=40,n_genes=50]"
 CHOSEN = "sim_rare[n_cells=40,n_genes=50,seed=7]"

@@ -9,11 +9,11 @@ import pytest
 
 import impbench
 from impbench.errors import InputError
+from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
+from impbench.results.store import Store
 from impbench.run_options import read_settings
 from impbench.runner.settings import Settings
-from impbench.runner.store import Store
-from impbench.runner.suite import Question, Suite
 
 SUITE = Suite(
     name="hangs",
@@ -27,7 +27,7 @@ SUITE = Suite(
 
 
 def reason(out: Path, suite: Suite, settings: Settings) -> str:
-    load_file(Path(__file__).with_name("hostile.py"))
+    load_file(Path(__file__).parents[1] / "example_plugins" / "hostile.py")
     impbench.run(suite, out, settings=settings, report=False)
     (record,) = [r for r in Store(out).records() if r.job.imputer == "hangs"]
     assert record.status == "timeout"

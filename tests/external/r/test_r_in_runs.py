@@ -10,10 +10,10 @@ import pytest
 
 import impbench
 from impbench.external.r import RPackage
+from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
-from impbench.runner.record import Record
+from impbench.results.record import Record
 from impbench.runner.settings import Settings
-from impbench.runner.suite import Question, Suite
 
 pytestmark = pytest.mark.r
 

@@ -6,9 +6,9 @@ import pytest
 from impbench_plugins.dca.original import DcaOriginal
 
 from impbench import Context, Observed
+from impbench.environments import environments
 from impbench.errors import UnavailableError
-from impbench.runner import environments
-from impbench.runner.apart import impute_apart
+from impbench.runner.separate_process import impute_apart
 
 INPUTS = Path(__file__).parents[2] / "data" / "inputs"
 

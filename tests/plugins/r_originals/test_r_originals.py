@@ -22,11 +22,11 @@ import impbench
 from impbench.errors import InputError, UnavailableError
 from impbench.external.r import RMatrix
 from impbench.imputer import Context, Imputed, Observed
+from impbench.plan.suite import Question, Suite
 from impbench.protocols.simulated_truth import SimulatedTruth
 from impbench.registry import registry
-from impbench.runner.record import Record
+from impbench.results.record import Record
 from impbench.runner.settings import Settings
-from impbench.runner.suite import Question, Suite
 from impbench.testing import checks
 
 pytestmark = pytest.mark.r

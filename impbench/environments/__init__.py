@@ -1,0 +1,1 @@
+"""Packages and Pythons of a method's own: found, built and linked."""

@@ -1,0 +1,48 @@
+"""Look a name up, or say what there is and what comes nearest."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Protocol, TypeVar
+
+from impbench.errors import NotFoundError
+
+T = TypeVar("T")
+
+
+class Failure(Protocol):
+    """A plugin that failed to load, which may have brought the name."""
+
+    @property
+    def name(self) -> str:
+        """Of the plugin."""
+
+    @property
+    def reason(self) -> str:
+        """Why it failed."""
+
+
+def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[Failure] = ()) -> T:
+    """Look `name` up, or say what there is and what comes nearest.
+
+    Raises
+    ------
+    NotFoundError
+        If `known` has no such name.
+    """
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    lowered = {key.lower(): key for key in known}
+    if name.lower() in lowered:
+        near = [lowered[name.lower()]]
+    message = f"no {kind} is called {name!r}"
+    if near:
+        message += f"; did you mean {' or '.join(near)}?"
+    else:
+        message += f"; `impbench list {kind}s` shows what there is"
+    failures = [f"{plugin.name} ({plugin.reason})" for plugin in broken]
+    if failures:
+        message += f". These plugins failed to load: {'; '.join(failures)}"
+    raise NotFoundError(message)

@@ -1,0 +1,160 @@
+"""From a suite to the list of jobs, and from jobs to the tasks that workers carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from impbench.data.dataset import Source
+from impbench.data.read import FileSource
+from impbench.errors import InputError
+from impbench.imputer import Imputer
+from impbench.parameters import split_spec
+from impbench.plan.keys import plugin_file
+from impbench.plan.separation import Answering
+from impbench.plan.suite import Question, Suite
+from impbench.protocols.protocol import Protocol
+from impbench.registry import Registry
+from impbench.results.record import Job
+from impbench.truth_control import TRUTH_CONTROLS
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question with every name in it resolved."""
+
+    source: Source
+    protocol: Protocol
+    imputers: tuple[Imputer, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run will do, before any data are loaded.
+
+    Attributes
+    ----------
+    named
+        Specs of the imputers that the user named, or whose plugin file the user gave.
+    answering
+        The strangers whose imputers take part: none of them may bring what asks.
+    """
+
+    suite: Suite
+    asked: tuple[Asked, ...]
+    seeds: tuple[int, ...]
+    named: tuple[str, ...] = ()
+    answering: Answering = field(default_factory=Answering)
+
+    @property
+    def sources(self) -> list[Source]:
+        """Each dataset once, in order."""
+        return list(dict.fromkeys(item.source for item in self.asked))
+
+    @property
+    def kinds(self) -> list[type[Imputer]]:
+        """The class of each imputer once, in order."""
+        return list(dict.fromkeys(type(i) for item in self.asked for i in item.imputers))
+
+    def jobs(self) -> list[Job]:
+        """List the jobs as far as they are known without the data; truth controls' are not."""
+        return [
+            Job(item.source.spec, item.protocol.spec, imputer.spec, imputer.parameters(), seed)
+            for item in self.asked
+            for imputer in item.imputers
+            for seed in self.seeds
+        ]
+
+
+def make_plan(
+    suite: Suite,
+    registry: Registry,
+    *,
+    imputers: Sequence[str] | None = None,
+    sources: Sequence[str | Source] | None = None,
+    protocols: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> Plan:
+    """Resolve every name in `suite`, after replacing what the caller gave.
+
+    Raises
+    ------
+    NotFoundError, InputError
+        If a name or parameter does not exist.
+    NotApartError
+        If one plugin brings both an imputer and what it would be judged by.
+    """
+    taking_part = _names(_taking_part(suite, imputers, sources))
+    answering = Answering.of(registry, [name for name in taking_part if name not in TRUTH_CONTROLS])
+    with answering.kept_out():
+        asked = _asked(suite, registry, answering, imputers, sources, protocols)
+    if not asked:
+        raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
+    seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
+    named = [
+        name if name in TRUTH_CONTROLS else registry.imputer(name).spec for name in imputers or ()
+    ]
+    named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
+    return Plan(suite, tuple(dict.fromkeys(asked)), seeds, tuple(dict.fromkeys(named)), answering)
+
+
+def _taking_part(
+    suite: Suite, imputers: Sequence[str] | None, sources: Sequence[str | Source] | None
+) -> Iterable[str]:
+    """Return the specs of all imputers that a run names."""
+    if imputers is not None or sources is not None:
+        return suite.imputers if imputers is None else imputers
+    return [name for item in suite.questions for name in item.imputers or suite.imputers]
+
+
+def _names(specs: Iterable[str]) -> list[str]:
+    """Return the bare names in specs such as ``magic[t=5]``."""
+    return [split_spec(spec)[0] for spec in specs]
+
+
+def _asked(
+    suite: Suite,
+    registry: Registry,
+    answering: Answering,
+    imputers: Sequence[str] | None,
+    sources: Sequence[str | Source] | None,
+    protocols: Sequence[str] | None,
+) -> list[Asked]:
+    """Resolve every question, after making sure that nobody answers what it asks."""
+    questions: Iterable[Question] = suite.questions
+    given: dict[str, Source] = {}
+    if sources is not None:
+        texts = [item for item in sources if isinstance(item, str)]
+        made = [item for item in sources if not isinstance(item, str)]
+        answering.check(registry, [("dataset", name) for name in _names(texts)], made)
+        for item in sources:
+            source = registry.dataset(item) if isinstance(item, str) else item
+            given[source.spec] = source
+        questions = [Question((spec,), _protocols(suite, given[spec])) for spec in given]
+    if protocols is not None:
+        questions = [replace(question, protocols=tuple(protocols)) for question in questions]
+    controls = _controls(registry) if suite.controls else []
+    asked = []
+    for question in questions:
+        datasets = [dataset for dataset in question.datasets if dataset not in given]
+        answering.check(registry, [("dataset", name) for name in _names(datasets)])
+        answering.check(registry, [("protocol", name) for name in _names(question.protocols)])
+        names = imputers if imputers is not None else (question.imputers or suite.imputers)
+        chosen = [registry.imputer(name) for name in names if name not in TRUTH_CONTROLS]
+        chosen = list(dict.fromkeys(chosen + controls))
+        for dataset in question.datasets:
+            source = given.get(dataset) or registry.dataset(dataset)
+            for protocol in question.protocols:
+                asked.append(Asked(source, registry.protocol(protocol), tuple(chosen)))
+    return asked
+
+
+def _protocols(suite: Suite, source: Source) -> tuple[str, ...]:
+    """What `suite` asks of a dataset it does not name: all it asks of any, or its own choice."""
+    if suite.own_data and isinstance(source, FileSource):
+        return suite.own_data
+    return tuple(dict.fromkeys(name for q in suite.questions for name in q.protocols))
+
+
+def _controls(registry: Registry) -> list[Imputer]:
+    return [imputer() for imputer in registry.imputers.ours() if imputer.is_control]

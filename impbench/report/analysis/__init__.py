@@ -1,0 +1,1 @@
+"""What a run says: scores summarised, ranked, tested and put into sentences."""

@@ -1,0 +1,139 @@
+"""Which method for which purpose: every question's lead score, summed up by what it is good for.
+
+A protocol says which purpose its answer serves (`impbench.protocols.protocol.Protocol.purpose`);
+speed is a purpose of its own. Per purpose an imputer has its mean rank and mean skill over all
+questions asked (dataset × protocol), on the lead metric of each protocol. What failed counts as
+the worst (`impbench.report.analysis.worst`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from impbench.report.analysis.run import NO_IMPUTATION, Run
+from impbench.report.numbers import number, rank_text, skill_text
+from impbench.report.text import counted, listed
+
+SPEED = "speed"
+TIME = "wall-seconds"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to take for one purpose: a verdict, and what it rests on."""
+
+    purpose: str
+    verdict: str
+    basis: str
+    caution: bool
+
+
+def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per purpose and imputer, in the order of the plan.
+
+    Controls that see the truth are left out. Columns, besides these two:
+
+    mean_rank, n_ranked, n_questions
+        Mean rank over the questions on which the imputer has one, and the number of questions.
+    mean_place
+        As `mean_rank`, each rank rescaled from 0 (first) to 1 (last of all ranked there).
+    mean_skill
+        Mean skill over the questions where it is defined; NaN for speed.
+    seconds
+        For speed: median over datasets of the mean wall-clock seconds; NaN elsewhere.
+    n_failed, n_lost
+        Imputations that failed, and that gave no result for any reason.
+    """
+    parts = [part for purpose, part in _questions(run, summary)]
+    if not parts:
+        return pd.DataFrame(columns=["purpose", "imputer", "mean_rank"])
+    table = pd.concat(parts, ignore_index=True)
+    last = table.groupby(["dataset", "protocol", "purpose"])["rank"].transform("max")
+    table["place"] = ((table["rank"] - 1) / (last - 1)).where(last > 1, 0.0)
+    table.loc[table["rank"].isna(), "place"] = np.nan
+    table["seconds"] = table["counted"].where(table["purpose"] == SPEED)
+    n_questions = table.drop_duplicates(["purpose", "dataset", "protocol"])["purpose"]
+    found = (
+        table.groupby(["purpose", "imputer"], sort=False)
+        .agg(
+            mean_rank=("rank", "mean"),
+            n_ranked=("rank", "count"),
+            mean_place=("place", "mean"),
+            mean_skill=("skill", "mean"),
+            seconds=("seconds", "median"),
+            n_failed=("n_failed", "sum"),
+            n_lost=("n_lost", "sum"),
+        )
+        .reset_index()
+    )
+    return found.assign(n_questions=found["purpose"].map(n_questions.value_counts()))
+
+
+def advise(run: Run, purposes: pd.DataFrame) -> list[Advice]:
+    """Return one verdict per purpose, from the methods that answered all of its questions.
+
+    No method that failed is advised, and none where it does no better than no imputation.
+    """
+    found = []
+    for purpose, rows in purposes.groupby("purpose", sort=False):
+        asked = int(rows["n_questions"].max())
+        here = rows[rows["imputer"].isin(run.methods)]
+        methods = here[(here["n_ranked"] == asked) & (here["n_failed"] == 0)]
+        if methods.empty:
+            if here["n_failed"].any():
+                basis = f"failed: {listed(list(here.loc[here['n_failed'] > 0, 'imputer']))}"
+                found.append(Advice(str(purpose), "none gave every result", basis, True))
+            continue
+        best = methods[methods["mean_rank"] == methods["mean_rank"].min()]
+        names = listed(list(best["imputer"]))
+        over = counted(asked, "dataset" if purpose == SPEED else "question")
+        rank = f"mean rank {rank_text(float(best['mean_rank'].iloc[0]))} on {over}"
+        if purpose == SPEED:
+            seconds = f"{number(float(best['seconds'].min()), 2)} s per imputation, {rank}"
+            found.append(Advice(str(purpose), names, seconds, False))
+            continue
+        skill = float(best["mean_skill"].max())
+        basis = rank if math.isnan(skill) else f"{rank}, mean skill {skill_text(skill)}"
+        level = float(best["mean_rank"].iloc[0])
+        controls = rows[rows["imputer"].isin(run.controls) & (rows["n_ranked"] == asked)]
+        rivals = controls[controls["mean_rank"] <= level].sort_values("mean_rank", kind="stable")
+        if NO_IMPUTATION in set(rivals["imputer"]):
+            nothing = float(rivals.set_index("imputer")["mean_rank"][NO_IMPUTATION])
+            does = "ranks before" if nothing < level else "does as well as"
+            basis = f"no imputation {does} the best method, {names} ({basis})"
+            names = "none: nothing beats leaving the data alone"
+        elif len(rivals):
+            first, place = rivals["imputer"].iloc[0], float(rivals["mean_rank"].iloc[0])
+            basis += f"; but the control {first} "
+            basis += "ranks before it" if place < level else "does as well"
+        if _all_misled(run, str(purpose)):
+            basis += "; the counts look like reads, which this question takes for molecules"
+        found.append(Advice(str(purpose), names, basis, bool(len(rivals))))
+    return found
+
+
+def _all_misled(run: Run, purpose: str) -> bool:
+    """Whether every question of a purpose takes counts for what they are not."""
+    asked = [pair for pair in run.problems if run.purpose(pair[1]) == purpose]
+    return bool(asked) and all(dataset in run.misled(name) for dataset, name in asked)
+
+
+def _questions(run: Run, summary: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each purpose's rows of the summary: lead metrics, then time, once per dataset."""
+    ranked = summary[~summary["imputer"].map(run.sees_truth).astype(bool)]
+    for protocol in run.protocols:
+        metric = run.lead_metric(protocol)
+        rows = ranked[(ranked["protocol"] == protocol) & (ranked["metric"] == metric)]
+        if rows["rank"].notna().any():
+            purpose = run.purpose(protocol)
+            yield purpose, rows.assign(purpose=purpose)
+    times = ranked[(ranked["metric"] == TIME) & ranked["imputer"].isin(run.methods)]
+    # Protocols that show the same data share an imputation: its time counts once.
+    times = times.drop_duplicates(["dataset", "imputer"]).assign(protocol="", purpose=SPEED)
+    if times["rank"].notna().any():
+        yield SPEED, times

@@ -1,0 +1,1 @@
+"""The page itself, its tables, and the files beside it."""

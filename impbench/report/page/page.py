@@ -1,0 +1,244 @@
+"""The report of a run: one self-contained HTML page, with its figures and tables beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from impbench.report import numbers
+from impbench.report.analysis.failures import MAX_GROUPS, failures
+from impbench.report.analysis.findings import find
+from impbench.report.analysis.purposes import advise, purposes_of
+from impbench.report.analysis.run import Run, read_run
+from impbench.report.analysis.statistics import compare
+from impbench.report.analysis.tables import leaderboard_of, summarise
+from impbench.report.analysis.trust import reads_note
+from impbench.report.analysis.worst import MARK, RULE
+from impbench.report.figures.pictures import Figures, draw
+from impbench.report.page.export import export
+from impbench.report.page.views import Table, dataset_table, gain_table, metric_table
+from impbench.report.text import counted, listed
+from impbench.results.record import Record
+from impbench.results.store import Store
+from impbench.version import __version__
+from impbench.write_atomically import write_atomically
+
+
+@dataclass(frozen=True)
+class ProtocolView:
+    """One protocol's part of the leaderboard."""
+
+    name: str
+    summary: str
+    reference: str
+    conventions: dict[str, list[str]]
+    lead: Table | None
+    others: list[Table]
+    gains: Table | None
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class BasisNote:
+    """What counts as skill 1 for which metrics, and on which datasets."""
+
+    basis: str
+    metrics: str
+    where: str
+
+
+def write_report(store: Store, records: Sequence[Record] | None = None) -> Path:
+    """Write ``report.html``, ``figures/`` and ``tables/`` into the run's folder.
+
+    Figures and tables of an earlier report are replaced. `records` are the store's, where they
+    have been read already.
+
+    Returns
+    -------
+    Path of the page.
+
+    Raises
+    ------
+    InputError
+        If the run's manifest cannot be read.
+    """
+    run = read_run(store, records)
+    summary = summarise(run)
+    board = leaderboard_of(run, summary)
+    comparisons = compare(run, summary)
+    failed = failures(run)
+    folders = {name: _fresh(store.folder / name) for name in ("figures", "tables")}
+    purposes = purposes_of(run, summary)
+    figures = draw(run, summary, board, comparisons, purposes, store.picture, folders["figures"])
+    files = export(run, summary, board, comparisons, purposes, failed, folders["tables"])
+    context = {
+        "run": run,
+        "manifest": run.manifest,
+        "overview": _overview(run),
+        "findings": find(run, summary),
+        "advice": advise(run, purposes),
+        "protocols": [_protocol(run, summary, name) for name in run.protocols],
+        "bases": _bases(run, summary),
+        "seeing": [name for name in run.imputers if run.sees_truth(name)],
+        "any_lost": bool(summary["n_lost"].any()),
+        "any_exact": bool(((summary["sd"] == 0) & summary["low"].notna()).any()),
+        "any_differences": not all(fact.comparable for fact in run.metrics.values()),
+        "mark": MARK,
+        "mark_text": f"{MARK} {RULE}.",
+        "dataset_tables": _dataset_tables(run, summary),
+        "comparisons": comparisons,
+        "figures": figures,
+        "left_out": _left_out(figures),
+        "failures": failed[:MAX_GROUPS],
+        "n_failures": len(failed),
+        "files": [path.relative_to(store.folder).as_posix() for path in files],
+        "version": __version__,
+    }
+    path = store.folder / "report.html"
+    write_atomically(path, render(context).encode("utf-8"))
+    return path
+
+
+_ISOLATION = {
+    "landlock": "a method can open its own packages and files, and nothing else of the machine",
+    "same": "separate processes, without Landlock: a method could read the user's files",
+    "none": "separate processes and nothing more: a method could read what the runner can",
+}
+
+
+def _isolation(name: str) -> str:
+    """Say what the isolation in force means; see docs/isolation.md."""
+    meaning = _ISOLATION.get(str(name).partition(" ")[0])
+    return f"{name}: {meaning}" if meaning else str(name)
+
+
+def render(context: Mapping[str, Any]) -> str:
+    """Fill the page's template; everything is escaped but our own style, script and figures.
+
+    The page's security policy lets no script run but this very one, and loads nothing.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("impbench.report.page", "."),
+        autoescape=True,
+        # A manifest may lack keys: an older impbench wrote it, or the run was stopped early.
+        undefined=jinja2.ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., str]] = {
+        "number": numbers.number,
+        "bound": numbers.bound,
+        "p": numbers.p_text,
+        "memory": numbers.memory_text,
+        "rank": numbers.rank_text,
+        "skill": numbers.skill_text,
+        "counted": counted,
+        "listed": listed,
+        "when": _when,
+        "isolation": _isolation,
+    }
+    environment.filters.update(filters)
+    script = _asset("sort.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html.j2").render(
+        **context,
+        style=Markup(_asset("style.css")),
+        script=Markup(script),
+        script_hash=digest,
+    )
+
+
+def _asset(name: str) -> str:
+    return (resources.files("impbench.report.page") / name).read_text(encoding="utf-8")
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _overview(run: Run) -> list[tuple[str, str]]:
+    """The run in a few numbers."""
+    jobs = run.results.drop_duplicates("key")
+    n_ok = int((jobs["status"] == "ok").sum())
+    n_simulated = sum(facts.simulated for facts in run.datasets.values())
+    seeds = run.manifest.get("seeds", [])
+    return [
+        (counted(len(run.datasets), "dataset"), f"{n_simulated} simulated"),
+        (
+            counted(len(run.methods), "method"),
+            f"and {len(run.imputers) - len(run.methods)} controls",
+        ),
+        (counted(len(run.protocols), "protocol"), listed(run.protocols, 3)),
+        (counted(len(seeds), "seed"), "repeats of every job"),
+        (f"{n_ok} of {len(jobs) + run.n_missing} jobs", "gave scores"),
+    ]
+
+
+def _protocol(run: Run, summary: pd.DataFrame, name: str) -> ProtocolView:
+    facts = run.manifest.get("protocols", {}).get(name, {})
+    lead = run.lead_metric(name)
+    conventions: dict[str, list[str]] = {}
+    for problem in run.problems.values():
+        for sentence in problem.conventions if problem.protocol == name else ():
+            conventions.setdefault(sentence, []).append(run.datasets[problem.dataset].title)
+    others = [metric for metric in run.metrics_of(name) if metric != lead]
+    return ProtocolView(
+        name=name,
+        summary=facts.get("summary", ""),
+        reference=facts.get("reference", ""),
+        conventions=conventions,
+        lead=metric_table(run, summary, name, lead) if lead else None,
+        others=[metric_table(run, summary, name, metric) for metric in others],
+        gains=gain_table(run, summary, name, lead) if lead else None,
+        warning=" ".join(reads_note(run, name) or ()),
+    )
+
+
+def _dataset_tables(run: Run, summary: pd.DataFrame) -> dict[str, dict[str, Table]]:
+    tables: dict[str, dict[str, Table]] = {dataset: {} for dataset in run.datasets}
+    # A protocol that a dataset misleads comes last there.
+    for dataset, protocol in sorted(run.problems, key=lambda pair: pair[0] in run.misled(pair[1])):
+        tables[dataset][protocol] = dataset_table(run, summary, dataset, protocol)
+    return tables
+
+
+def _bases(run: Run, summary: pd.DataFrame) -> list[BasisNote]:
+    """Say for which metrics skill 1 is attainable, or the ideal, or there is no skill."""
+    quality = summary[~summary["metric"].isin([m.name for m in run.metrics.values() if m.is_cost])]
+    notes = []
+    for basis in ("attainable", "ideal", "none"):
+        rows = quality[quality["basis"] == basis]
+        datasets = [run.datasets[name].title for name in rows["dataset"].unique()]
+        metrics = [run.metrics[name].title for name in rows["metric"].unique()]
+        if datasets:
+            notes.append(BasisNote(basis, listed(metrics, 8), listed(datasets)))
+    return notes
+
+
+def _left_out(figures: Figures) -> list[str]:
+    notes = [note for item in figures.datasets.values() for note in item.left_out]
+    return list(dict.fromkeys([*figures.left_out, *notes]))
+
+
+def _when(text: str | None) -> str:
+    """Return an ISO time as a reader writes it."""
+    if not text:
+        return numbers.MISSING
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{time:%d %B %Y, %H:%M} {time:%Z}".strip()

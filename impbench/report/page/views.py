@@ -1,0 +1,264 @@
+"""The page's tables as rows of cells: text, a second line, and the value to sort by."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from impbench.report.analysis.run import PRIOR, MetricFacts, Run
+from impbench.report.analysis.tables import Verdict, gain, order
+from impbench.report.analysis.worst import lost_text, marked
+from impbench.report.numbers import (
+    MISSING,
+    interval_text,
+    number,
+    rank_text,
+    skill_text,
+    spread,
+)
+from impbench.report.text import counted
+from impbench.scoring.oddities import IMPOSSIBLE
+
+REFERENCE_CONTROLS = ("no-imputation", "nonzero-mean", PRIOR)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell; `sort` is what its column sorts by, better first; cells without it go last."""
+
+    text: str
+    note: str = ""
+    sort: float | None = None
+    kind: str = ""
+    hover: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One imputer's row."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    kind: str = ""
+    hover: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's head and the line below it."""
+
+    title: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sortable table with one row per imputer."""
+
+    title: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def metric_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> Table:
+    """One metric: mean rank and skill per scope, then every dataset's mean ± sd, rank and skill."""
+    fact = run.metrics[metric]
+    rows = summary[(summary["protocol"] == protocol) & (summary["metric"] == metric)]
+    datasets = [name for name in run.datasets if name in set(rows["dataset"])]
+    by_scope = {
+        scope: [name for name in datasets if run.scope(name) == scope]
+        for scope in ("simulated", "real")
+    }
+    scopes = {scope: names for scope, names in by_scope.items() if names}
+    columns = [
+        Column("Mean rank", f"{counted(len(names), f'{scope} dataset')}")
+        for scope, names in scopes.items()
+    ]
+    columns += [Column(run.datasets[name].title, run.scope(name)) for name in datasets]
+    found = {(row.imputer, row.dataset): row for row in rows.itertuples()}
+    means = {scope: _scope_cells(run, rows, names) for scope, names in scopes.items()}
+    table_rows = []
+    for imputer in order(run, summary, protocol):
+        cells = [means[scope].get(imputer, Cell(MISSING)) for scope in scopes]
+        for dataset in datasets:
+            cells.append(_cell(run, found.get((imputer, dataset)), fact))
+        table_rows.append(_row(run, imputer, cells))
+    return Table(fact.title, _caption(fact, protocol), tuple(columns), tuple(table_rows))
+
+
+def dataset_table(run: Run, summary: pd.DataFrame, dataset: str, protocol: str) -> Table:
+    """One dataset under one protocol: every metric's mean ± sd, rank and skill."""
+    asked = (summary["dataset"] == dataset) & (summary["protocol"] == protocol)
+    found = {(row.imputer, row.metric): row for row in summary[asked].itertuples()}
+    present = {metric for _, metric in found}
+    metrics = [name for name in run.metrics_of(protocol) if name in present]
+    columns = tuple(
+        Column(
+            f"{run.metrics[name].title}{_unit(run.metrics[name])}",
+            f"{_arrow(run.metrics[name])}{_against(run.metrics[name])}",
+        )
+        for name in metrics
+    )
+    imputers = {imputer for imputer, _ in found}
+    rows = tuple(
+        _row(
+            run,
+            imputer,
+            [_cell(run, found.get((imputer, name)), run.metrics[name]) for name in metrics],
+        )
+        for imputer in order(run, summary, protocol)
+        if imputer in imputers
+    )
+    title = run.datasets[dataset].title
+    return Table(title, f"{title}, protocol {protocol}: mean ± sd over seeds", columns, rows)
+
+
+def gain_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> Table | None:
+    """What each method adds over simple rules; None without methods or without such controls."""
+    fact = run.metrics[metric]
+    rows = summary[(summary["protocol"] == protocol) & (summary["metric"] == metric)]
+    scored = set(rows.loc[rows["n_scored"] > 0, "imputer"])
+    controls = [name for name in REFERENCE_CONTROLS if name in scored]
+    methods = [name for name in order(run, summary, protocol) if name in run.methods]
+    if not controls or not methods:
+        return None
+    known = rows.drop_duplicates("dataset").dropna(subset=["control"])
+    best = dict(zip(known["dataset"], known["control"], strict=True))
+    columns = (
+        *(Column(f"over {name}") for name in controls),
+        Column("over the best control", "of each dataset"),
+    )
+    datasets = list(best)
+    table_rows = []
+    for method in methods:
+        rivals = [*([(d, name) for d in datasets] for name in controls), list(best.items())]
+        gains = [
+            [gain(run, d, protocol, metric, method, rival) for d, rival in pairs]
+            for pairs in rivals
+        ]
+        n_lost = int(rows.loc[rows["imputer"] == method, "n_lost"].sum())
+        table_rows.append(_row(run, method, [_gain_cell(values, n_lost) for values in gains]))
+    caption = f"Gain in {fact.title}{_unit(fact)}, mean over datasets; positive is better"
+    return Table(fact.title, caption, columns, tuple(table_rows))
+
+
+def _gain_cell(values: list[tuple[float, Verdict | None]], n_lost: int) -> Cell:
+    gains = [value for value, _ in values if math.isfinite(value)]
+    if not gains:
+        return Cell(MISSING)
+    mean = float(np.mean(gains))
+    verdicts = [verdict for _, verdict in values if verdict is not None]
+    text = f"+{number(mean)}" if mean > 0 else number(mean)
+    kind = "good" if set(verdicts) == {"better"} else "bad" if mean < 0 else ""
+    return Cell(marked(text, n_lost), verdict_text(verdicts), -mean, kind)
+
+
+def verdict_text(verdicts: Sequence[Verdict]) -> str:
+    """Say on how many datasets one is better, worse, and not told apart; ``one seed`` of none."""
+    if not verdicts:
+        return "one seed"
+    counts = Counter(verdicts)
+    if len(counts) == 1 and len(verdicts) == 1:
+        return verdicts[0]
+    kinds: tuple[Verdict, ...] = ("better", "worse", "not told apart")
+    shown = [f"{kind} on {counts[kind]}" for kind in kinds if counts[kind]]
+    return f"{', '.join(shown)} of {len(verdicts)}"
+
+
+def _scope_cells(run: Run, rows: pd.DataFrame, datasets: list[str]) -> dict[str, Cell]:
+    """Mean rank and mean skill per imputer over `datasets`."""
+    here = rows[rows["dataset"].isin(datasets)]
+    groups = here.groupby("imputer", sort=False).agg(
+        rank=("rank", "mean"),
+        ranked=("rank", "count"),
+        skill=("skill", "mean"),
+        lost=("n_lost", "sum"),
+        asked=("n_asked", "sum"),
+        failed=("n_failed", "sum"),
+    )
+    whole = groups[(groups["ranked"] == len(datasets)) & (groups["failed"] == 0)]["rank"]
+    cells = {}
+    rows_found: Iterable[Any] = groups.itertuples()
+    for row in rows_found:
+        name, partial = str(row.Index), 0 < row.ranked < len(datasets)
+        notes = [f"skill {skill_text(row.skill)}"] if not math.isnan(row.skill) else []
+        notes += [f"on {row.ranked} of {len(datasets)}"] if partial else []
+        best = name in whole.index and row.rank == whole.min()
+        counts = not math.isnan(row.rank)
+        text = "not ranked" if run.sees_truth(name) else rank_text(row.rank)
+        cells[name] = Cell(
+            marked(text, row.lost) if counts else text,
+            " · ".join(notes),
+            row.rank if counts else None,
+            "best" if best else "",
+            warning=lost_text(row.lost, row.asked) if counts and row.lost else "",
+        )
+    return cells
+
+
+def _cell(run: Run, row: Any | None, fact: MetricFacts) -> Cell:
+    """One row of `tables.summarise` as a cell; None where the job was not asked."""
+    if row is None:
+        return Cell(MISSING)
+    notes = [] if math.isnan(row.rank) else [f"rank {marked(rank_text(row.rank), row.n_lost)}"]
+    if not math.isnan(row.skill):
+        notes.append(f"skill {marked(skill_text(row.skill), row.n_lost)}")
+    if math.isnan(row.mean):
+        if row.status == "ok":
+            timed = run.sees_truth(row.imputer) and fact.is_cost
+            return Cell(MISSING, "" if timed else "undefined")
+        return Cell(row.status, " · ".join(notes), kind="failed", hover=row.reason)
+    over_cells = f"over cells {interval_text(row.low, row.high)}" if row.low < row.high else ""
+    # Without a spread over seeds, the one over cells is all there is to say how sure a score is.
+    if over_cells and not row.sd > 0:
+        notes.append(over_cells)
+    hover = [row.reason if row.n_lost else "", over_cells and f"95 % interval {over_cells}"]
+    text = spread(row.mean, row.sd)
+    if not fact.comparable and math.isfinite(row.nothing):
+        hover.append(f"loss {text}; no imputation {number(row.nothing)}")
+        text = spread(row.mean - row.nothing, row.sd, signed=True)
+    odd = () if fact.is_cost else run.notes.get((row.dataset, row.protocol, row.imputer), ())
+    warnings = [f"{row.n_asked - row.n_lost} of {row.n_asked} seeds"] if row.n_lost else []
+    warnings += [IMPOSSIBLE] if any(note.startswith(IMPOSSIBLE) for note in odd) else []
+    return Cell(
+        text,
+        " · ".join(notes),
+        sort=row.mean * (fact.direction or 1),
+        kind="best" if row.best else "",
+        hover="; ".join(filter(None, [*hover, *odd])),
+        warning=" · ".join(warnings),
+    )
+
+
+def _row(run: Run, imputer: str, cells: Iterable[Cell]) -> Row:
+    facts = run.imputers[imputer]
+    kind = "oracle" if facts.needs_truth else "control" if facts.is_control else ""
+    return Row(imputer, tuple(cells), kind, facts.summary)
+
+
+def _caption(fact: MetricFacts, protocol: str) -> str:
+    return (
+        f"{fact.title}{_unit(fact)}{_against(fact)}, {_arrow(fact)}: mean ± sd over seeds, "
+        f"protocol {protocol}"
+    )
+
+
+def _against(fact: MetricFacts) -> str:
+    """Say so where the cells hold differences."""
+    return "" if fact.comparable else ", difference to no imputation per cell and gene"
+
+
+def _unit(fact: MetricFacts) -> str:
+    return f" ({fact.unit})" if fact.unit else ""
+
+
+def _arrow(fact: MetricFacts) -> str:
+    return {1: "lower is better", -1: "higher is better", 0: "direction unknown"}[fact.direction]

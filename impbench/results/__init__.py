@@ -1,0 +1,1 @@
+"""What a run leaves behind: typed records, the manifest and the table made from them."""

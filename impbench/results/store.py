@@ -1,0 +1,236 @@
+"""A run's folder on disk: records, pictures, logs and the manifest; nothing is ever half-written.
+
+::
+
+    reports/x/
+        manifest.json       what was run, on what, under which conventions
+        run.log             when runs began and ended here, and what they noticed
+        records/KEY.json    one `Record` per job
+        pictures/KEY.npz    small samples for the figures, one per job (first seed only)
+        logs/KEY.log        everything the worker printed
+        results.parquet     the tidy table
+        report.html, figures/, tables/
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from impbench.errors import InputError
+from impbench.results.manifest_schema import StoredManifest
+from impbench.results.record import Record, SchemaError
+from impbench.results.table import tidy
+from impbench.shape import check_shape
+from impbench.write_atomically import PARTIAL, write_atomically
+
+_KEY = re.compile(r"[\w-]{1,100}", re.ASCII)
+"""Keys are names of files: nothing in them may lead elsewhere."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of one run."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path) -> Store:
+        """Make the folder, or reuse it.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written to.
+        """
+        store = cls(folder)
+        try:
+            for name in ("records", "pictures", "logs"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / ".writable", b"")
+            (folder / ".writable").unlink()
+        except OSError as error:
+            raise InputError(
+                f"cannot write to the output folder {folder}: {error.strerror or error}; "
+                "choose another with --out"
+            ) from error
+        return store
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder; the system lifts the lock when we die.
+
+        Whatever a killed run left half-written is removed first.
+
+        Raises
+        ------
+        InputError
+            If another run holds it; says which process.
+        """
+        with (self.folder / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                who = file.read(100).strip() or "unknown"
+                raise InputError(
+                    f"another impbench run (process {who}) is writing to {self.folder}; this one "
+                    "ends here: wait for the other, or choose another folder with --out"
+                ) from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            for partial in self.folder.rglob(f".*{PARTIAL}"):
+                partial.unlink(missing_ok=True)
+            yield
+
+    def note(self, text: str) -> None:
+        """Add a line to ``run.log``, with the time."""
+        line = f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}\n"
+        with (self.folder / "run.log").open("a", encoding="utf-8") as log:
+            log.write(line)
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open an existing run.
+
+        Raises
+        ------
+        InputError
+            If `folder` does not hold one.
+        """
+        if not (folder / "manifest.json").is_file():
+            raise InputError(
+                f"{folder} holds no impbench run (manifest.json is missing); "
+                "give the folder that `impbench run --out` wrote"
+            )
+        return cls(folder)
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Store what was run; see `impbench.runner.describe_run`."""
+        text = json.dumps(manifest, indent=1, default=str)
+        write_atomically(self.folder / "manifest.json", text.encode())
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what was run.
+
+        Raises
+        ------
+        InputError
+            If the file is not valid JSON, or not as `StoredManifest` says; names the place.
+        """
+        path = self.folder / "manifest.json"
+        try:
+            manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from error
+        if not isinstance(manifest, dict):
+            raise InputError(f"{path} is not an impbench manifest")
+        check_shape(manifest, StoredManifest, f"{path} is not as impbench writes it")
+        for key in manifest.get("keys", []):
+            if not _KEY.fullmatch(key):
+                raise InputError(f"{path}: keys names {key[:60]!r}, which is no key of a record")
+        return manifest
+
+    def write_record(self, record: Record) -> Record:
+        """Store a record; a kill at any instant leaves the old file or the new one, never half.
+
+        Returns
+        -------
+        What was stored, and can be read: one that could not be is a failure that says so.
+        """
+        try:
+            text = record.to_json()
+            Record.from_json(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            record = record.unstorable(str(error))
+            text = record.to_json()
+        write_atomically(self.folder / "records" / f"{record.key}.json", text.encode())
+        return record
+
+    def record(self, key: str) -> Record | None:
+        """Return the record stored under `key`, or None where there is none that can be read."""
+        try:
+            return self._read(key)
+        except InputError:
+            return None
+
+    def unreadable(self, keys: Iterable[str]) -> list[str]:
+        """Return why records under `keys` that are there cannot be read, one sentence each.
+
+        Raises
+        ------
+        InputError
+            If a record has another schema; says how to bring the folder up to date.
+        """
+        reasons = []
+        for key in keys:
+            try:
+                self._read(key)
+            except SchemaError:
+                raise
+            except InputError as error:
+                reasons.append(str(error))
+        return reasons
+
+    def _read(self, key: str) -> Record | None:
+        """Return a record, None where there is no file; `InputError` where it is damaged."""
+        path = self.folder / "records" / f"{key}.json"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from error
+        record = Record.from_json(text, str(path))
+        if record.key != key:
+            raise InputError(f"{path} holds the record of another job ({record.key[:60]!r})")
+        return record
+
+    def records(self) -> list[Record]:
+        """Return the records the manifest lists, in its order; unreadable ones are left out."""
+        keys = self.manifest().get("keys", [])
+        found = (self.record(key) for key in keys)
+        return [record for record in found if record is not None]
+
+    def picture(self, key: str) -> dict[str, NDArray[Any]] | None:
+        """Return the picture stored under `key`, or None."""
+        path = self.folder / "pictures" / f"{key}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def results(self) -> pd.DataFrame:
+        """Return the tidy table, one row per (job, metric); see `tidy`."""
+        return tidy(self.records())
+
+    def write_results(self, records: Iterable[Record] | None = None) -> pd.DataFrame:
+        """Consolidate the records, read unless given, to ``results.parquet``; return the table."""
+        table = tidy(self.records() if records is None else records)
+        for column in table.columns.difference(["seed", "value"]):
+            # Half a character, as in the name of a file that is no text, cannot be stored.
+            storable = {
+                text: text.encode("utf-8", "backslashreplace").decode()
+                for text in table[column].unique()
+            }
+            table[column] = table[column].map(storable)
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False)
+        write_atomically(self.folder / "results.parquet", buffer.getvalue())
+        return table

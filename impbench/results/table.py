@@ -1,0 +1,48 @@
+"""The tidy table of a run: one row per job and metric."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import pandas as pd
+
+from impbench.results.record import Record
+
+COLUMNS = [
+    "dataset",
+    "protocol",
+    "imputer",
+    "params",
+    "seed",
+    "metric",
+    "value",
+    "status",
+    "reason",
+    "key",
+]
+
+
+def tidy(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per (job, metric), columns `COLUMNS`; a failed job has NaN for each metric."""
+    rows = []
+    for record in records:
+        job = record.job
+        scores = record.scores or dict.fromkeys(record.metrics, float("nan"))
+        params = json.dumps(job.params, sort_keys=True)
+        for metric, value in scores.items():
+            rows.append(
+                (
+                    job.dataset,
+                    job.protocol,
+                    job.imputer,
+                    params,
+                    job.seed,
+                    metric,
+                    value,
+                    record.status,
+                    record.reason,
+                    record.key,
+                )
+            )
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"value": float})
