@@ -13,9 +13,9 @@ from impbench.version import __version__
 
 if TYPE_CHECKING:
     from impbench.api import get_imputer as get_imputer
-    from impbench.api import impute as impute
     from impbench.api import run as run
     from impbench.api import simulate as simulate
+    from impbench.apply.adata import impute as impute
     from impbench.executors.dask.cluster import Cluster as Cluster
     from impbench.hookspecs import hookimpl as hookimpl
     from impbench.imputer import Context as Context
@@ -33,7 +33,7 @@ _HOME = {
     "Observed": "impbench.imputer",
     "get_imputer": "impbench.api",
     "hookimpl": "impbench.hookspecs",
-    "impute": "impbench.api",
+    "impute": "impbench.apply.adata",
     "metric": "impbench.metrics.metric",
     "parameter": "impbench.parameters",
     "run": "impbench.api",
