@@ -18,6 +18,7 @@ from impbench.apply.method import apply, ready
 from impbench.apply.options import Options
 from impbench.data.formats import open_any
 from impbench.errors import InputError
+from impbench.imputer import Imputer
 from impbench.write_atomically import PARTIAL
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Written:
 
 
 def impute_file(
-    file: Path, out: Path, imputer: str, *, transpose: bool = False, **options: Any
+    file: Path, out: Path, imputer: str | Imputer, *, transpose: bool = False, **options: Any
 ) -> Written:
     """Apply a method to a file and write an h5ad file.
 

@@ -98,7 +98,12 @@ def add(path: Path, key: str, layer: Layer, entry: dict[str, Any]) -> None:
         if layer.imputed.embedding is not None:
             group = _group(file, embedding_at)
             write_elem(group, f"X_{key}", layer.imputed.embedding, dataset_kwargs=filters)
-        write_elem(_group(file, entry_at), key, entry)
+        uns = _group(file, entry_at)
+        write_elem(uns, key, entry)
+        if "encoding-type" not in uns.attrs:
+            # AnnData 0.7 marks no group as a dict and reads none that is marked.
+            for name in ("encoding-type", "encoding-version"):
+                del uns[key].attrs[name]
 
 
 def _group(file: Any, place: str) -> Any:
