@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impbench.apply import h5ad
+from impbench.apply.disk import open_hdf5
 from impbench.apply.layer import Layer, describe, lay_out, scanpy_hint
 from impbench.apply.method import apply, ready
 from impbench.apply.options import Options
@@ -118,8 +119,11 @@ def _is_h5ad(path: Path) -> bool:
 
 
 def _begin(file: Path, data: AnnData, partial: Path) -> None:
+    from anndata.io import write_elem
+
     if not _is_h5ad(file):
-        data.write_h5ad(partial, convert_strings_to_categoricals=False, compression="gzip")
+        with open_hdf5(partial, "w") as new:
+            write_elem(new, "/", data, dataset_kwargs={"compression": "gzip"})
     elif file.suffix == ".gz":
         with gzip.open(file) as packed, partial.open("xb") as copy:
             shutil.copyfileobj(packed, copy)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from impbench.apply.disk import open_hdf5
 from impbench.apply.layer import Layer
 from impbench.apply.storage import compression_of
 from impbench.errors import InputError
@@ -50,7 +51,7 @@ def make_room(path: Path, key: str, overwrite: bool, where: str, by_gene: bool =
     import h5py
 
     places = names_of(key, by_gene)
-    with h5py.File(path, "r+") as file:
+    with open_hdf5(path, "r+") as file:
         for group in (place.partition("/")[0] for place in places):
             if group in file and not isinstance(file[group], h5py.Group):
                 raise InputError(
@@ -84,11 +85,10 @@ def add(path: Path, key: str, layer: Layer, entry: dict[str, Any]) -> None:
     entry
         For ``uns[key]``.
     """
-    import h5py
     from anndata.io import write_elem
 
     layer_at, embedding_at, entry_at = names_of(key, layer.by_gene)
-    with h5py.File(path, "r+") as file:
+    with open_hdf5(path, "r+") as file:
         filters = compression_of(file)
         layers = _group(file, layer_at)
         if layer.options.stored_sparse:

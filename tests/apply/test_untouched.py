@@ -210,8 +210,9 @@ def test_genes_by_cells_come_back_as_they_lie(tmp_path: Path) -> None:
     counts = np.random.default_rng(0).poisson(1.0, (30, 20)).astype(np.float32)
     anndata.AnnData(sp.csr_matrix(counts.T)).write_h5ad(path)
     for sparse in (False, True):
-        impute_file(path, out, WithEmbedding(), transpose=True, output_scale="counts",
-                    sparse=sparse)
+        impute_file(
+            path, out, WithEmbedding(), transpose=True, output_scale="counts", sparse=sparse
+        )
         assert_untouched(path, out, ("layers/imputed", "varm/X_imputed", "uns/imputed"))
         after = anndata.read_h5ad(out)
         layer = after.layers["imputed"]
