@@ -84,7 +84,7 @@ def _read_h5ad(folder: Path, card: Card) -> AnnData:
 
 
 def _read_sce(folder: Path, card: Card) -> AnnData:
-    return read_rds(folder / card.files[0].filename)
+    return read_rds(folder / card.files[0].filename, [])
 
 
 def _read_counts_csv(folder: Path, card: Card) -> AnnData:

@@ -20,7 +20,7 @@ ASSAYS = ("counts", "normcounts")
 """Assays on a linear scale, the better first; SingleCellExperiment's own names."""
 
 
-def read_rds(path: Path) -> AnnData:
+def read_rds(path: Path, notes: list[str]) -> AnnData:
     """Read a SingleCellExperiment.
 
     Returns
