@@ -17,7 +17,7 @@ from impbench.apply.disk import open_hdf5
 from impbench.apply.layer import Layer, describe, lay_out, scanpy_hint
 from impbench.apply.method import apply, ready
 from impbench.apply.options import Options
-from impbench.data.formats import open_any
+from impbench.data.formats import open_noted
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.write_atomically import PARTIAL
@@ -75,8 +75,8 @@ def impute_file(
     method = ready(imputer)
     if out.suffix != ".h5ad" or out.is_dir():
         raise InputError(f"{out} must be the name of a file that ends in .h5ad")
-    data = open_any(file, transpose)
-    layout = lay_out(data, str(file), chosen)
+    data, notes = open_noted(file, transpose)
+    layout = lay_out(data, str(file), chosen, notes)
     names = list(map(str, data.var_names))
     by_gene = transpose and _is_h5ad(file)
     with _whole_or_not(out) as partial:
@@ -115,17 +115,38 @@ def _writing(out: Path) -> Iterator[None]:
 
 
 def _is_h5ad(path: Path) -> bool:
-    return path.name.endswith((".h5ad", ".h5ad.gz"))
+    """Whether a file that could be read is AnnData's own, whatever it is called."""
+    import h5py
+
+    if path.name.lower().endswith(".h5ad.gz"):
+        return True
+    if path.is_dir() or not path.exists() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r") as file:
+        return {"obs", "var"} <= {*file} and "mod" not in file
 
 
 def _begin(file: Path, data: AnnData, partial: Path) -> None:
-    from anndata.io import write_elem
-
     if not _is_h5ad(file):
-        with open_hdf5(partial, "w") as new:
-            write_elem(new, "/", data, dataset_kwargs={"compression": "gzip"})
-    elif file.suffix == ".gz":
+        _write_new(file, data, partial)
+    elif file.suffix.lower() == ".gz":
         with gzip.open(file) as packed, partial.open("xb") as copy:
             shutil.copyfileobj(packed, copy)
     else:
         shutil.copyfile(file, partial)
+
+
+def _write_new(file: Path, data: AnnData, partial: Path) -> None:
+    from anndata.io import write_elem
+
+    for frame in (data.obs, data.var):
+        # AnnData keeps the names under this name, and refuses a column that bears it.
+        frame.rename(columns={"_index": "index"}, inplace=True)
+        frame.index.name = None
+    try:
+        with open_hdf5(partial, "w") as new:
+            write_elem(new, "/", data, dataset_kwargs={"compression": "gzip"})
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{file} cannot be stored as h5ad: {error}; leave out what is named there"
+        ) from error

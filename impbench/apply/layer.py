@@ -49,8 +49,13 @@ class Layout:
     steps: tuple[str, ...]
 
 
-def lay_out(data: AnnData, where: str, options: Options) -> Layout:
+def lay_out(data: AnnData, where: str, options: Options, notes: Sequence[str] = ()) -> Layout:
     """Choose the counts as `impbench run` does, and find every gene of `data` among theirs.
+
+    Parameters
+    ----------
+    notes
+        What was said while `data` was read; goes first among the steps.
 
     Raises
     ------
@@ -58,7 +63,9 @@ def lay_out(data: AnnData, where: str, options: Options) -> Layout:
         If there are no counts, or the matrix that holds them lacks genes of `data`, so that the
         layer could not be filled.
     """
-    dataset = from_anndata(data, where, None, options.batch_key, options.layer, options.scale)
+    dataset = from_anndata(
+        data, where, None, options.batch_key, options.layer, options.scale, notes=notes
+    )
     observed = Observed.from_counts(
         dataset.counts,
         gene_names=dataset.gene_names,
@@ -67,7 +74,7 @@ def lay_out(data: AnnData, where: str, options: Options) -> Layout:
         n_groups=options.n_groups,
     )
     names = list(map(str, data.var_names))
-    columns, steps = _align(dataset, names, where)
+    columns, steps = _align(dataset, names, f"{where}: {dataset.steps[len(notes)]}")
     kept = None
     if options.genes_to_keep is not None:
         kept, step = _keep(options.genes_to_keep, names, where)
@@ -76,15 +83,15 @@ def lay_out(data: AnnData, where: str, options: Options) -> Layout:
 
 
 def _align(
-    dataset: Dataset, names: list[str], where: str
+    dataset: Dataset, names: list[str], chosen: str
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     if dataset.gene_names == tuple(names):
         return np.arange(len(names)), ()
-    columns = pd.Index(dataset.gene_names).get_indexer(names)
+    columns = pd.Index(dataset.gene_names).get_indexer(pd.Index(names))
     missing = np.flatnonzero(columns < 0)
     if len(missing):
         raise InputError(
-            f"{where}: {dataset.steps[0]}, which lacks {len(missing)} of the {len(names)} genes of "
+            f"{chosen}, which lacks {len(missing)} of the {len(names)} genes of "
             f"X and its layers (first {names[missing[0]]!r}), so a layer cannot hold the result; "
             "name a matrix that has them with --layer"
         )

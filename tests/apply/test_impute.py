@@ -137,7 +137,7 @@ def test_output_scales_are_what_their_entry_says(logged: bool) -> None:
 def test_fold_changes_of_scanpy_come_out_right(
     output_scale: str, base: float | None, tmp_path: Path
 ) -> None:
-    """rank_genes_groups undoes the logarithm that uns["log1p"]["base"] names, or else a natural one.
+    """rank_genes_groups undoes the logarithm of uns["log1p"]["base"], or a natural one.
 
     Where that is not the layer's, what is said after imputing puts it right.
     """
@@ -297,7 +297,8 @@ def write_10x_h5(path: Path) -> None:
 
 def write_loom(path: Path) -> None:
     loompy = pytest.importorskip("loompy")
-    loompy.create(str(path), COUNTS.T, {"Gene": np.array(GENES)}, {"CellID": np.array(CELLS)})
+    cells = {"CellID": np.array(CELLS), "_index": np.arange(N_CELLS), "text": np.array(CELLS)}
+    loompy.create(str(path), COUNTS.T, {"Gene": np.array(GENES)}, cells)
 
 
 def write_csv(path: Path) -> None:
@@ -321,6 +322,9 @@ def test_every_format_that_run_reads_makes_a_new_h5ad(name: str, tmp_path: Path)
     np.testing.assert_allclose(after.layers["imputed"], LOG2, rtol=1e-5)
     assert list(after.obs_names) == CELLS
     assert list(after.var_names) == GENES
+    if name == "my.loom":
+        with h5py.File(tmp_path / "out.h5ad") as file:
+            assert file["obs/text"].attrs["encoding-type"] == "string-array"
 
 
 def test_a_table_of_genes_by_cells_is_turned(tmp_path: Path) -> None:

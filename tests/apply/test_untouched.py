@@ -1,4 +1,4 @@
-"""`impute` adds to a copy of the file: slot by slot, HDF5 object by object, nothing else changes."""
+"""`impute` adds to a copy of the file: object by object of HDF5, nothing else changes."""
 
 from __future__ import annotations
 
