@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from impbench.imputer import Imputed as Imputed
     from impbench.imputer import Imputer as Imputer
     from impbench.imputer import Observed as Observed
+    from impbench.inspection.inspect import inspect as inspect
     from impbench.metrics.metric import metric as metric
     from impbench.parameters import parameter as parameter
 
@@ -34,6 +35,7 @@ _HOME = {
     "get_imputer": "impbench.api",
     "hookimpl": "impbench.hookspecs",
     "impute": "impbench.apply.adata",
+    "inspect": "impbench.inspection.inspect",
     "metric": "impbench.metrics.metric",
     "parameter": "impbench.parameters",
     "run": "impbench.api",

@@ -11,6 +11,7 @@ import typer
 def mount(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(impute)
+    app.command()(inspect)
 
 
 _RESULT = "The result"
@@ -92,3 +93,13 @@ def impute(
         typer.echo(f"  {step}")
     if written.hint:
         typer.echo(f"  {written.hint}")
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="Whatever `impbench run --data` reads.")],
+) -> None:
+    """Say what your own file holds: matrices, scales, names, labels, and how to run it."""
+    from impbench.escape_text import visible
+    from impbench.inspection.inspect import inspect as look
+
+    typer.echo(visible(str(look(file))))
