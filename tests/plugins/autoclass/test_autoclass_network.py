@@ -3,8 +3,8 @@ import pytest
 import torch
 from impbench_plugins.autoclass.network import Network
 from impbench_plugins.autoclass.training import Schedule, train
-from impbench_plugins.keras_adam import adam
-from impbench_plugins.keras_pace import Pace
+from impbench_plugins.shared.keras_adam import adam
+from impbench_plugins.shared.keras_pace import Pace
 
 GENES, CLASSES, WIDTH = 12, 3, 7
 

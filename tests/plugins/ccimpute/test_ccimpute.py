@@ -15,8 +15,8 @@ from impbench_plugins.ccimpute.distance import unit_ranks, weighted_spearman_dis
 from impbench_plugins.ccimpute.draws import drawn_dropouts
 from impbench_plugins.ccimpute.method import dimensions, gene_weights, impute_given
 from impbench_plugins.ccimpute.n_groups import estimate_n_groups
-from impbench_plugins.distance_components import distance_components
-from impbench_plugins.kmeans import best_kmeans
+from impbench_plugins.shared.distance_components import distance_components
+from impbench_plugins.shared.kmeans import best_kmeans
 
 from impbench.errors import Cancelled, InputError
 from impbench.imputer import Context, Observed

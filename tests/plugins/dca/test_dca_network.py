@@ -4,7 +4,7 @@ import torch
 from impbench_plugins.dca.likelihood import NOISE
 from impbench_plugins.dca.network import Network
 from impbench_plugins.dca.training import Schedule, TrainingSet, _rmsprop, train
-from impbench_plugins.keras_pace import Pace
+from impbench_plugins.shared.keras_pace import Pace
 
 HIDDEN = (8, 4, 6)
 

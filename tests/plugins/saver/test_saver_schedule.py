@@ -3,8 +3,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from impbench_plugins.r_random import folds, permutation
 from impbench_plugins.saver.schedule import Outcome, schedule
+from impbench_plugins.shared.r_random import folds, permutation
 
 
 def test_permutation_is_rs():

@@ -3,7 +3,7 @@ import pytest
 import torch
 from impbench_plugins.scmae.network import Network, mask_loss, reconstruction_loss
 from impbench_plugins.scmae.training import Settings, exchange, run, shuffle_genes
-from impbench_plugins.torch_weights import draw_weights
+from impbench_plugins.shared.torch_networks import draw_weights
 
 
 def generator(seed=0):

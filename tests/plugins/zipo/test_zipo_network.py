@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from impbench_plugins.torch_weights import draw_weights
+from impbench_plugins.shared.torch_networks import draw_weights
 from impbench_plugins.zipo.likelihood import log_likelihood
 from impbench_plugins.zipo.network import Network, below, weight_ratio
 from impbench_plugins.zipo.training import Pace, Settings, loss
