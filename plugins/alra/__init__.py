@@ -73,7 +73,7 @@ class Alra(Imputer):
             If there are too few cells or genes for the rank, or to choose one, or if no singular
             value stands out.
         """
-        from impbench_plugins.r_random import Normals
+        from impbench_plugins.shared.r_random import Normals
         from threadpoolctl import threadpool_limits
 
         from .low_rank import approximate, choose_rank

@@ -57,7 +57,7 @@ class DrImpute(Imputer):
 
     def prepare(self, context: Context) -> None:
         """Compile k-means, and import what computes."""
-        from impbench_plugins.kmeans import compile_kmeans
+        from impbench_plugins.shared.kmeans import compile_kmeans
 
         from . import clusterings  # noqa: F401
 
