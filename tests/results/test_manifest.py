@@ -85,5 +85,5 @@ def test_an_imputer_of_a_stranger_is_no_control_whatever_its_name() -> None:
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place(content: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=f"m.json is not as impbench writes it.*{message}"):
+    with pytest.raises(InputError, match=rf"m\.json is not as impbench writes it.*{message}"):
         RunManifest.from_json(json.dumps(content).encode(), "m.json")

@@ -71,6 +71,6 @@ def test_another_schema_is_told_from_damage_whatever_its_fields_are(fields: dict
     ],
 )
 def test_damage_is_an_input_error_that_names_the_file(data: bytes) -> None:
-    with pytest.raises(InputError, match="^r.json is not an impbench record") as caught:
+    with pytest.raises(InputError, match=r"^r\.json is not an impbench record") as caught:
         Record.from_json(data, "r.json")
     assert not isinstance(caught.value, SchemaError)
