@@ -14,7 +14,8 @@ from impbench.imputer import Context, Imputer
 from impbench.plan.plan import Plan, make_plan
 from impbench.plan.suite import Suite, read_suite
 from impbench.registry import load_file, registry
-from impbench.runner.run import Results, run_plan
+from impbench.runner.executor import Executor, find_executor
+from impbench.runner.run import Results, RunRequest, run_plan
 from impbench.runner.secret import Secret
 from impbench.runner.settings import Listener, Settings
 
@@ -46,6 +47,7 @@ def run(
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
     plugins: Sequence[str | Path] = (),
+    executor: str | Executor = "local",
     settings: Settings | None = None,
     listener: Listener | None = None,
     report: bool = True,
@@ -67,8 +69,10 @@ def run(
         How many repeats (seeds 1, 2, …), or the seeds themselves.
     plugins
         Single-file plugins to load first.
+    executor
+        Where jobs run: a spec such as ``"dask[scheduler=tcp://10.0.0.1:8786]"``, or an `Executor`.
     settings
-        Parallelism, limits and device; default `Settings.sensible()`.
+        Parallelism, limits and device; what it leaves open the executor fills in.
     secret
         Draw simulations and masks from it, ``Secret.draw()`` for a new one, so that no method can
         know them; the manifest tells it at the end.
@@ -81,17 +85,33 @@ def run(
     ------
     NotFoundError, InputError
         If a name or value does not exist or fit, before anything runs.
+    NotApartError
+        If a plugin brings both an imputer and what asks or carries out the run.
     """
     for plugin in plugins:
         load_file(Path(plugin))
     suite = suite if isinstance(suite, Suite) else find_suite(suite)
     jobs = plan(suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds)
-    settings = settings or Settings.sensible()
+    settings = settings or Settings()
     if settings.timeout is None:
         settings = replace(settings, timeout=suite.timeout)
     folder = Path(out) if out is not None else Path("reports") / suite.name
     text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"
-    return run_plan(jobs, folder.resolve(), registry(), settings, listener, text, report, secret)
+    where = find_executor(executor, registry(), jobs.answering)
+    request = RunRequest(jobs, folder.resolve(), registry(), where, settings, secret, text)
+    return run_plan(request, listener, report)
+
+
+def job_script(executor: str | Executor, settings: Settings | None = None) -> str:
+    """Return the script of one batch job that `run` would submit; submit none.
+
+    Raises
+    ------
+    InputError, UnavailableError
+        If this executor submits none, or something does not fit or is not installed.
+    """
+    where = find_executor(executor, registry())
+    return where.job_script(where.settle(settings or Settings()).threads or 1)
 
 
 def plan(

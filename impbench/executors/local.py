@@ -3,97 +3,112 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
 
-from impbench.environments.environments import Built
+import psutil
+
 from impbench.errors import UnavailableError
 from impbench.executors.gpus import Gpus, find_gpus
 from impbench.plan.task import Task
 from impbench.results.record import Record
-from impbench.results.store import Store
 from impbench.runner.attempt import Workplace, thread_environment
 from impbench.runner.execute import execute
+from impbench.runner.executor import Executor, Work
+from impbench.runner.settings import Settings
 from impbench.runner.sigterm import Terminated, draining
-from impbench.scoring.imports import Imports
 from impbench.scoring.scorer import Scorer
 from impbench.worker.isolation import unreadable
 from impbench.worker.orphans import adopting
 from impbench.worker.reusable_worker import KeptWorker
 
-if TYPE_CHECKING:
-    from impbench.runner.settings import Listener, Settings
 
+@dataclass(frozen=True)
+class Local(Executor):
+    """Processes of this machine."""
 
-def run_locally(
-    tasks: Sequence[Task],
-    built: Built,
-    store: Store,
-    settings: Settings,
-    tell: Listener,
-    imports: Imports,
-) -> Generator[Record]:
-    """Yield the records of `tasks` as they come; closing the iterator ends what still runs.
+    name = "local"
+    summary = "Processes of this machine, one job at a time on each GPU."
+    environments_here = True
 
-    Each of the `settings.jobs` slots has a scoring process of its own, and a worker that serves as
-    long as jobs of the same module follow each other.
+    def settle(self, settings: Settings) -> Settings:
+        """Fill in one job per core, one thread each, memory shared evenly, a GPU if there is."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        cores = cores or 1
+        jobs = settings.jobs or max(1, cores // (settings.threads or 1))
+        gpus = find_gpus() if settings.gpus is None else settings.gpus
+        auto = "cuda" if gpus else "cpu"
+        return replace(
+            settings,
+            jobs=jobs,
+            threads=settings.threads or max(1, cores // jobs),
+            memory=settings.memory or int(0.9 * psutil.virtual_memory().total / jobs),
+            device=auto if settings.device == "auto" else settings.device,
+            gpus=gpus,
+        )
 
-    Raises
-    ------
-    UnavailableError
-        If a task needs a GPU that is not there.
-    Terminated
-        After SIGTERM, when what was running has finished or `settings.grace` is over.
-    """
-    gpus = Gpus(find_gpus() if settings.gpus is None else settings.gpus)
-    for lack in filter(None, map(gpus.lack, tasks)):
-        raise UnavailableError(lack)
-    folder = store.folder
-    tasks_folder = folder / ".work" / "tasks"
-    place = Workplace(tasks_folder, folder / "logs", folder / "pictures", built, settings.openings)
-    hidden = {posed.hidden for task in tasks for posed in task.posed}
-    stop = threading.Event()
+    def carry_out(self, work: Work) -> Generator[Record]:
+        """Yield a record per job as they come.
 
-    def carry_out(task: Task) -> list[Record]:
-        slot = free.pop()
-        try:
-            tell.started(task)
-            return execute(task, place, slot.scorer, stop, slot.worker)
-        finally:
-            free.append(slot)
+        Each of the slots, one per job at once, has a scoring process of its own, and a worker that
+        serves as long as jobs of the same module follow each other.
 
-    with (
-        _slots(store, settings, imports, sorted(hidden), len(tasks)) as free,
-        ThreadPoolExecutor(settings.jobs) as pool,
-        adopting(),
-        unreadable(),
-        draining() as asked_to_end,
-    ):
-        pending = list(tasks)
-        running: dict[Future[list[Record]], Task] = {}
-        deadline = math.inf
-        try:
-            while pending or running:
+        Raises
+        ------
+        UnavailableError
+            If a task needs a GPU that is not there.
+        Terminated
+            After SIGTERM, when what was running has finished or ``settings.grace`` is over.
+        """
+        folder, settings = work.folder, work.settings
+        logs, pictures = folder / "logs", folder / "pictures"
+        jobs, gpus = settings.jobs or 1, Gpus(settings.gpus or ())
+        for lack in filter(None, map(gpus.lack, work.tasks)):
+            raise UnavailableError(lack)
+        tasks_folder = folder / ".work" / "tasks"
+        place = Workplace(tasks_folder, logs, pictures, work.built, settings.openings)
+        stop = threading.Event()
+
+        def carry_out(task: Task) -> list[Record]:
+            slot = free.pop()
+            try:
+                work.listener.started(task)
+                return execute(task, place, slot.scorer, stop, slot.worker)
+            finally:
+                free.append(slot)
+
+        with (
+            _slots(work, min(jobs, len(work.tasks))) as free,
+            ThreadPoolExecutor(jobs) as pool,
+            adopting(),
+            unreadable(),
+            draining() as asked_to_end,
+        ):
+            pending = list(work.tasks)
+            running: dict[Future[list[Record]], Task] = {}
+            deadline = math.inf
+            try:
+                while pending or running:
+                    if asked_to_end.is_set():
+                        deadline = min(deadline, time.monotonic() + settings.grace)
+                        if not running or time.monotonic() >= deadline:
+                            raise Terminated
+                    elif len(running) < jobs and (task := _next(pending, gpus)):
+                        running[pool.submit(carry_out, task)] = task
+                        continue
+                    finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        gpus.give_back(running.pop(future))
+                        yield from future.result()
                 if asked_to_end.is_set():
-                    deadline = min(deadline, time.monotonic() + settings.grace)
-                    if not running or time.monotonic() >= deadline:
-                        raise Terminated
-                elif len(running) < settings.jobs and (task := _next(pending, gpus)):
-                    running[pool.submit(carry_out, task)] = task
-                    continue
-                finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    gpus.give_back(running.pop(future))
-                    yield from future.result()
-            if asked_to_end.is_set():
-                raise Terminated
-        finally:
-            stop.set()
+                    raise Terminated
+            finally:
+                stop.set()
 
 
 def _next(pending: list[Task], gpus: Gpus) -> Task | None:
@@ -115,14 +130,12 @@ class _Slot:
 
 
 @contextmanager
-def _slots(
-    store: Store, settings: Settings, imports: Imports, hidden: Sequence[int], n_tasks: int
-) -> Iterator[list[_Slot]]:
-    """One slot per job that runs at once, its processes ended however the run ends."""
-    env = thread_environment(settings.threads)
-    log = store.folder / "logs" / "scoring.log"
-    n_slots = min(settings.jobs, n_tasks)
-    slots = [_Slot(Scorer(env, log, imports, hidden)) for _ in range(n_slots)]
+def _slots(work: Work, number: int) -> Iterator[list[_Slot]]:
+    """Make so many slots; their processes are ended however the run ends."""
+    env = thread_environment(work.settings.threads or 1)
+    log = work.folder / "logs" / "scoring.log"
+    hidden = sorted({posed.hidden for task in work.tasks for posed in task.posed})
+    slots = [_Slot(Scorer(env, log, work.imports, hidden)) for _ in range(number)]
     free = list(slots)
     try:
         # While the first workers import what they need.

@@ -142,7 +142,7 @@ def test_batch_system_that_is_not_there_or_refuses_is_said(
 
 def test_batch_jobs_without_a_gpu_are_not_submitted_for_gpu_jobs(tmp_path: Path) -> None:
     load_file(Path(__file__).parents[1] / "example_plugins" / "elsewhere.py")
-    settings = Settings.sensible(device="cuda", cluster=Cluster("slurm", options=SMALL))
+    settings = Settings(device="cuda", cluster=Cluster("slurm", options=SMALL))
     with pytest.raises(InputError, match=r"the batch jobs announce no GPU: .*worker_extra_args="):
         impbench.run(
             "default",

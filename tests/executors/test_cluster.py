@@ -134,7 +134,7 @@ def run(out: Path, cluster: Cluster | str | None, *imputers: str, **options: Any
     listener = options.pop("listener", None)
     seeds = options.pop("seeds", 2)
     protocols = options.pop("protocols", ["simulated-truth"])
-    settings = Settings.sensible(threads=1, timeout=60.0, cluster=cluster, **options)
+    settings = Settings(threads=1, timeout=60.0, cluster=cluster, **options)
     return impbench.run(
         SUITE,
         out,
