@@ -162,7 +162,7 @@ class Registry:
     def executor(self, spec: str) -> Parametrised:
         """Build what `spec` names and plugins offer as an executor; errors as `imputer`.
 
-        `impbench.runner.executor.find_executor` makes sure that it is one.
+        `impbench.api.find_executor` makes sure that it is one.
         """
         return self._build("executor", self.executors, spec)
 

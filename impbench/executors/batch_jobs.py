@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from impbench.errors import InputError, UnavailableError
 from impbench.executors.dask.cluster import Cluster, connected, package
 from impbench.parameters import parameter
-from impbench.results.record import Record
-from impbench.runner.executor import Work
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from impbench.results.record import Record
+    from impbench.runner.executor import Work
 
 
 @dataclass(frozen=True)

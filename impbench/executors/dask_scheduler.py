@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, ClassVar
 from impbench.errors import InputError
 from impbench.executors.dask.cluster import Cluster, connected
 from impbench.parameters import parameter
-from impbench.results.record import Record
-from impbench.runner.executor import Work
-from impbench.runner.settings import Settings
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from impbench.results.record import Record
+    from impbench.runner.executor import Work
+    from impbench.runner.settings import Settings
 
 
 @dataclass(frozen=True)

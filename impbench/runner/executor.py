@@ -6,17 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from impbench.environments.environments import Built
 from impbench.errors import InputError
-from impbench.parameters import Parametrised, split_spec
-from impbench.plan.separation import Answering
-from impbench.plan.task import Task
-from impbench.registry import Registry
-from impbench.results.record import Record
-from impbench.runner.settings import Listener, Settings
-from impbench.scoring.imports import Imports
+from impbench.parameters import Parametrised
+
+if TYPE_CHECKING:
+    from impbench.environments.environments import Built
+    from impbench.plan.task import Task
+    from impbench.results.record import Record
+    from impbench.runner.settings import Listener, Settings
+    from impbench.scoring.imports import Imports
 
 
 @dataclass(frozen=True)
@@ -101,36 +101,3 @@ class Executor(ABC, Parametrised):
             f"the executor {self.name} submits no batch jobs, so it has no job script; "
             "`impbench list executors` shows which do"
         )
-
-
-def find_executor(
-    executor: str | Executor, registry: Registry, answering: Answering | None = None
-) -> Executor:
-    """Return the executor that a text such as ``"dask[scheduler=tcp://10.0.0.1:8786]"`` names.
-
-    Parameters
-    ----------
-    executor
-        Its spec, or itself.
-    answering
-        The strangers whose imputers take part in the run.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none of that name; says which names come near.
-    InputError
-        If a parameter does not exist or fit, or the plugin's class is no `Executor`.
-    NotApartError
-        If one of `answering` brings it.
-    """
-    answering = answering or Answering()
-    if isinstance(executor, Executor):
-        answering.check_made("executor", executor)
-        return executor
-    answering.check(registry, [("executor", split_spec(executor)[0])])
-    with answering.kept_out():
-        found = registry.executor(executor)
-    if not isinstance(found, Executor):
-        raise InputError(f"the executor {executor!r} is no subclass of {__name__}.Executor")
-    return found

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from impbench.errors import InputError, UnavailableError
 from impbench.parameters import parameter
 from impbench.runner.executor import Executor
-from impbench.runner.settings import Settings
 
 if TYPE_CHECKING:
     from distributed import Client
     from distributed.security import Security
+
+    from impbench.runner.settings import Settings
 
 INSTALL = 'pip install "impbench[dask]"'
 
