@@ -102,6 +102,7 @@ class Registry:
         self.datasets: Parts[type[Source]] = Parts(self._describe_others)
         self.protocols: Parts[type[Protocol]] = Parts(self._describe_others)
         self.suites: Parts[Path] = Parts(self._describe_others)
+        self.executors: Parts[type[Parametrised]] = Parts(self._describe_others)
         self.commands: Parts[Any] = Parts(self._describe_others)
         self.broken_so_far: list[BrokenPlugin] = []
         """Of the plugins that were looked at; `broken` looks at all."""
@@ -157,6 +158,13 @@ class Registry:
     def suite(self, name: str) -> Path:
         """Return the suite file of that name; errors as `imputer`."""
         return self._find("suite", self.suites, name)
+
+    def executor(self, spec: str) -> Parametrised:
+        """Build what `spec` names and plugins offer as an executor; errors as `imputer`.
+
+        `impbench.api.find_executor` makes sure that it is one.
+        """
+        return self._build("executor", self.executors, spec)
 
     def parts(self, kind: str) -> Parts[Any]:
         """Return the parts of one of `KINDS`."""

@@ -252,8 +252,9 @@ def print_info(name: str) -> None:
             _print_one(kind.removesuffix("s"), bare, table[bare])
             return
     everything = {entry: None for table in tables.values() for entry in table}
+    *kinds, last = (kind.removesuffix("s") for kind in KINDS)
     try:
-        find("imputer, metric, dataset, protocol or suite", everything, bare, known.broken)
+        find(f"{', '.join(kinds)} or {last}", everything, bare, known.broken)
     except NotFoundError as error:
         text = str(error).partition("; `impbench list")[0]
         hint = "" if "did you mean" in text else "; `impbench list` shows what there is"

@@ -23,6 +23,7 @@ from impbench.plan.task import Posed, PosedAgain
 from impbench.protocols.molecules import median_count
 from impbench.protocols.protocol import Problem, Protocol
 from impbench.registry import Registry
+from impbench.runner.executor import Executor
 from impbench.runner.secret import Secret
 from impbench.scoring.score import COST_METRICS
 from impbench.scoring.truth_file import conceal
@@ -121,8 +122,10 @@ def pose_all(
     return found
 
 
-def strangers_in(plan: Plan, problems: Problems, registry: Registry) -> list[Asking]:
-    """Name what strangers bring of the questions; only now is it known which metrics answer them.
+def strangers_in(
+    plan: Plan, problems: Problems, registry: Registry, executor: Executor
+) -> list[Asking]:
+    """Name what strangers bring of the run; only now is it known which metrics answer it.
 
     Raises
     ------
@@ -135,6 +138,7 @@ def strangers_in(plan: Plan, problems: Problems, registry: Registry) -> list[Ask
         *(("dataset", type(source).name) for source in plan.sources),
         *(("protocol", type(item.protocol).name) for item in plan.asked),
         *(("metric", name) for name in metrics),
+        ("executor", executor.name),
     ]
     return strangers_asking(registry, names)
 

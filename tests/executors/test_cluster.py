@@ -21,7 +21,7 @@ import pytest
 
 import impbench
 from impbench.errors import ImpbenchError, InputError, UnavailableError
-from impbench.executors.dask.cluster import TLS, Cluster
+from impbench.executors.dask_scheduler import DaskScheduler
 from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
 from impbench.results.record import Record
@@ -128,13 +128,13 @@ class Counting(Silent):
         self.records.append(record)
 
 
-def run(out: Path, cluster: Cluster | str | None, *imputers: str, **options: Any) -> Results:
-    if isinstance(cluster, str):
-        cluster = Cluster("dask", cluster)
+def run(out: Path, address: str | None, *imputers: str, **options: Any) -> Results:
+    executor: str | DaskScheduler = "local" if address is None else f"dask[scheduler={address}]"
+    executor = options.pop("executor", executor)
     listener = options.pop("listener", None)
     seeds = options.pop("seeds", 2)
     protocols = options.pop("protocols", ["simulated-truth"])
-    settings = Settings.sensible(threads=1, timeout=60.0, cluster=cluster, **options)
+    settings = Settings(threads=1, timeout=60.0, **options)
     return impbench.run(
         SUITE,
         out,
@@ -142,6 +142,7 @@ def run(out: Path, cluster: Cluster | str | None, *imputers: str, **options: Any
         protocols=protocols,
         report=False,
         seeds=seeds,
+        executor=executor,
         settings=settings,
         listener=listener,
     )
@@ -395,10 +396,11 @@ def test_encrypted_scheduler_takes_only_who_has_the_certificate(tmp_path: Path) 
         worker(address, tmp_path / "w", *options),
     ):
         assert address.startswith("tls://")
-        tls = TLS(paths["ca-file"], paths["cert"], paths["key"])
+        tls = {f"tls_{name.replace('-', '_')}": str(path) for name, path in paths.items()}
         with pytest.raises(InputError, match="cannot connect to the Dask scheduler"):
             run(tmp_path / "out", address, "fine")
-        table = run(tmp_path / "out", Cluster("dask", address, tls=tls), "fine", seeds=1).scores
+        encrypted = DaskScheduler(scheduler=address, **tls)
+        table = run(tmp_path / "out", None, "fine", seeds=1, executor=encrypted).scores
     assert set(table.status) == {"ok"}
 
 
@@ -411,7 +413,7 @@ def test_connection_that_fails_leaves_no_thread_behind(
     gc.disable()
     try:
         for address in ("tcp://127.0.0.1:9", "tls://127.0.0.1:9", "nonsense://127.0.0.1:9"):
-            with pytest.raises(ImpbenchError), Cluster("dask", address).connect(1):
+            with pytest.raises(ImpbenchError), DaskScheduler(scheduler=address).connect(1):
                 pass
             left = [t.name for t in threading.enumerate() if t.ident not in before]
             assert left == []
@@ -421,7 +423,7 @@ def test_connection_that_fails_leaves_no_thread_behind(
 
 def test_scheduler_without_workers_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_file(HOSTILE)
-    monkeypatch.setattr("impbench.executors.dask.run.PATIENCE", 0.5)
+    monkeypatch.setattr(DaskScheduler, "patience", 0.5)
     with (
         scheduler(tmp_path) as (_, address),
         pytest.raises(UnavailableError, match=rf"no worker is connected to {address}; start one"),

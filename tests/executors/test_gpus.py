@@ -8,7 +8,7 @@ import pytest
 
 import impbench
 from impbench.errors import UnavailableError
-from impbench.executors.gpus import find_gpus
+from impbench.executors.machine.gpus import find_gpus
 from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
 from impbench.results.record import Record

@@ -31,7 +31,7 @@ def hostile() -> None:
 
 
 def run(out: Path, imputer: str, fresh: bool = False) -> Results:
-    settings = Settings.sensible(jobs=2, threads=1, timeout=60, fresh=fresh)
+    settings = Settings(jobs=2, threads=1, timeout=60, fresh=fresh)
     return impbench.run(SUITE, out, imputers=[imputer], report=False, settings=settings)
 
 

@@ -41,7 +41,7 @@ SUITE = Suite(
 
 
 def settings(**changes: object) -> Settings:
-    return Settings.sensible(**{"jobs": 2, "threads": 1, "timeout": 60.0, **changes})  # type: ignore[arg-type]
+    return Settings(**{"jobs": 2, "threads": 1, "timeout": 60.0, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -29,7 +29,7 @@ def ask(out: Path, protocol: str, imputers: tuple[str, ...], seeds: int = 1) -> 
         seeds=seeds,
         controls=False,
     )
-    settings = Settings.sensible(jobs=1, threads=1, timeout=20.0)
+    settings = Settings(jobs=1, threads=1, timeout=20.0)
     impbench.run(suite, out, settings=settings, report=False)
 
 
