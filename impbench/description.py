@@ -62,12 +62,13 @@ class ToldImputer(TypedDict):
 
 
 class ToldPart(TypedDict):
-    """Anything else: its kind, name and summary; of a suite the path."""
+    """Anything else: its kind, name and summary; of a suite the path, of a protocol its offers."""
 
     kind: Literal["metrics", "datasets", "protocols", "suites", "commands"]
     name: str
     summary: str
     path: str
+    offers: dict[str, str]
 
 
 class ToldFailure(TypedDict):
@@ -98,7 +99,13 @@ def tell(brought: Brought) -> ToldPlugin:
                     path = str(item) if kind == "suites" else ""
                     summary = summary_of(kind, item)
                     told["parts"].append(
-                        {"kind": kind, "name": name, "summary": summary, "path": path}  # type: ignore[typeddict-item]
+                        {
+                            "kind": kind,  # type: ignore[typeddict-item]
+                            "name": name,
+                            "summary": summary,
+                            "path": path,
+                            "offers": dict(item.offers) if kind == "protocols" else {},
+                        }
                     )
             except (Exception, SystemExit) as error:
                 broken.append(BrokenPlugin.of("", error))
