@@ -55,6 +55,7 @@ class ToldImputer(TypedDict):
     keeps_observed: bool
     requires: list[str]
     requires_python: str
+    packages: list[str]
     lack: str | None
     shares_seeds: bool
     checks_itself: bool
@@ -119,6 +120,11 @@ def _tell_method(imputer: type[Imputer]) -> ToldImputer:
             f"the imputer {imputer.name!r} says is_control, but controls, which run with every "
             "benchmark and are not ranked, are impbench's own: delete that line"
         )
+    if imputer.role:
+        raise InputError(
+            f"the imputer {imputer.name!r} says role = {imputer.role!r}, but roles are those of "
+            "impbench's own controls: delete that line"
+        )
     return tell_imputer(imputer)
 
 
@@ -128,8 +134,13 @@ def tell_imputer(imputer: type[Imputer]) -> ToldImputer:
     Raises
     ------
     InputError
-        If a parameter has a type that no text can give, or no default.
+        If a parameter has a type that no text can give, or no default; or if `packages` is a text.
     """
+    if isinstance(imputer.packages, str):
+        raise InputError(
+            f"the imputer {imputer.name!r} has packages = {imputer.packages!r}, a text; expected a "
+            "tuple of names, such as ('torch',)"
+        )
     return {
         "name": imputer.name,
         "module": imputer.__module__,
@@ -143,6 +154,7 @@ def tell_imputer(imputer: type[Imputer]) -> ToldImputer:
         "keeps_observed": imputer.keeps_observed,
         "requires": list(imputer.requires),
         "requires_python": imputer.requires_python,
+        "packages": list(imputer.packages),
         "lack": _lack(imputer),
         "shares_seeds": imputer.impute_many is not Imputer.impute_many,
         "checks_itself": imputer.__post_init__ is not Parametrised.__post_init__,

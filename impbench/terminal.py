@@ -317,6 +317,7 @@ def _imputer_facts(imputer: type[Imputer]) -> dict[str, str]:
         "keeps observed values": "yes" if imputer.keeps_observed else "no",
         "control": "yes" if imputer.is_control else "no",
         "requires": ", ".join(imputer.requires) or "nothing beyond impbench",
+        "packages": ", ".join(imputer.packages) or "NumPy and SciPy alone",
         **({"requires Python": imputer.requires_python} if imputer.requires_python else {}),
         "available": "no: " + lack if (lack := _lack(imputer)) else "yes",
     }

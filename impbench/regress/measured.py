@@ -108,6 +108,8 @@ class Measured:
         (dataset, imputer) → runtime; protocols that show the same data share an imputation.
     reasons
         (dataset, protocol, imputer) → first failure's sentence. Not stored in baselines.
+    unit
+        Spec of the control whose role is ``formula``, the unit of runtimes. Not stored either.
     """
 
     scoring: str
@@ -119,6 +121,7 @@ class Measured:
     scores: Mapping[Entry, Sample]
     runtimes: Mapping[tuple[str, str], Runtime]
     reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    unit: str = ""
 
     @property
     def seeds(self) -> list[int]:
@@ -153,6 +156,7 @@ def measure(folder: Path) -> Measured:
             scores=scores,
             runtimes=_runtimes(records, manifest["imputers"]),
             reasons=_reasons(records),
+            unit=_unit(manifest["imputers"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -206,6 +210,10 @@ def _scores(records: Iterable[Record], imputers: Mapping[str, Any]) -> dict[Entr
 
 def _is_control(imputer: str, imputers: Mapping[str, Any]) -> bool:
     return bool(imputers.get(imputer, {}).get("is_control"))
+
+
+def _unit(imputers: Mapping[str, Any]) -> str:
+    return next((spec for spec, facts in imputers.items() if facts.get("role") == "formula"), "")
 
 
 def _runtimes(

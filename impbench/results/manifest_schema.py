@@ -71,6 +71,7 @@ class StoredImputer(TypedDict, total=False):
     citation: str | None
     version: str
     is_control: bool
+    role: str
     needs_truth: bool
     stochastic: bool | None
     input_scale: str
