@@ -222,10 +222,9 @@ def report_(
     from impbench.results.store import Store
 
     _load(plugin, None)
-    store = Store.open(folder)
-    records = store.records()
-    store.write_results(records)
-    typer.echo(write_report(store, records))
+    stored = Store.open(folder).read()
+    stored.store.write_results(stored.records)
+    typer.echo(write_report(stored))
 
 
 @app.command(name="list")

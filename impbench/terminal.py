@@ -169,9 +169,8 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
         )
     elif not quiet:
         from impbench.report import terminal_leaderboard
-        from impbench.results.store import Store
 
-        for part in terminal_leaderboard(Store(results.folder)):
+        for part in terminal_leaderboard(results.stored):
             _out.print(part)
         if results.report is not None:
             _out.print(f"report: {escape(str(results.report))}", soft_wrap=True)

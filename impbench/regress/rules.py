@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from impbench.errors import InputError
 from impbench.lookup import find
-from impbench.regress.measured import MetricFacts
+from impbench.regress.measured import ComparedMetric
 from impbench.regress.runtime import MAX_SLOWDOWN
 
 
@@ -34,7 +34,7 @@ BOUNDED = Floor(0.005, relative=False)
 """Default for indices such as ARI: half a point, as their mean can be near 0."""
 
 
-def floor_of(metric: str, facts: MetricFacts, chosen: Mapping[str, Floor]) -> Floor:
+def floor_of(metric: str, facts: ComparedMetric, chosen: Mapping[str, Floor]) -> Floor:
     """Return the user's floor for `metric`, or the default."""
     return chosen.get(metric, BOUNDED if facts.bounded else UNBOUNDED)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from impbench.plan.task import Posed, Task, shares_seeds
 from impbench.registry import Registry
 from impbench.results.failed_methods import MethodFailed, failed_methods, without_result
 from impbench.results.record import Record
-from impbench.results.store import Store
+from impbench.results.store import Store, StoredRun
 from impbench.runner.describe_run import describe_run
 from impbench.runner.problems import Problems, pose_all, strangers_in
 from impbench.runner.secret import Secret, withhold
@@ -41,8 +41,8 @@ class Results:
 
     Attributes
     ----------
-    folder
-        The run's folder; see `impbench.results.store`.
+    stored
+        The run as it lies in its folder; see `impbench.results.store`.
     scores
         Tidy table: dataset, protocol, imputer, params, seed, metric, value, status, reason, key.
     report
@@ -53,11 +53,16 @@ class Results:
         Specs of the methods that the user named and that have no result at all.
     """
 
-    folder: Path
+    stored: StoredRun = field(repr=False)
     scores: pd.DataFrame
     report: Path | None
     failed: tuple[MethodFailed, ...] = ()
     without_result: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.stored.store.folder
 
 
 def run_plan(
@@ -96,7 +101,7 @@ def run_plan(
             from impbench.report import write_report
 
             tell.reporting()
-            results = replace(results, report=write_report(store))
+            results = replace(results, report=write_report(results.stored))
     return results
 
 
@@ -143,7 +148,7 @@ def _run_posed(
     asking = strangers_in(plan, problems, registry)
     tasks = make_tasks(plan, problems, settings)
     keys = [key for task in in_plan_order(tasks) for key in task.keys]
-    damaged = [] if settings.fresh else store.unreadable(keys)
+    records, damaged = ({}, []) if settings.fresh else store.readable(keys)
     about = {
         "executor": settings.cluster.executor if settings.cluster else "local",
         "jobs": settings.jobs if settings.cluster is None else None,
@@ -164,22 +169,24 @@ def _run_posed(
         text = f"ignored and done again: {reason}"
         store.note(text)
         tell.noticed(text)
-    todo = tasks if settings.fresh else [t for t in map(_remaining(store), tasks) if t]
+    todo = [task for task in (_remaining(task, records) for task in tasks) if task]
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     try:
         closed = _closed(settings, store, problems)
-        _execute_all(todo, built, store, closed, tell, plan.answering.scoring_imports(asking))
+        imports = plan.answering.scoring_imports(asking)
+        _execute_all(todo, built, store, closed, tell, imports, records)
     except KeyboardInterrupt:
         manifest["interrupted"] = True
         store.note("interrupted")
         store.write_manifest(manifest)
-        store.write_results()
+        # With --fresh, old records are still there of what was not done again.
+        store.write_results(store.read().records)
         raise
     manifest["finished"] = _now()
-    store.write_manifest(manifest)
+    told = store.write_manifest(manifest)
     store.note("end")
-    records = store.records()
+    stored = StoredRun(store, told, [records[key] for key in keys if key in records])
     jobs = [
         (task.job(posed, seed).imputer, task.key(posed, seed))
         for task in tasks
@@ -187,11 +194,11 @@ def _run_posed(
         for seed in task.seeds
     ]
     return Results(
-        store.folder,
-        store.write_results(records),
+        stored,
+        store.write_results(stored.records),
         report=None,
-        failed=failed_methods(jobs, records),
-        without_result=without_result(plan.named, records),
+        failed=failed_methods(jobs, stored.records),
+        without_result=without_result(plan.named, stored.records),
     )
 
 
@@ -264,20 +271,17 @@ def in_plan_order(tasks: Sequence[Task]) -> list[Task]:
     return sorted(tasks, key=lambda task: order.index(task.posed[0].view))
 
 
-def _remaining(store: Store) -> Any:
-    """Make a function that cuts a task down to what has no good record yet; None when all has."""
+def _remaining(task: Task, records: Mapping[str, Record]) -> Task | None:
+    """Cut a task down to what has no good record yet; None when all has."""
 
-    def remaining(task: Task) -> Task | None:
-        def missing(posed: Posed, seed: int) -> bool:
-            record = store.record(task.key(posed, seed))
-            # A failure is reported, but never cached as done: it is tried again.
-            return record is None or record.status != "ok"
+    def missing(posed: Posed, seed: int) -> bool:
+        record = records.get(task.key(posed, seed))
+        # A failure is reported, but never cached as done: it is tried again.
+        return record is None or record.status != "ok"
 
-        seeds = tuple(s for s in task.seeds if any(missing(p, s) for p in task.posed))
-        posed = tuple(p for p in task.posed if any(missing(p, s) for s in task.seeds))
-        return replace(task, seeds=seeds, posed=posed) if seeds else None
-
-    return remaining
+    seeds = tuple(s for s in task.seeds if any(missing(p, s) for p in task.posed))
+    posed = tuple(p for p in task.posed if any(missing(p, s) for s in task.seeds))
+    return replace(task, seeds=seeds, posed=posed) if seeds else None
 
 
 def _execute_all(
@@ -287,12 +291,15 @@ def _execute_all(
     settings: Settings,
     tell: Listener,
     imports: Imports,
+    records: dict[str, Record],
 ) -> None:
+    """Store every record as it comes, and keep it in `records`."""
     if not tasks:
         return
-    with closing(_carry_out(tasks, built, store, settings, tell, imports)) as records:
-        for record in records:
-            tell.finished(store.write_record(record))
+    with closing(_carry_out(tasks, built, store, settings, tell, imports)) as done:
+        for record in done:
+            records[record.key] = store.write_record(record)
+            tell.finished(records[record.key])
 
 
 def _carry_out(

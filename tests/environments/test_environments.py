@@ -119,7 +119,7 @@ def ran(registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ra
                 SUITE, out, imputers=imputers, listener=told, settings=settings, report=False
             )
             if told is first:
-                records = Store(out).records()
+                records = Store(out).read().records
         named = {name: [r for r in records if r.job.imputer == name] for name in IMPUTERS}
         yield Ran(out, named, first.built, second.built)
 

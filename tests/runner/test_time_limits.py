@@ -29,7 +29,7 @@ SUITE = Suite(
 def reason(out: Path, suite: Suite, settings: Settings) -> str:
     load_file(Path(__file__).parents[1] / "example_plugins" / "hostile.py")
     impbench.run(suite, out, settings=settings, report=False)
-    (record,) = [r for r in Store(out).records() if r.job.imputer == "hangs"]
+    (record,) = [r for r in Store(out).read().records if r.job.imputer == "hangs"]
     assert record.status == "timeout"
     return record.reason
 
