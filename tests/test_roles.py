@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import impbench
@@ -15,6 +16,8 @@ from impbench.description import read_plugin, tell_imputer
 from impbench.errors import InputError
 from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file, registry
+from impbench.report.analysis.run import run_of_results
+from impbench.results.manifest import AboutImputer, RunManifest
 from impbench.runner.settings import Settings
 from impbench.stand_in import stand_in
 
@@ -122,3 +125,21 @@ def test_manifest_tells_roles_and_versions_and_records_tell_what_is_declared(
     assert set(recorded["mine"]) == {"python", "mine", "numpy", "scipy", "pluggy", "impbench"}
     assert recorded["mine"]["pluggy"] == versions["pluggy"]
     assert {"python", "numpy", "scipy", "no-imputation"} <= set(recorded["no-imputation"])
+
+
+def test_a_strangers_permuted_is_no_control_to_the_report() -> None:
+    """Roles and controls are what the manifest says, whatever the name."""
+    names = ("permuted", "no-imputation", "mine")
+    rows = [
+        {"dataset": "d", "protocol": "p", "imputer": name, "seed": 1, "metric": "mse"}
+        for name in names
+    ]
+    results = pd.DataFrame(rows).assign(value=0.5, status="ok", reason="", params="{}", key="")
+    told = {name: AboutImputer(name, version="1") for name in names}
+    run = run_of_results(results, RunManifest(seeds=(1,), imputers=told))
+    assert run.methods == list(names)
+    assert run.controls == []
+    told["no-imputation"] = AboutImputer("no-imputation", is_control=True, role="nothing")
+    run = run_of_results(results, RunManifest(seeds=(1,), imputers=told))
+    assert run.methods == ["permuted", "mine"]
+    assert run.controls == ["no-imputation"]
