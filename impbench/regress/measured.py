@@ -12,6 +12,7 @@ from impbench.errors import InputError
 from impbench.metrics.metric import Direction
 from impbench.registry import registry
 from impbench.regress.decide import mean, variance
+from impbench.results.manifest import FORMULA
 from impbench.results.record import Record
 from impbench.results.store import Store, StoredRun
 from impbench.scoring.score import COST_METRICS
@@ -105,6 +106,8 @@ class Measured:
         (dataset, imputer) → runtime; protocols that show the same data share an imputation.
     reasons
         (dataset, protocol, imputer) → first failure's sentence. Not stored in baselines.
+    unit
+        Spec of the control whose role is ``formula``, the unit of runtimes. Not stored either.
     """
 
     scoring: str
@@ -116,6 +119,7 @@ class Measured:
     scores: Mapping[Entry, Sample]
     runtimes: Mapping[tuple[str, str], Runtime]
     reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    unit: str = ""
 
     @property
     def seeds(self) -> list[int]:
@@ -148,6 +152,7 @@ def measure(folder: Path) -> Measured:
         scores=scores,
         runtimes=_runtimes(stored),
         reasons=_reasons(stored.records),
+        unit=next((s for s in manifest.imputers if manifest.imputer(s).role == FORMULA), ""),
     )
     if len(found.seeds) < 2:
         raise InputError(

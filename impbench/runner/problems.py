@@ -20,6 +20,7 @@ from impbench.metrics.metric import Metric
 from impbench.plan.plan import Plan
 from impbench.plan.separation import Asking, Kind, strangers_asking
 from impbench.plan.task import Posed, PosedAgain
+from impbench.protocols.evidence import check_needs
 from impbench.protocols.molecules import median_count
 from impbench.protocols.protocol import Problem, Protocol
 from impbench.registry import Registry
@@ -131,9 +132,15 @@ def strangers_in(
     ------
     NotApartError
         If a plugin of an imputer also brings a metric by which it would be judged.
+    InputError
+        If a protocol names a metric that needs what the protocol does not offer.
     """
     metrics = [name for posed in problems.posed.values() for name in posed.metrics]
     plan.answering.check(registry, [("metric", name) for name in metrics])
+    for item in plan.asked:
+        posed = problems.posed.get((item.source.spec, item.protocol.spec))
+        for name in posed.metrics if posed else ():
+            check_needs(registry.metrics[name], item.protocol.offers, item.protocol.name)
     names: list[tuple[Kind, str]] = [
         *(("dataset", type(source).name) for source in plan.sources),
         *(("protocol", type(item.protocol).name) for item in plan.asked),
