@@ -59,11 +59,6 @@ class RmspropArray:
             np.float32(ridge),
         )
 
-    def sum_of_squares(self) -> float:
-        """Return ‖values‖²."""
-        flat = self.values.reshape(-1)
-        return float(np.dot(flat, flat))
-
 
 class HiddenUnits:
     """Some of the hidden units: their columns of E, entries of b and rows of D."""
@@ -97,7 +92,7 @@ class HiddenUnits:
 
     def sum_of_squares(self) -> float:
         """Return this block's share of ‖E‖² + ‖D‖²."""
-        return self.encoder.sum_of_squares() + self.decoder.sum_of_squares()
+        return sum_of_squares(self.encoder.values) + sum_of_squares(self.decoder.values)
 
 
 class AutoImputeNetwork:
@@ -163,6 +158,12 @@ class AutoImputeNetwork:
         for part in parts:
             total += part
         return total
+
+
+def sum_of_squares(values: Float32) -> float:
+    """Return ‖values‖²."""
+    flat = values.reshape(-1)
+    return float(np.dot(flat, flat))
 
 
 def _sigmoid(z: Float32) -> Float32:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from .network import AutoImputeNetwork, Descent, Float32
+from .network import AutoImputeNetwork, Descent, Float32, sum_of_squares
 
 Stop = Literal["per-cell", "total"]
 
@@ -76,7 +76,7 @@ def train(
         for step in range(settings.steps + 1):
             error = output - x
             error[unobserved] = 0
-            losses.append(_sum_of_squares(error) + settings.ridge / 2 * network.sum_of_squares())
+            losses.append(sum_of_squares(error) + settings.ridge / 2 * network.sum_of_squares())
             settled = step > 0 and abs(losses[-1] - losses[-2]) < smallest_change
             if settled or step == settings.steps:
                 break
@@ -84,8 +84,3 @@ def train(
             output = network.step(error)
             progress(step + 1, settings.steps)
     return Trained(output, losses, settled)
-
-
-def _sum_of_squares(values: Float32) -> float:
-    flat = values.reshape(-1)
-    return float(np.dot(flat, flat))
