@@ -126,9 +126,9 @@ def ways(text: str) -> list[str]:
     """Every way in which TOML can write a text."""
     multiline = text.replace("\\", "\\\\").replace('"""', '""\\"')
     found = [json.dumps(text), f'"""\n{multiline}"""']
-    if "'" not in text:
-        found += [f"'''\n{text}'''", *([] if "\n" in text else [f"'{text}'"])]
-    return found
+    if not {"'", "\n"} & set(text):
+        found.append(f"'{text}'")
+    return [*found, f"'''\n{text}'''"]
 
 
 @settings(max_examples=200, deadline=None)
