@@ -275,14 +275,14 @@ def _build_table(value: dict[str, Any], kind: Any, path: KeyPath, strict: bool) 
         if strict and name not in members:
             hint = did_you_mean(name, members) or f"known keys: {', '.join(members)}"
             raise _Fault((*path, name), f"is unknown; {hint}")
-    for name, hint in members.items():
-        if name not in value and _is_required(kind, name):
-            raise _Fault((*path, name), f"is missing; expected {_name(hint)}")
     built = {
         name: _build(value[name], hint, (*path, name), strict)
         for name, hint in members.items()
         if name in value
     }
+    for name, hint in members.items():
+        if name not in value and _is_required(kind, name):
+            raise _Fault((*path, name), f"is missing; expected {_name(hint)}")
     try:
         return kind(**built)
     except (ValueError, TypeError) as error:
@@ -311,7 +311,7 @@ def _begins(value: Any, hint: Any) -> bool:
 def _key(name: str, hint: Any, path: KeyPath) -> Any:
     if hint is int:
         if not re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name):
-            raise _Fault((*path, name), "is the name; expected a whole number as the name")
+            raise _Fault((*path, name), "is no whole number; expected one as the name")
         return int(name)
     return name
 
@@ -322,7 +322,8 @@ def _name(hint: Any) -> str:
     if origin is Annotated:
         return str(args[1].expected)
     if _is_union(hint):
-        return " or ".join(_name(arg) for arg in args if arg is not types.NoneType)
+        left_out = {types.NoneType, *([int] if float in args else [])}
+        return " or ".join(_name(arg) for arg in args if arg not in left_out)
     if origin is Literal:
         return f"one of {', '.join(map(json.dumps, args))}"
     if origin in (list, tuple, Sequence):

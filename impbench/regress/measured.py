@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from impbench.errors import InputError
 from impbench.metrics.metric import Direction
+from impbench.reading import Rule
 from impbench.registry import registry
 from impbench.regress.decide import mean, variance
-from impbench.results.record import Record
+from impbench.results.record import LARGEST, Record
 from impbench.results.store import Store
 from impbench.scoring.score import COST_METRICS
 
@@ -32,6 +33,9 @@ class Entry(NamedTuple):
     metric: str
 
 
+Score = Annotated[float, Rule(f"a score, at most {LARGEST}", lambda score: abs(score) <= LARGEST)]
+
+
 @dataclass(frozen=True)
 class Sample:
     """One score over seeds.
@@ -47,7 +51,7 @@ class Sample:
         where a loss is looked for first.
     """
 
-    values: Mapping[int, float]
+    values: Mapping[int, Score]
     lost: Mapping[int, str] = field(default_factory=dict)
     leads: bool = False
 
@@ -80,11 +84,20 @@ class MetricFacts:
     bounded: bool
 
 
+Seconds = Annotated[
+    Mapping[int, float],
+    Rule(
+        f"seconds by seed, from 0 to {LARGEST}",
+        lambda seconds: seconds and all(0 <= value <= LARGEST for value in seconds.values()),
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Runtime:
     """Wall-clock seconds by seed, and on what."""
 
-    seconds: Mapping[int, float]
+    seconds: Seconds
     device: str
     threads: int
     is_control: bool
