@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from impbench.errors import NotFoundError
@@ -34,16 +34,19 @@ def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[Failure]
     if name in known:
         return known[name]
     message = f"no {kind} is called {name!r}"
-    message += f"; {did_you_mean(name, known) or f'`impbench list {kind}s` shows what there is'}"
+    if near := nearest(name, known):
+        message += f"; did you mean {' or '.join(near)}?"
+    else:
+        message += f"; `impbench list {kind}s` shows what there is"
     failures = [f"{plugin.name} ({plugin.reason})" for plugin in broken]
     if failures:
         message += f". These plugins failed to load: {'; '.join(failures)}"
     raise NotFoundError(message)
 
 
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """Ask whether one of the nearest names is meant; empty where none is near."""
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three of the known names that `name` may have been meant for."""
     lowered = {key.lower(): key for key in known}
-    near = [lowered[name.lower()]] if name.lower() in lowered else []
-    near = near or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else ""
+    if name.lower() in lowered:
+        return [lowered[name.lower()]]
+    return difflib.get_close_matches(name, lowered.values(), n=3, cutoff=0.5)

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from impbench.errors import InputError
 from impbench.lines import KeyPath, Lines, json_lines, toml_lines
-from impbench.lookup import did_you_mean
+from impbench.lookup import nearest
 
 T = TypeVar("T")
 
@@ -119,13 +119,6 @@ class Document:
             return typing.cast(T, _build(self.tree, kind, (), strict))
         except _Fault as fault:
             raise self.error(fault.path, fault.message) from fault.__cause__
-
-    def expected(self, path: KeyPath, expected: str) -> InputError:
-        """Return the error that the value at `path` is not as `expected`, in words."""
-        value = self.tree
-        for step in path:
-            value = value[step]
-        return self.error(path, f"is {_shown(value)}; expected {expected}")
 
     def error(self, path: KeyPath, message: str) -> InputError:
         """Return the error that begins with the place; of a missing key, its table's line."""
@@ -273,7 +266,8 @@ def _build_table(value: dict[str, Any], kind: Any, path: KeyPath, strict: bool) 
     members = _members(kind)
     for name in value:
         if strict and name not in members:
-            hint = did_you_mean(name, members) or f"known keys: {', '.join(members)}"
+            near = " or ".join(nearest(name, members))
+            hint = f"did you mean {near}?" if near else f"known keys: {', '.join(members)}"
             raise _Fault((*path, name), f"is unknown; {hint}")
     built = {
         name: _build(value[name], hint, (*path, name), strict)

@@ -111,7 +111,10 @@ def read_card(path: Path) -> Card:
     document = parse_toml(path, "card")
     card = document.fit(Card)
     if card.name != path.stem:
-        raise document.expected(("name",), f'"{path.stem}", as the file is called {path.name}')
+        raise document.error(
+            ("name",),
+            f'is "{card.name}"; expected "{path.stem}", as the file is called {path.name}',
+        )
     if len(card.files) not in FILES[card.layout]:
         expected = " or ".join(map(str, FILES[card.layout]))
         raise document.error(

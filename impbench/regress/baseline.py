@@ -17,7 +17,7 @@ from typing import Any
 
 from impbench.errors import InputError
 from impbench.reading import parse_json
-from impbench.regress.measured import Entry, Measured, MetricFacts, Runtime, Sample
+from impbench.regress.measured import ComparedMetric, Entry, Measured, Runtime, Sample
 from impbench.write_atomically import write_atomically
 
 FORMAT = 2
@@ -126,7 +126,7 @@ class _File:
     impbench: str
     datasets: dict[str, str]
     imputers: dict[str, str]
-    metrics: dict[str, MetricFacts]
+    metrics: dict[str, ComparedMetric]
     scores: dict[str, dict[str, dict[str, dict[str, Sample]]]]
     runtimes: dict[str, dict[str, Runtime]]
 
