@@ -8,14 +8,13 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
 from impbench.errors import InputError
 from impbench.hooks import BrokenPlugin, Brought, reason, summary_of
 from impbench.imputer import Imputer
 from impbench.parameters import Parametrised, type_hints
-from impbench.shape import WHOLE, check_shape
+from impbench.reading import WHOLE, Document
 
 _SIMPLE: dict[str, Any] = {
     "bool": bool,
@@ -36,8 +35,8 @@ class ToldParameter(TypedDict):
     default: Any
     help: str
     symbol: str | None
-    min: float | None
-    max: float | None
+    min: int | float | None
+    max: int | float | None
 
 
 class ToldImputer(TypedDict):
@@ -253,29 +252,11 @@ def frozen(value: Any) -> Any:
 
 
 def read_plugin(told: Any) -> ToldPlugin:
-    """Check an answer down to the last member.
+    """Check an answer down to the last member, and leave out what `tell` does not write.
 
     Raises
     ------
     InputError
         If it is not what `tell` writes; names the place.
     """
-    check_shape(told, ToldPlugin, "the description")
-    _complete(told, ToldPlugin, "the description")
-    for kind, members in (
-        ("imputers", ToldImputer),
-        ("parts", ToldPart),
-        ("broken", ToldFailure),
-    ):
-        for item in told[kind]:
-            _complete(item, members, f"a member of {kind}")
-    for imputer in told["imputers"]:
-        for parameter in imputer["parameters"]:
-            _complete(parameter, ToldParameter, f"a parameter of {imputer['name']}")
-    result: ToldPlugin = told
-    return result
-
-
-def _complete(item: Mapping[str, Any], members: Any, where: str) -> None:
-    if lacking := sorted(set(typing.get_type_hints(members)) - set(item)):
-        raise InputError(f"{where} lacks {', '.join(lacking)}")
+    return Document(told, "the description").fit(ToldPlugin, strict=False)

@@ -229,10 +229,16 @@ def test_type_that_no_text_can_give_is_said(hint: Any) -> None:
     ("told", "message"),
     [
         (None, "the description is null"),
-        ({}, "lacks broken, imputers, parts"),
+        ({}, "description: imputers is missing; expected a list"),
         ({"imputers": 5, "parts": [], "broken": []}, "imputers is 5"),
-        ({"imputers": [{"name": "x"}], "parts": [], "broken": []}, "imputers lacks"),
-        ({"imputers": [], "parts": [{"kind": "imputers"}], "broken": []}, "kind is"),
+        (
+            {"imputers": [{"name": "x"}], "parts": [], "broken": []},
+            r"imputers\[0\].module is missing",
+        ),
+        (
+            {"imputers": [], "parts": [{"kind": "imputers"}], "broken": []},
+            r"parts\[0\].kind is \"imp",
+        ),
     ],
 )
 def test_description_that_is_none_is_refused_with_the_place(told: Any, message: str) -> None:

@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from impbench.errors import InputError
 from impbench.metrics.metric import Direction
+from impbench.reading import Rule
 from impbench.registry import registry
 from impbench.regress.decide import mean, variance
 from impbench.results.manifest import FORMULA
-from impbench.results.record import Record
+from impbench.results.record import LARGEST, Record
 from impbench.results.store import Store, StoredRun
 from impbench.scoring.score import COST_METRICS
 
@@ -28,6 +29,9 @@ class Entry(NamedTuple):
     protocol: str
     imputer: str
     metric: str
+
+
+Score = Annotated[float, Rule(f"a score, at most {LARGEST}", lambda score: abs(score) <= LARGEST)]
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Sample:
         where a loss is looked for first.
     """
 
-    values: Mapping[int, float]
+    values: Mapping[int, Score]
     lost: Mapping[int, str] = field(default_factory=dict)
     leads: bool = False
 
@@ -78,11 +82,20 @@ class ComparedMetric:
     bounded: bool
 
 
+Seconds = Annotated[
+    Mapping[int, float],
+    Rule(
+        f"seconds by seed, from 0 to {LARGEST}",
+        lambda seconds: seconds and all(0 <= value <= LARGEST for value in seconds.values()),
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Runtime:
     """Wall-clock seconds by seed, and on what."""
 
-    seconds: Mapping[int, float]
+    seconds: Seconds
     device: str
     threads: int
     is_control: bool

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from impbench.reading import read_json
-from impbench.results.record import WHOLE
+from impbench.reading import WHOLE, read_json
 from impbench.truth_control import TRUTH_CONTROLS
 
 NOTHING = "nothing"

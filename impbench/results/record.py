@@ -9,17 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from impbench.errors import InputError
-from impbench.reading import read_json
+from impbench.reading import WHOLE, read_json
 
 SCHEMA = 1
 """Raised when the fields below change meaning."""
 
 SCORING = "2"
 """Raised when the same imputation would get other scores; part of every job's key."""
-
-
-WHOLE = 2**63
-"""Whole numbers stay below it, so that every table can hold them."""
 
 
 class SchemaError(InputError):
