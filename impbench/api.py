@@ -49,6 +49,7 @@ def run(
     settings: Settings | None = None,
     listener: Listener | None = None,
     report: bool = True,
+    png: bool = False,
     command: str | None = None,
     secret: Secret | None = None,
 ) -> Results:
@@ -69,6 +70,8 @@ def run(
         Single-file plugins to load first.
     settings
         Parallelism, limits and device; default `Settings.sensible()`.
+    report, png
+        Whether to write the page, and its figures as PNG beside SVG.
     secret
         Draw simulations and masks from it, ``Secret.draw()`` for a new one, so that no method can
         know them; the manifest tells it at the end.
@@ -91,7 +94,9 @@ def run(
         settings = replace(settings, timeout=suite.timeout)
     folder = Path(out) if out is not None else Path("reports") / suite.name
     text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"
-    return run_plan(jobs, folder.resolve(), registry(), settings, listener, text, report, secret)
+    return run_plan(
+        jobs, folder.resolve(), registry(), settings, listener, text, report, secret, png
+    )
 
 
 def plan(

@@ -50,6 +50,7 @@ _DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
 ]
 _Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
+_Png = Annotated[bool, typer.Option("--png", help="Figures as PNG too, beside SVG.")]
 _CLUSTER = "Where to run"
 _Pem = Annotated[Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)]
 
@@ -96,6 +97,7 @@ def run(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write the page, or the scores alone.")
     ] = True,
+    png: _Png = False,
     secret_seed: Annotated[
         bool,
         typer.Option("--secret-seed", help="Simulate and mask with a seed drawn for this run."),
@@ -200,6 +202,7 @@ def run(
                 listener=listener,
                 command=_command_line(),
                 report=report,
+                png=png,
                 secret=secret,
             )
     except KeyboardInterrupt as stopped:
@@ -215,6 +218,7 @@ def run(
 @app.command("report")
 def report_(
     folder: Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")],
+    png: _Png = False,
     plugin: _Plugin = None,
 ) -> None:
     """Draw the report of a finished or interrupted run again."""
@@ -225,13 +229,14 @@ def report_(
     store = Store.open(folder)
     records = store.records()
     store.write_results(records)
-    typer.echo(write_report(store, records))
+    typer.echo(write_report(store, records, png))
 
 
 @app.command(name="list")
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(help="imputers, metrics, datasets, protocols or suites.")
+        str | None,
+        typer.Argument(help="imputers, metrics, datasets, protocols, suites or figures."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     plugin: _Plugin = None,
@@ -248,7 +253,7 @@ def info(
     name: Annotated[str, typer.Argument(help="Any name that `impbench list` shows.")],
     plugin: _Plugin = None,
 ) -> None:
-    """Say everything about one imputer, metric, dataset, protocol or suite."""
+    """Say everything about one imputer, metric, dataset, protocol, suite or figure."""
     from impbench import terminal
 
     _load(plugin, None)

@@ -64,7 +64,7 @@ class ToldImputer(TypedDict):
 class ToldPart(TypedDict):
     """Anything else: its kind, name and summary; of a suite the path."""
 
-    kind: Literal["metrics", "datasets", "protocols", "suites", "commands"]
+    kind: Literal["metrics", "datasets", "protocols", "suites", "figures", "commands"]
     name: str
     summary: str
     path: str

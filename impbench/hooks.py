@@ -13,7 +13,7 @@ import pluggy
 from impbench import hookspecs
 from impbench.errors import InputError
 
-KINDS = ("imputers", "metrics", "datasets", "protocols", "suites", "commands")
+KINDS = ("imputers", "metrics", "datasets", "protocols", "suites", "figures", "commands")
 """What a plugin may bring; the hook is called ``impbench_`` and this."""
 
 

@@ -1,6 +1,7 @@
 """Who asks must not answer: where a run's parts come from, and what is imported beside them.
 
-A plugin whose code makes the data or judges an imputation could favour an imputer of its own.
+A plugin whose code makes the data, judges an imputation or draws it could favour an imputer of its
+own.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from impbench.origin import OURS, Origin
 from impbench.registry import Registry
 from impbench.scoring.imports import PLUGINS, ImportBar, Imports, NotApartError
 
-Kind = Literal["dataset", "protocol", "metric"]
+Kind = Literal["dataset", "protocol", "metric", "figure"]
 
 
 @dataclass(frozen=True)
 class Asking:
-    """One part of a question that a stranger brings."""
+    """One part of a question, or a figure of the answers, that a stranger brings."""
 
     kind: Kind
     name: str

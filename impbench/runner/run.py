@@ -69,6 +69,7 @@ def run_plan(
     command: str = "",
     report: bool = True,
     secret: Secret | None = None,
+    png: bool = False,
 ) -> Results:
     """Carry out `plan` in the folder `out`, reusing every result that is there and still holds.
 
@@ -96,7 +97,7 @@ def run_plan(
             from impbench.report import write_report
 
             tell.reporting()
-            results = replace(results, report=write_report(store))
+            results = replace(results, report=write_report(store, png=png))
     return results
 
 

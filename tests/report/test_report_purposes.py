@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 import pytest
+from impbench.report.figures.purpose_map import draw_purposes
 
 from impbench.metrics.clustering import ari
 from impbench.metrics.cost import wall_seconds
@@ -13,7 +14,6 @@ from impbench.report.analysis.run import run_of_results
 from impbench.report.analysis.tables import summarise
 from impbench.report.figures.answers import draw_answers, sweep_of
 from impbench.report.figures.palette import looks
-from impbench.report.figures.purpose_map import draw_purposes
 from impbench.results.table import COLUMNS
 
 METRICS = {metric.name: metric for metric in (mse, ari, wall_seconds)}
