@@ -162,7 +162,7 @@ def test_png_stands_beside_each_svg_where_it_is_asked_for(make_store):
 def test_all_of_our_figures_could_be_drawn(default, hostile):
     for store, page in (default, hostile):
         assert "could not be drawn" not in page.text
-        drawn = {path.name.partition("-")[0] for path in (store.folder / "figures").iterdir()}
+        drawn = {path.stem.partition("-")[0] for path in (store.folder / "figures").iterdir()}
         assert drawn >= {"purposes", "heatmap", "answers", "tradeoff", "bars", "cells", "genes"}
 
 
