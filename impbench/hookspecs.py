@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from impbench.imputer import Imputer
     from impbench.metrics.metric import Metric
     from impbench.page_figure import PageFigure
+    from impbench.parameters import Parametrised
     from impbench.protocols.protocol import Protocol
 
 try:
@@ -56,6 +57,11 @@ def impbench_suites() -> list[Path]:  # type: ignore[empty-body]
 @hookspec
 def impbench_figures() -> list[PageFigure]:  # type: ignore[empty-body]
     """Figures of the report's page, made with `impbench.figure`."""
+
+
+@hookspec
+def impbench_executors() -> list[type[Parametrised]]:  # type: ignore[empty-body]
+    """Ways to carry out jobs: subclasses of `impbench.runner.executor.Executor`."""
 
 
 @hookspec

@@ -13,6 +13,7 @@ from impbench.report.figures.coverage import coverage as coverage_figure
 from impbench.report.figures.coverage import observed_coverage
 from impbench.report.figures.drawing import save, style
 from impbench.report.figures.scene import Scene
+from impbench.results.manifest import RunManifest
 from impbench.results.table import COLUMNS
 
 METRICS = {item.name: item for item in vars(coverage).values() if isinstance(item, Metric)}
@@ -39,7 +40,7 @@ def run():
                 value = metric(pit)
                 key = f"{imputer}{seed}"
                 rows.append(("d", "p", imputer, "{}", seed, name, value, "ok", "", key))
-    return run_of_results(pd.DataFrame(rows, columns=COLUMNS), {}, METRICS)
+    return run_of_results(pd.DataFrame(rows, columns=COLUMNS), RunManifest(), METRICS)
 
 
 def draw(run, folder):

@@ -16,6 +16,12 @@ from impbench.report.figures.answers import answers, sweep_of
 from impbench.report.figures.drawing import save, style
 from impbench.report.figures.purposes import purposes
 from impbench.report.figures.scene import Scene
+from impbench.results.manifest import (
+    AboutDataset,
+    AboutImputer,
+    AboutProtocol,
+    RunManifest,
+)
 from impbench.results.table import COLUMNS
 
 METRICS = {metric.name: metric for metric in (mse, ari, wall_seconds)}
@@ -30,11 +36,14 @@ def make_run(scores, protocols):
         for (data, protocol, imputer, metric), value in scores.items()
     ]
     results = pd.DataFrame(rows, columns=COLUMNS)
-    manifest = {
-        "datasets": {name: {"simulated": True} for name in results["dataset"].unique()},
-        "imputers": {n: {"is_control": n in CONTROLS} for n in results["imputer"].unique()},
-        "protocols": protocols,
-    }
+    manifest = RunManifest(
+        datasets={name: AboutDataset(name, simulated=True) for name in results["dataset"].unique()},
+        imputers={
+            name: AboutImputer(name, is_control=name in CONTROLS)
+            for name in results["imputer"].unique()
+        },
+        protocols={spec: AboutProtocol(**about) for spec, about in protocols.items()},
+    )
     return run_of_results(results, manifest, METRICS)
 
 

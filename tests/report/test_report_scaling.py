@@ -9,6 +9,7 @@ from impbench.report.analysis.tables import summarise
 from impbench.report.figures.drawing import save, style
 from impbench.report.figures.scaling import growth_of, scaling, sizes_of
 from impbench.report.figures.scene import Scene
+from impbench.results.manifest import AboutDataset, RunManifest
 from impbench.results.table import COLUMNS
 
 METRICS = {metric.name: metric for metric in (wall_seconds, peak_memory)}
@@ -28,7 +29,9 @@ def run():
                 rows.append(
                     (f"s[n_cells={n}]", "p", imputer, "{}", 1, metric, value, status, reason, key)
                 )
-    manifest = {"datasets": {f"s[n_cells={n}]": {"n_cells": n} for n in SIZES}}
+    manifest = RunManifest(
+        datasets={f"s[n_cells={n}]": AboutDataset(f"s[n_cells={n}]", n_cells=n) for n in SIZES}
+    )
     return run_of_results(pd.DataFrame(rows, columns=COLUMNS), manifest, METRICS)
 
 

@@ -13,11 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from impbench.page_figure import figure
-from impbench.report.analysis.run import ATTAINABLE, ORACLE, SEES_TRUTH, MetricFacts
+from impbench.report.analysis.run import ATTAINABLE, ORACLE
+from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.figures.drawing import WIDTH, blank, panel
 from impbench.report.figures.palette import ATTAINABLE_COLOUR, INK, ORACLE_COLOUR, SOFT, Look
 from impbench.report.figures.scene import Scene
 from impbench.report.text import listed, shorten
+from impbench.truth_control import TRUTH_CONTROLS
 
 MAX_DATASETS = 12
 """Datasets whose scores are drawn as bars; the tables hold all."""
@@ -102,7 +104,7 @@ def _places(scene: Scene, present: set[str]) -> dict[str, float]:
 def _panel(
     axes: Axes,
     cells: Mapping[str, Any],
-    fact: MetricFacts,
+    fact: ShownMetric,
     looks: Mapping[str, Look],
     places: Mapping[str, float],
 ) -> None:
@@ -125,7 +127,7 @@ def _panel(
         axes.locator_params(axis="x", nbins=4)
         fills = [
             CONTROL_FILL
-            if looks[name].is_control and name not in SEES_TRUTH
+            if looks[name].is_control and name not in TRUTH_CONTROLS
             else looks[name].colour
             for name in names
         ]
@@ -133,7 +135,7 @@ def _panel(
     axes.errorbar(means[sds > 0], np.array(y)[sds > 0], xerr=sds[sds > 0], fmt="none", ecolor=INK)
     for name, place in places.items():
         # Nobody imputes for those that see the truth, so there is nothing to time.
-        if name not in names and not (name in SEES_TRUTH and fact.is_cost):
+        if name not in names and not (name in TRUTH_CONTROLS and fact.is_cost):
             text = "undefined" if cells[name].status == "ok" else cells[name].status
             at = axes.get_yaxis_transform()
             axes.text(0.02, place, text, color=FAILED, va="center", fontsize=7, transform=at)

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from impbench.page_figure import figure
-from impbench.report.analysis.run import ATTAINABLE, NO_IMPUTATION, ORACLE, Run
+from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
 from impbench.report.analysis.tables import order
 from impbench.report.figures.drawing import WIDTH, blank, panel
 from impbench.report.figures.palette import FAINT, GROUP_COLOURS, SOFT
@@ -35,11 +35,8 @@ LEGEND_COLUMNS = 5
 MAX_POINTS = 500
 """Cells per panel; a sample tells as much and keeps the page small."""
 
-NAMES = {
-    NO_IMPUTATION: "raw (no imputation)",
-    ORACLE: "truth (oracle)",
-    ATTAINABLE: "attainable (sees truth)",
-}
+SEEING = {ORACLE: "truth (oracle)", ATTAINABLE: "attainable (sees truth)"}
+"""How the controls that see the truth are named."""
 
 
 def pictures_of(scene: Scene) -> dict[str, Picture]:
@@ -69,7 +66,7 @@ def pictures_of(scene: Scene) -> dict[str, Picture]:
     protocol = max(by_protocol, key=size)
     shown = by_protocol[protocol]
     ranked = order(run, scene.summary, protocol)
-    names = dict.fromkeys([NO_IMPUTATION, ORACLE])
+    names = dict.fromkeys(filter(None, [run.nothing, ORACLE]))
     names |= dict.fromkeys(name for name in ranked if name in run.methods)
     names |= dict.fromkeys(ranked)
     return {name: shown[name] for name in names if name in shown}
@@ -118,7 +115,8 @@ def cells(scene: Scene) -> Figure | None:
         left, top = 0.05 + column * size, row * step + 0.36
         frame = Rectangle((left, top), side, side, fill=False, edgecolor=FAINT, linewidth=0.8)
         axes.add_patch(frame)
-        name = shorten(NAMES.get(imputer, scene.looks[imputer].label), 24)
+        name = SEEING.get(imputer, scene.looks[imputer].label)
+        name = "raw (no imputation)" if imputer == scene.run.nothing else shorten(name, 24)
         axes.text(left, top - 0.19, name, fontweight="bold", fontsize=7.5)
         axes.text(left, top - 0.05, notes.get(imputer, ""), fontsize=7, color=SOFT)
         points.append(np.array([left, top]) + side * _unit_square(picture["map"][:MAX_POINTS]))

@@ -12,7 +12,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from impbench.page_figure import figure
-from impbench.report.analysis.run import PRIOR
 from impbench.report.figures.cells import MAX_POINTS, pictures_of
 from impbench.report.figures.drawing import blank, panel
 from impbench.report.figures.palette import FAINT, SOFT
@@ -51,7 +50,7 @@ def genes(scene: Scene) -> Figure | None:
     """Imputed against observed values of four genes, one row of panels per imputer."""
     run = scene.run
     found = pictures_of(scene)
-    rows = [name for name in found if name in run.methods or name == PRIOR]
+    rows = [name for name in found if name in run.methods or name == run.formula]
     if not rows:
         return None
     if len(rows) > MAX_ROWS:

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from impbench.report.analysis.purposes import purposes_of
-from impbench.report.analysis.run import MetricFacts, Run
+from impbench.report.analysis.run import Run
+from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.statistics import Comparison, compare
 from impbench.report.analysis.tables import leaderboard_of, order, summarise
 from impbench.report.analysis.worst import MARK, RULE
@@ -82,7 +83,7 @@ class Scene:
         return order(self.run, self.summary, self.protocol)
 
     @property
-    def quality_metrics(self) -> list[MetricFacts]:
+    def quality_metrics(self) -> list[ShownMetric]:
         """Metrics of the protocol that are no cost."""
         facts = [self.run.metrics[name] for name in self.run.metrics_of(self.protocol)]
         return [fact for fact in facts if not fact.is_cost]
