@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from impbench.imputer import Imputer as Imputer
     from impbench.imputer import Observed as Observed
     from impbench.metrics.metric import metric as metric
+    from impbench.page_figure import figure as figure
     from impbench.parameters import parameter as parameter
 
 _HOME = {
@@ -29,6 +30,7 @@ _HOME = {
     "Imputed": "impbench.imputer",
     "Imputer": "impbench.imputer",
     "Observed": "impbench.imputer",
+    "figure": "impbench.page_figure",
     "get_imputer": "impbench.api",
     "hookimpl": "impbench.hookspecs",
     "impute": "impbench.api",

@@ -53,6 +53,7 @@ def run(
     settings: Settings | None = None,
     listener: Listener | None = None,
     report: bool = True,
+    png: bool = False,
     command: str | None = None,
     secret: Secret | None = None,
 ) -> Results:
@@ -75,6 +76,8 @@ def run(
         Where jobs run: a spec such as ``"dask[scheduler=tcp://10.0.0.1:8786]"``, or an `Executor`.
     settings
         Parallelism, limits and device; what it leaves open the executor fills in.
+    report, png
+        Whether to write the page, and its figures as PNG beside SVG.
     secret
         Draw simulations and masks from it, ``Secret.draw()`` for a new one, so that no method can
         know them; the manifest tells it at the end.
@@ -101,7 +104,7 @@ def run(
     text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"
     where = find_executor(executor, jobs.answering)
     request = RunRequest(jobs, folder.resolve(), registry(), where, settings, secret, text)
-    return run_plan(request, listener, report)
+    return run_plan(request, listener, report, png)
 
 
 def job_script(executor: str | Executor, settings: Settings | None = None) -> str:

@@ -50,6 +50,7 @@ _DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
 ]
 _Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
+_Png = Annotated[bool, typer.Option("--png", help="Figures as PNG too, beside SVG.")]
 _CLUSTER = "Where to run"
 _Pem = Annotated[Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)]
 
@@ -96,6 +97,7 @@ def run(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write the page, or the scores alone.")
     ] = True,
+    png: _Png = False,
     secret_seed: Annotated[
         bool,
         typer.Option("--secret-seed", help="Simulate and mask with a seed drawn for this run."),
@@ -197,6 +199,7 @@ def run(
                 listener=listener,
                 command=_command_line(),
                 report=report,
+                png=png,
                 secret=secret,
             )
     except KeyboardInterrupt as stopped:
@@ -212,6 +215,7 @@ def run(
 @app.command("report")
 def report_(
     folder: Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")],
+    png: _Png = False,
     plugin: _Plugin = None,
 ) -> None:
     """Draw the report of a finished or interrupted run again."""
@@ -221,7 +225,7 @@ def report_(
     _load(plugin, None)
     stored = Store.open(folder).read()
     stored.store.write_results(stored.records)
-    typer.echo(write_report(stored))
+    typer.echo(write_report(stored, png))
 
 
 @app.command(name="list")
@@ -245,7 +249,7 @@ def info(
     name: Annotated[str, typer.Argument(help="Any name that `impbench list` shows.")],
     plugin: _Plugin = None,
 ) -> None:
-    """Say everything about one imputer, metric, dataset, protocol, suite or executor."""
+    """Say everything about one imputer, metric, dataset, protocol, suite, figure or executor."""
     from impbench import terminal
 
     _load(plugin, None)

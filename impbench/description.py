@@ -64,7 +64,7 @@ class ToldImputer(TypedDict):
 class ToldPart(TypedDict):
     """Anything else: its kind, name and summary; of a suite the path, of a protocol its offers."""
 
-    kind: Literal["metrics", "datasets", "protocols", "suites", "executors", "commands"]
+    kind: Literal["metrics", "datasets", "protocols", "suites", "figures", "executors", "commands"]
     name: str
     summary: str
     path: str

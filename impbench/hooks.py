@@ -14,7 +14,16 @@ from impbench import hookspecs
 from impbench.errors import InputError
 from impbench.protocols.evidence import check_offers
 
-KINDS = ("imputers", "metrics", "datasets", "protocols", "suites", "executors", "commands")
+KINDS = (
+    "imputers",
+    "metrics",
+    "datasets",
+    "protocols",
+    "suites",
+    "figures",
+    "executors",
+    "commands",
+)
 """What a plugin may bring; the hook is called ``impbench_`` and this."""
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from impbench.data.dataset import Source
     from impbench.imputer import Imputer
     from impbench.metrics.metric import Metric
+    from impbench.page_figure import PageFigure
     from impbench.parameters import Parametrised
     from impbench.protocols.protocol import Protocol
 
@@ -51,6 +52,11 @@ def impbench_protocols() -> list[type[Protocol]]:  # type: ignore[empty-body]
 @hookspec
 def impbench_suites() -> list[Path]:  # type: ignore[empty-body]
     """Suite files (TOML)."""
+
+
+@hookspec
+def impbench_figures() -> list[PageFigure]:  # type: ignore[empty-body]
+    """Figures of the report's page, made with `impbench.figure`."""
 
 
 @hookspec

@@ -22,6 +22,7 @@ from impbench.imputer import Imputer
 from impbench.lookup import find
 from impbench.metrics.metric import Metric
 from impbench.origin import Origin, installed
+from impbench.page_figure import PageFigure
 from impbench.parameters import Parametrised, split_spec
 from impbench.plugin_file import check_file, is_program
 from impbench.protocols.evidence import check_needs
@@ -29,6 +30,8 @@ from impbench.protocols.protocol import Protocol
 from impbench.stand_in import StandIn
 from impbench.strangers import described, imported, imported_part
 from impbench.truth_control import TRUTH_CONTROLS
+
+OUR_FIGURES = Origin("figures", "impbench.report.figures")
 
 P = TypeVar("P", bound=Parametrised)
 T = TypeVar("T")
@@ -107,11 +110,13 @@ class Registry:
         self.datasets: Parts[type[Source]] = Parts(self._describe_others)
         self.protocols: Parts[type[Protocol]] = Parts(self._describe_others)
         self.suites: Parts[Path] = Parts(self._describe_others)
+        self.figures: Parts[PageFigure] = Parts(self._find_figures)
         self.executors: Parts[type[Parametrised]] = Parts(self._describe_others)
         self.commands: Parts[Any] = Parts(self._describe_others)
         self.broken_so_far: list[BrokenPlugin] = []
         """Of the plugins that were looked at; `broken` looks at all."""
         self._others: list[Origin] = []
+        self._has_figures = False
         for origin in origins:
             if import_all or origin.is_ours or (origin.file and is_program(origin.file)):
                 self._import(origin)
@@ -229,8 +234,21 @@ class Registry:
         while self._others:
             self._describe(self._others.pop(0))
 
+    def _find_figures(self) -> None:
+        self._import_figures()
+        self._describe_others()
+
+    def _import_figures(self) -> None:
+        # Only once they are asked for: they import matplotlib, which most commands never need.
+        if not self._has_figures:
+            self._has_figures = True
+            self._import(OUR_FIGURES)
+
     def _admit(self, kind: str, name: str, entry: Entry[Any]) -> None:
         built_in = kind == "imputers" and name in TRUTH_CONTROLS
+        if kind == "figures" and not entry.origin.is_ours:
+            # Nobody else may take their names.
+            self._import_figures()
         if built_in or not self.parts(kind).add(name, entry):
             self.broken_so_far.append(BrokenPlugin.of(entry.origin.name, taken(kind, name)))
 

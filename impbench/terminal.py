@@ -28,6 +28,7 @@ from impbench.hooks import KINDS
 from impbench.imputer import Imputer
 from impbench.lookup import find
 from impbench.metrics.metric import Metric
+from impbench.page_figure import PageFigure
 from impbench.parameters import Parametrised
 from impbench.plan.plan import Plan
 from impbench.plan.task import Task
@@ -278,6 +279,9 @@ def _print_one(kind: str, name: str, item: Any) -> None:
     elif kind == "suite":
         _out.print(f"[bold]{escape(name)}[/] (suite): {escape(str(item))}", soft_wrap=True)
         _out.print(escape(item.read_text(encoding="utf-8")))
+    elif isinstance(item, PageFigure):
+        facts = {"summary": item.summary, "title": item.title, "one per": item.per}
+        _facts(kind, name, {**facts, "section of the page": item.section})
     else:
         _facts(kind, name, {})
 

@@ -1,7 +1,7 @@
 """Who asks must not answer: where a run's parts come from, and what is imported beside them.
 
-A plugin whose code makes the data, carries out the jobs or judges an imputation could favour an
-imputer of its own.
+A plugin whose code makes the data, carries out the jobs, judges an imputation or draws it could
+favour an imputer of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from impbench.parameters import Parametrised
 from impbench.registry import Registry
 from impbench.scoring.imports import PLUGINS, ImportBar, Imports, NotApartError
 
-Kind = Literal["dataset", "protocol", "metric", "executor"]
+Kind = Literal["dataset", "protocol", "metric", "figure", "executor"]
 
 
 @dataclass(frozen=True)

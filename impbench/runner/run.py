@@ -90,7 +90,12 @@ class Results:
         return self.stored.store.folder
 
 
-def run_plan(request: RunRequest, listener: Listener | None = None, report: bool = True) -> Results:
+def run_plan(
+    request: RunRequest,
+    listener: Listener | None = None,
+    report: bool = True,
+    png: bool = False,
+) -> Results:
     """Carry out what is requested, reusing every result that is there and still holds.
 
     On KeyboardInterrupt the workers are stopped, what is finished is stored, and the interrupt
@@ -116,7 +121,7 @@ def run_plan(request: RunRequest, listener: Listener | None = None, report: bool
             from impbench.report import write_report
 
             tell.reporting()
-            results = replace(results, report=write_report(results.stored))
+            results = replace(results, report=write_report(results.stored, png))
     return results
 
 

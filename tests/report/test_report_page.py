@@ -139,20 +139,32 @@ def test_ids_are_unique_and_references_resolve(default, hostile):
 
 def test_figures_are_well_formed_named_safely_and_hold_names_as_text(default, hostile):
     for store, _ in (default, hostile):
-        files = sorted((store.folder / "figures").iterdir())
-        stems = {path.stem for path in files}
-        assert {path.name for path in files} == {f"{s}{e}" for s in stems for e in (".svg", ".png")}
-        for path in files:
-            assert re.fullmatch(r"[a-z0-9.-]+", path.name)
-            if path.suffix == ".svg":
-                tags = {node.tag.rpartition("}")[2] for node in ET.parse(path).iter()}
-                assert not tags & {"script", "foreignObject", "a", "animate", "set"}
-            else:
-                with Image.open(path) as image:
-                    assert min(image.size) > 50
+        for path in (store.folder / "figures").iterdir():
+            assert re.fullmatch(r"[a-z0-9.-]+\.svg", path.name)
+            tags = {node.tag.rpartition("}")[2] for node in ET.parse(path).iter()}
+            assert not tags & {"script", "foreignObject", "a", "animate", "set"}
     bars = next((hostile[0].folder / "figures").glob("bars-*.svg"))
     texts = [node.text for node in ET.parse(bars).iter() if node.tag.endswith("}text")]
     assert "<script>alert(1)</script>" in texts
+
+
+def test_png_stands_beside_each_svg_where_it_is_asked_for(make_store):
+    store = make_store(methods=["magic"], simulated=[])
+    page = Page(write_report(store.read(), png=True).read_text(encoding="utf-8"))
+    assert "every figure above as SVG and PNG" in page.text
+    stems = {path.stem for path in (store.folder / "figures").glob("*.svg")}
+    images = list((store.folder / "figures").glob("*.png"))
+    assert {path.stem for path in images} == stems
+    for path in images:
+        with Image.open(path) as image:
+            assert min(image.size) > 50
+
+
+def test_all_of_our_figures_could_be_drawn(default, hostile):
+    for store, page in (default, hostile):
+        assert "could not be drawn" not in page.text
+        drawn = {path.stem.partition("-")[0] for path in (store.folder / "figures").iterdir()}
+        assert drawn >= {"purposes", "heatmap", "answers", "tradeoff", "bars", "cells", "genes"}
 
 
 def test_svg_figures_have_a_description(default):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -41,7 +41,7 @@ def export(
     run: Run,
     summary: pd.DataFrame,
     board: pd.DataFrame,
-    comparisons: list[Comparison],
+    comparisons: Sequence[Comparison],
     purposes: pd.DataFrame,
     failed: list[Failure],
     folder: Path,
@@ -107,7 +107,7 @@ def latex(table: Table) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
-def _tests(comparisons: list[Comparison]) -> pd.DataFrame:
+def _tests(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     columns = ["protocol", "metric", "datasets", "friedman_p", "better", "worse", "median_gain"]
     rows = [
         (

@@ -19,13 +19,12 @@ from markupsafe import Markup
 from impbench.report import numbers
 from impbench.report.analysis.failures import MAX_GROUPS, failures
 from impbench.report.analysis.findings import find
-from impbench.report.analysis.purposes import advise, purposes_of
+from impbench.report.analysis.purposes import advise
 from impbench.report.analysis.run import Run, make_run
-from impbench.report.analysis.statistics import compare
-from impbench.report.analysis.tables import leaderboard_of, summarise
 from impbench.report.analysis.trust import reads_note
 from impbench.report.analysis.worst import MARK, RULE
-from impbench.report.figures.pictures import Figures, draw
+from impbench.report.figures.gallery import draw_all
+from impbench.report.figures.scene import Scene
 from impbench.report.page.export import export
 from impbench.report.page.views import Table, dataset_table, gain_table, metric_table
 from impbench.report.text import counted, listed
@@ -57,24 +56,24 @@ class BasisNote:
     where: str
 
 
-def write_report(stored: StoredRun) -> Path:
+def write_report(stored: StoredRun, png: bool = False) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` into the run's folder.
 
-    Figures and tables of an earlier report are replaced.
+    Figures and tables of an earlier report are replaced. With `png`, figures are written as PNG
+    too, beside SVG.
 
     Returns
     -------
     Path of the page.
     """
     run, store = make_run(stored), stored.store
-    summary = summarise(run)
-    board = leaderboard_of(run, summary)
-    comparisons = compare(run, summary)
+    scene = Scene.of(run, store.picture)
+    summary, purposes = scene.summary, scene.purposes
     failed = failures(run)
     folders = {name: _fresh(store.folder / name) for name in ("figures", "tables")}
-    purposes = purposes_of(run, summary)
-    figures = draw(run, summary, board, comparisons, purposes, store.picture, folders["figures"])
-    files = export(run, summary, board, comparisons, purposes, failed, folders["tables"])
+    files = export(
+        run, summary, scene.board, scene.comparisons, purposes, failed, folders["tables"]
+    )
     context = {
         "run": run,
         "manifest": run.manifest,
@@ -90,13 +89,14 @@ def write_report(stored: StoredRun) -> Path:
         "mark": MARK,
         "mark_text": f"{MARK} {RULE}.",
         "dataset_tables": _dataset_tables(run, summary),
-        "comparisons": comparisons,
-        "figures": figures,
-        "left_out": _left_out(figures),
+        "comparisons": scene.comparisons,
         "failures": failed[:MAX_GROUPS],
         "n_failures": len(failed),
         "files": [path.relative_to(store.folder).as_posix() for path in files],
         "version": __version__,
+        # Last: whatever a stranger's figure does to a table, the page has it as it was.
+        "gallery": draw_all(scene, folders["figures"], png),
+        "png": png,
     }
     path = store.folder / "report.html"
     write_atomically(path, render(context).encode("utf-8"))
@@ -217,11 +217,6 @@ def _bases(run: Run, summary: pd.DataFrame) -> list[BasisNote]:
         if datasets:
             notes.append(BasisNote(basis, listed(metrics, 8), listed(datasets)))
     return notes
-
-
-def _left_out(figures: Figures) -> list[str]:
-    notes = [note for item in figures.datasets.values() for note in item.left_out]
-    return list(dict.fromkeys([*figures.left_out, *notes]))
 
 
 def _when(text: str | None) -> str:
