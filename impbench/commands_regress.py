@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from impbench.regress.verdict import Check
+    from impbench.regress.verdict import BuildCheck
 
 baseline_app = typer.Typer(no_args_is_help=True, help="Scores to hold later runs against.")
 
@@ -134,7 +134,7 @@ def compare(
         output.print_comparison(found, str(run_a), str(run_b))
 
 
-def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float | None) -> Check:
+def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float | None) -> BuildCheck:
     from impbench.regress.check import check
     from impbench.regress.measured import measure
     from impbench.regress.rules import ALPHA, Rules, read_floors

@@ -11,7 +11,7 @@ from impbench.errors import NotFoundError
 T = TypeVar("T")
 
 
-class Failure(Protocol):
+class FailedPlugin(Protocol):
     """A plugin that failed to load, which may have brought the name."""
 
     @property
@@ -23,7 +23,7 @@ class Failure(Protocol):
         """Why it failed."""
 
 
-def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[Failure] = ()) -> T:
+def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[FailedPlugin] = ()) -> T:
     """Look `name` up, or say what there is and what comes nearest.
 
     Raises

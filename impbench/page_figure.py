@@ -12,9 +12,6 @@ from impbench.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from impbench.report.figures.scene import Scene
-
 Per = Literal["run", "protocol", "dataset", "question"]
 """What there is one drawing of; a question is a protocol asked of a dataset."""
 
@@ -44,10 +41,10 @@ class PageFigure:
 
     name: str
     title: str
-    caption: str | Callable[[Scene], str]
+    caption: str | Callable[..., str]
     per: Per
     section: str
-    draw: Callable[[Scene], Figure | None]
+    draw: Callable[..., Figure | None]
 
     @property
     def summary(self) -> str:
@@ -59,14 +56,14 @@ def figure(
     name: str,
     *,
     title: str,
-    caption: str | Callable[[Scene], str],
+    caption: str | Callable[..., str],
     per: Per = "run",
     section: str = "",
-) -> Callable[[Callable[[Scene], Figure | None]], PageFigure]:
-    """Declare a function that draws a `Scene` as a figure of the page.
+) -> Callable[[Callable[..., Figure | None]], PageFigure]:
+    """Declare a function that draws a scene as a figure of the page.
 
-    The function returns a matplotlib Figure, laid out, or None where the scene has nothing to
-    show. The label of the figure (``set_label``) describes it to those who cannot see it.
+    The function takes an `impbench.report.figures.scene.Scene`. It returns a matplotlib Figure,
+    laid out, or None where the scene has nothing to show. The label of the figure (``set_label``) describes it to those who cannot see it.
 
     Parameters
     ----------
@@ -99,7 +96,7 @@ def figure(
             f"{', '.join(fitting)}"
         )
 
-    def declare(draw: Callable[[Scene], Figure | None]) -> PageFigure:
+    def declare(draw: Callable[..., Figure | None]) -> PageFigure:
         return PageFigure(name, title, caption, per, section, draw)
 
     return declare

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Entry(Generic[T]):
+class Part(Generic[T]):
     """One part: where it is from, what it is in one line, and how it is had.
 
     `offers` is the evidence that a protocol declares, with a line on each.
@@ -54,16 +54,16 @@ class Parts(Mapping[str, T]):
     """All parts of one kind, by name; a stranger's may be imported when it is looked up."""
 
     def __init__(self, describe_others: Callable[[], None]) -> None:
-        self._entries: dict[str, Entry[T]] = {}
+        self._entries: dict[str, Part[T]] = {}
         self._describe_others = describe_others
 
-    def entry(self, name: str) -> Entry[T] | None:
+    def entry(self, name: str) -> Part[T] | None:
         """Return what is known of a part without importing it; None if there is none."""
         if name not in self._entries:
             self._describe_others()
         return self._entries.get(name)
 
-    def add(self, name: str, entry: Entry[T]) -> bool:
+    def add(self, name: str, entry: Part[T]) -> bool:
         """Add a part; False if its name is taken."""
         return self._entries.setdefault(name, entry) is entry
 
@@ -215,19 +215,19 @@ class Registry:
         for kind, table in brought.parts.items():
             for name, item in table.items():
                 offers = item.offers if kind == "protocols" else {}
-                self._admit(kind, name, Entry(origin, summary_of(kind, item), _same(item), offers))
+                self._admit(kind, name, Part(origin, summary_of(kind, item), _same(item), offers))
         self.broken_so_far += brought.broken
 
     def _describe(self, origin: Origin) -> None:
         found = described(origin)
         for name, imputer in found.imputers.items():
-            self._admit("imputers", name, Entry(origin, imputer.summary, _same(imputer)))
+            self._admit("imputers", name, Part(origin, imputer.summary, _same(imputer)))
         for part in found.parts:
             kind, name = part["kind"], part["name"]
             # A suite is a file that is read, never run.
             load = _same(Path(part["path"])) if kind == "suites" else None
             load = load or partial(imported_part, origin, kind, name)
-            self._admit(kind, name, Entry(origin, part["summary"], load, part["offers"]))
+            self._admit(kind, name, Part(origin, part["summary"], load, part["offers"]))
         self.broken_so_far += found.broken
 
     def _describe_others(self) -> None:
@@ -244,7 +244,7 @@ class Registry:
             self._has_figures = True
             self._import(OUR_FIGURES)
 
-    def _admit(self, kind: str, name: str, entry: Entry[Any]) -> None:
+    def _admit(self, kind: str, name: str, entry: Part[Any]) -> None:
         built_in = kind == "imputers" and name in TRUTH_CONTROLS
         if kind == "figures" and not entry.origin.is_ours:
             # Nobody else may take their names.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,13 @@ def test_no_file_is_longer_than_one_idea_needs() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert len(lengths) > 200
     assert {path for path, lines in lengths.items() if lines > LONGEST} == set()
+
+
+def test_a_class_name_means_one_thing() -> None:
+    homes: dict[str, list[Path]] = {}
+    for path in (ROOT / "impbench").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(path)
+    assert len(homes) > 150
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}

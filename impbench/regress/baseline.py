@@ -17,7 +17,7 @@ from typing import Any
 
 from impbench.errors import InputError
 from impbench.reading import parse_json
-from impbench.regress.measured import ComparedMetric, Entry, Measured, Runtime, Sample
+from impbench.regress.measured import ComparedMetric, Measured, Runtime, Sample, ScoreKey
 from impbench.write_atomically import write_atomically
 
 FORMAT = 2
@@ -159,7 +159,7 @@ def _digest(content: dict[str, Any]) -> str:
 
 def _measured(file: _File) -> Measured:
     scores = {
-        Entry(dataset, protocol, imputer, metric): sample
+        ScoreKey(dataset, protocol, imputer, metric): sample
         for dataset, protocols in file.scores.items()
         for protocol, imputers in protocols.items()
         for imputer, metrics in imputers.items()

@@ -22,7 +22,7 @@ UNDEFINED = "undefined"
 """Why there is no score, where the method ran but the metric is NaN for it."""
 
 
-class Entry(NamedTuple):
+class ScoreKey(NamedTuple):
     """What is compared: one score of one imputer."""
 
     dataset: str
@@ -129,7 +129,7 @@ class Measured:
     datasets: Mapping[str, str]
     imputers: Mapping[str, str]
     metrics: Mapping[str, ComparedMetric]
-    scores: Mapping[Entry, Sample]
+    scores: Mapping[ScoreKey, Sample]
     runtimes: Mapping[tuple[str, str], Runtime]
     reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     unit: str = ""
@@ -194,16 +194,16 @@ def _check_complete(stored: StoredRun) -> None:
         )
 
 
-def _scores(stored: StoredRun) -> dict[Entry, Sample]:
-    values: dict[Entry, dict[int, float]] = {}
-    lost: dict[Entry, dict[int, str]] = {}
+def _scores(stored: StoredRun) -> dict[ScoreKey, Sample]:
+    values: dict[ScoreKey, dict[int, float]] = {}
+    lost: dict[ScoreKey, dict[int, str]] = {}
     first: dict[tuple[str, str], str] = {}
     for record in stored.records:
         job = record.job
         for metric in record.scores or record.metrics:
             if metric in COST_METRICS:
                 continue
-            entry = Entry(job.dataset, job.protocol, job.imputer, metric)
+            entry = ScoreKey(job.dataset, job.protocol, job.imputer, metric)
             value = record.scores.get(metric, math.nan)
             values.setdefault(entry, {})
             lost.setdefault(entry, {})

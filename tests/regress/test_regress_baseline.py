@@ -11,11 +11,11 @@ import pytest
 
 from impbench.errors import InputError
 from impbench.regress.baseline import from_json, read_baseline, to_json, write_baseline
-from impbench.regress.measured import Entry, Measured, measure
+from impbench.regress.measured import Measured, ScoreKey, measure
 from impbench.results.record import SCORING
 
 KEY = ("d[n=5]", "p", "method")
-ENTRY = Entry(*KEY, "mse")
+ENTRY = ScoreKey(*KEY, "mse")
 Make = Callable[..., Path]
 
 

@@ -23,7 +23,7 @@ from impbench.executors.dask.worker_plugin import (
     GPU,
     Delivery,
     Depot,
-    Order,
+    SentTask,
     carry_out,
     modules_of,
     shipped,
@@ -143,7 +143,7 @@ class _Run:
         future = self.client.submit(
             carry_out,
             self.depot,
-            Order.of(task, self.work.imports),
+            SentTask.of(task, self.work.imports),
             pure=False,
             resources={} if task.device == "cpu" else {GPU: 1},
         )

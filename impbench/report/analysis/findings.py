@@ -16,7 +16,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from impbench.report.analysis.question import Question, questions
+from impbench.report.analysis.question import QuestionResult, questions
 from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
 from impbench.report.analysis.tables import Verdict
 from impbench.report.analysis.trust import opposite_note, reads_note
@@ -48,7 +48,7 @@ def find(run: Run, summary: pd.DataFrame) -> list[Finding]:
     return [*findings, *_trust(run, summary), *_cost(run, summary), *_cautions(run, summary)]
 
 
-def _answer(question: Question) -> Iterator[Finding]:
+def _answer(question: QuestionResult) -> Iterator[Finding]:
     """Who was best, and whether that is more than a trivial rule reaches."""
     contenders = question.contenders()
     if not contenders:
@@ -77,7 +77,7 @@ def _answer(question: Question) -> Iterator[Finding]:
         yield Finding(lead, _flat(parts), question.topic, "caution")
 
 
-def _best(question: Question, contenders: list[str]) -> tuple[str, tuple[str, ...]]:
+def _best(question: QuestionResult, contenders: list[str]) -> tuple[str, tuple[str, ...]]:
     """The best method or methods as a sentence, and their scores."""
     first = [
         name for name in contenders if question.mean_rank(name) == question.mean_rank(contenders[0])
@@ -125,12 +125,12 @@ def _verdicts(start: str, told: dict[str, list[Verdict]]) -> str:
     return f"{start}, {'; '.join(parts)}." if parts else ""
 
 
-def _scores_of_controls(question: Question) -> str:
+def _scores_of_controls(question: QuestionResult) -> str:
     names = question.best_control_names
     return f"Best control, {names[0]}: {question.score(names[0])}." if len(names) == 1 else ""
 
 
-def _room(question: Question) -> str:
+def _room(question: QuestionResult) -> str:
     """Say so where the best control leaves nothing to gain."""
     columns = question.rows[["dataset", "imputer", "mean", "sd"]].itertuples(index=False)
     found = {(dataset, imputer): (mean, sd) for dataset, imputer, mean, sd in columns}
@@ -145,7 +145,7 @@ def _room(question: Question) -> str:
     return "That is as good as the truth itself scores, so no method could be better."
 
 
-def _way(question: Question, contenders: list[str]) -> tuple[str, ...]:
+def _way(question: QuestionResult, contenders: list[str]) -> tuple[str, ...]:
     """How far methods go from doing nothing to the bound, and a formula without a network."""
     bases = set(question.rows.loc[question.rows["skill"].notna(), "basis"])
     shown = [name for name in contenders[:3] if np.isfinite(question.mean_skill(name))]
@@ -168,7 +168,7 @@ def _way(question: Question, contenders: list[str]) -> tuple[str, ...]:
     return way, f"{rule} nearly all of the way, and leaves {number(left, 2)} % of it to gain."
 
 
-def _over_formula(question: Question, contenders: list[str]) -> tuple[str, ...]:
+def _over_formula(question: QuestionResult, contenders: list[str]) -> tuple[str, ...]:
     """Say what a network adds over its formula, where the best control is another."""
     formula = question.run.formula
     scored = set(question.rows.loc[question.rows["mean"].notna(), "imputer"])
@@ -186,7 +186,7 @@ def _over_formula(question: Question, contenders: list[str]) -> tuple[str, ...]:
     return (f"Better than {formula}, a formula without a network, beyond seed noise: {who}.",)
 
 
-def _failed(question: Question) -> tuple[str, ...]:
+def _failed(question: QuestionResult) -> tuple[str, ...]:
     """Say who failed, and what that counts as."""
     failed = [
         f"{name} in {n} of {counted(asked, 'imputation')}"

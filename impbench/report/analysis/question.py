@@ -14,7 +14,7 @@ from impbench.report.text import counted, listed
 
 
 @dataclass(frozen=True)
-class Question:
+class QuestionResult:
     """Rows of the summary for one protocol, its lead metric, and one kind of data."""
 
     run: Run
@@ -109,7 +109,7 @@ class Question:
         return f"the best control ({each}{listed(names)})"
 
 
-def questions(run: Run, summary: pd.DataFrame) -> Iterator[Question]:
+def questions(run: Run, summary: pd.DataFrame) -> Iterator[QuestionResult]:
     """Yield one question per protocol and kind of data, in the order of the page."""
     for protocol in run.protocols:
         metric = run.lead_metric(protocol)
@@ -119,7 +119,7 @@ def questions(run: Run, summary: pd.DataFrame) -> Iterator[Question]:
                 continue
             asked = (summary["protocol"] == protocol) & (summary["metric"] == metric)
             rows = summary[asked & summary["dataset"].isin(datasets)]
-            yield Question(run, rows, protocol, metric, scope, datasets)
+            yield QuestionResult(run, rows, protocol, metric, scope, datasets)
 
 
 def _value(mean: float, sd: float, low: float, high: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from impbench.report.analysis.failures import Failure
+from impbench.report.analysis.failures import FailureGroup
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.statistics import Comparison
 from impbench.report.page.views import Cell, Table, metric_table
@@ -43,7 +43,7 @@ def export(
     board: pd.DataFrame,
     comparisons: Sequence[Comparison],
     purposes: pd.DataFrame,
-    failed: list[Failure],
+    failed: list[FailureGroup],
     folder: Path,
 ) -> list[Path]:
     """Write every table and return the paths.
@@ -57,7 +57,7 @@ def export(
         "scores": summary,
         "leaderboard": board,
         "purposes": purposes,
-        "failures": pd.DataFrame(failed, columns=list(Failure.__dataclass_fields__)).drop(
+        "failures": pd.DataFrame(failed, columns=list(FailureGroup.__dataclass_fields__)).drop(
             columns="log"
         ),
         "tests": _tests(comparisons),

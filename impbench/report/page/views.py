@@ -42,7 +42,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One imputer's row."""
 
     name: str
@@ -66,7 +66,7 @@ class Table:
     title: str
     caption: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
 
 def metric_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> Table:
@@ -241,10 +241,10 @@ def _cell(run: Run, row: Any | None, fact: ShownMetric) -> Cell:
     )
 
 
-def _row(run: Run, imputer: str, cells: Iterable[Cell]) -> Row:
+def _row(run: Run, imputer: str, cells: Iterable[Cell]) -> TableRow:
     facts = run.imputers[imputer]
     kind = "oracle" if facts.needs_truth else "control" if facts.is_control else ""
-    return Row(imputer, tuple(cells), kind, facts.summary or "")
+    return TableRow(imputer, tuple(cells), kind, facts.summary or "")
 
 
 def _caption(fact: ShownMetric, protocol: str) -> str:
