@@ -1,4 +1,4 @@
-"""What is told of a plugin that is not imported here, as JSON: written in a child, read by us.
+"""Describe a plugin as JSON in a child process, and check that description here.
 
 Whoever wrote the plugin may have written the JSON too, so that reading it believes nothing.
 """

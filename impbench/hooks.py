@@ -1,4 +1,4 @@
-"""Call the hooks of one plugin, so that one failure stays one failure."""
+"""Call the hooks of one plugin; one part that fails does not take the others with it."""
 
 from __future__ import annotations
 

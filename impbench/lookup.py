@@ -1,4 +1,4 @@
-"""Look a name up, or say what there is and what comes nearest."""
+"""Look a name up, or list the names that come nearest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a figure of the report's page is, and how one declares itself: a decorated function."""
+"""Declare a figure of the report's page with a decorated function."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def figure(
     """Declare a function that draws a scene as a figure of the page.
 
     The function takes an `impbench.report.figures.scene.Scene`. It returns a matplotlib Figure,
-    laid out, or None where the scene has nothing to show. The label of the figure (``set_label``) describes it to those who cannot see it.
+    laid out, or None where the scene has nothing to show. The label of the figure (``set_label``)
+    describes it to those who cannot see it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Plugins found, and names like ``magic[t=5,knn=10]`` resolved.
+"""Find plugins, and resolve names such as ``magic[t=5,knn=10]``.
 
 First-party parts and a stranger's plugin come through the same door: an entry point in the group
 ``impbench`` names a module, and the hooks that module implements are called. For a stranger's that

@@ -1,4 +1,4 @@
-"""The options of ``impbench run`` that say how and where: texts read into `Settings`."""
+"""Read those options of ``impbench run`` that say how and where to run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line prints: progress, lists, cards and the leaderboard."""
+"""Print progress, lists, cards and the leaderboard in the terminal."""
 
 from __future__ import annotations
 

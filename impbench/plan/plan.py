@@ -1,4 +1,4 @@
-"""From a suite to the list of jobs, and from jobs to the tasks that workers carry out."""
+"""Resolve the names of a suite into a plan: who answers which question, with which seed."""
 
 from __future__ import annotations
 

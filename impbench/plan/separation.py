@@ -1,4 +1,4 @@
-"""Who asks must not answer: where a run's parts come from, and what is imported beside them.
+"""Refuse a run in which one plugin both asks the question and answers it.
 
 A plugin whose code makes the data, carries out the jobs, judges an imputation or draws it could
 favour an imputer of its own.

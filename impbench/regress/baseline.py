@@ -1,4 +1,4 @@
-"""The baseline file: scores to hold later runs against, as JSON that people can read and diff.
+"""Read and write the baseline file: scores as JSON that people can read and diff.
 
 One line per score, sorted, without times or machine names: the same run always gives the same
 bytes, and a diff shows which scores moved. A digest tells a file that was edited by hand.

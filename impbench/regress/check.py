@@ -1,4 +1,4 @@
-"""A run against a baseline: what became of every score, and whether the build passes."""
+"""Compare a run with a baseline: a status for every score, and whether the build passes."""
 
 from __future__ import annotations
 

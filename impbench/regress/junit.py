@@ -1,4 +1,4 @@
-"""A check as JUnit XML: one test case per score, as CI servers display them."""
+"""Write a check as JUnit XML: one test case per score, as CI servers display them."""
 
 from __future__ import annotations
 

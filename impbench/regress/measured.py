@@ -1,4 +1,4 @@
-"""What a run measured, gathered for comparison: every score and runtime by seed."""
+"""Collect what a run measured: every score and runtime by seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A check for people (terminal, Markdown) and programs (JSON)."""
+"""Print a check for people (terminal, Markdown) and programs (JSON)."""
 
 from __future__ import annotations
 

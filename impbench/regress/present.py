@@ -1,4 +1,4 @@
-"""The findings of a check in words and numbers, the same for terminal, Markdown and pytest."""
+"""Put the results of a check into words and numbers, for terminal, Markdown and pytest alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user may set: changes too small to matter (floors), and how strict a check is."""
+"""Read what the user may set: changes too small to matter (floors), and how strict a check is."""
 
 from __future__ import annotations
 

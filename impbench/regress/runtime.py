@@ -1,4 +1,4 @@
-"""Runtimes in units of a control's: a slower machine slows both, a slower method only itself."""
+"""Compare runtimes in units of a control's, so that a slower machine does not count."""
 
 from __future__ import annotations
 

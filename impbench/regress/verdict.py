@@ -1,4 +1,4 @@
-"""What a check found: a status for every score, and one for the build."""
+"""Define the result of a check: a status for every score, and one for the build."""
 
 from __future__ import annotations
 

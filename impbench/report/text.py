@@ -1,4 +1,4 @@
-"""Names and logs as they may be shown: printable, on one line, short, safe as a file name."""
+"""Make names and logs fit to be shown: printable, on one line, short, safe as a file name."""
 
 from __future__ import annotations
 

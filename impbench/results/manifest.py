@@ -1,4 +1,4 @@
-"""What ``manifest.json`` of a run says, by name and type.
+"""Define what ``manifest.json`` of a run says, by name and type.
 
 An older impbench wrote less, so every field has a default; a newer one may write more, and what it
 adds is not read.

@@ -1,4 +1,4 @@
-"""The record of one job: what was asked, what came out, what it cost, or why it failed."""
+"""Define the record of one job: what was asked, what came out, what it cost, or why it failed."""
 
 from __future__ import annotations
 

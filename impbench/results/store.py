@@ -1,4 +1,4 @@
-"""A run's folder on disk: records, pictures, logs and the manifest; nothing is ever half-written.
+"""Keep a run's folder on disk: records, pictures, logs and the manifest, never half-written.
 
 ::
 

@@ -1,4 +1,4 @@
-"""One task's imputations: start a worker for each, watch it, and say what it left or why it failed.
+"""Start a worker for each imputation of a task, watch it, and report its answer or failure.
 
 A crash, a hang, too much memory or an answer that is none becomes a failure with its reason.
 """

@@ -1,4 +1,4 @@
-"""The manifest of a run: everything a reader of its report needs besides the records."""
+"""Make the manifest of a run: everything a reader of its report needs besides the records."""
 
 from __future__ import annotations
 

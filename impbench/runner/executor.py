@@ -1,4 +1,4 @@
-"""What carries out the jobs of a run, here or elsewhere: the interface that executors implement."""
+"""Define what an executor must do: it carries out the jobs of a run, here or elsewhere."""
 
 from __future__ import annotations
 

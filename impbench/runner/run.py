@@ -1,4 +1,4 @@
-"""A whole run: plan, pose, execute what is not done yet, store every record, write the report."""
+"""Run a benchmark: plan, pose, execute what is not done yet, store every record, report."""
 
 from __future__ import annotations
 

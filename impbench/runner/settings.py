@@ -1,4 +1,4 @@
-"""How a run is carried out, as opposed to what it asks, and who is told how it goes."""
+"""Say how a run is carried out, as opposed to what it asks, and who is told how it goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From problems that are posed to the tasks that workers carry out, and the order of both."""
+"""Group the jobs on posed problems into tasks for workers, in a good order."""
 
 from __future__ import annotations
 

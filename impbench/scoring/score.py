@@ -1,4 +1,4 @@
-"""Scoring: hold one imputation against what the imputer never saw.
+"""Score one imputation against what the imputer never saw.
 
 Runs in a process of our own, never in the plugin's.
 """

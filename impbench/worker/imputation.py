@@ -1,4 +1,4 @@
-"""What a worker does between its walls: build the imputer, read what may be seen, impute, write.
+"""Impute inside the walls: build the imputer, read what may be seen, impute, write.
 
 Nothing here measures: what an imputation costs is read from outside. This file and what it imports
 also run on Python 3.8, with NumPy and SciPy alone.

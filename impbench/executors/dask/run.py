@@ -1,4 +1,4 @@
-"""Jobs on the workers of a Dask scheduler: the same tasks, keys, limits and records as locally."""
+"""Run jobs on the workers of a Dask scheduler, with the same keys, limits and records as here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs inside a Dask worker: it keeps what was shipped, and carries out orders with it.
+"""Carry out tasks inside a Dask worker, with what was sent to it once.
 
 A plugin of Dask's reaches every worker once, later ones and restarted ones too, and stays out of
 Dask's store of results, which may be written to disk: what is hidden must have no name there.

@@ -1,4 +1,4 @@
-"""The GPUs of one machine: one job at a time on each."""
+"""Share the GPUs of one machine: one job at a time on each."""
 
 from __future__ import annotations
 

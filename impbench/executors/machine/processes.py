@@ -1,4 +1,4 @@
-"""Jobs as processes of this machine: so many at once, and one at a time on each GPU."""
+"""Run jobs as processes of this machine: so many at once, and one at a time on each GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs without a result, grouped by what went wrong, with the log of the first of each."""
+"""Group jobs without a result by what went wrong, with the log of the first of each group."""
 
 from __future__ import annotations
 

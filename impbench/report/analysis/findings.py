@@ -1,4 +1,4 @@
-"""What came out, in sentences a biologist can act on, each computed from the scores.
+"""Say what came out in sentences a biologist can act on, each computed from the scores.
 
 Rules. "Lowest" and "highest" are by mean rank among the methods (no controls) that have a score
 on every dataset and never failed. "Beyond seed noise" is `tables.gain`: the mean

@@ -1,4 +1,4 @@
-"""Which method for which purpose: every question's lead score, summed up by what it is good for.
+"""Advise on a method for each purpose, from every question's lead score.
 
 A protocol says which purpose its answer serves (`impbench.protocols.protocol.Protocol.purpose`);
 speed is a purpose of its own. Per purpose an imputer has its mean rank and mean skill over all

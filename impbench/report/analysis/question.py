@@ -1,4 +1,4 @@
-"""One question as findings see it: a protocol on simulated or on real data, by its lead metric."""
+"""Gather the results of one question: a protocol, one kind of data, its lead metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finished run as the report sees it: what was asked, the scores, and what each name stands for.
+"""Present a finished run to the report: what was asked, the scores, what each name means.
 
 Everything that comes from files passes through `impbench.report.text.plain` here, once.
 """

@@ -1,4 +1,4 @@
-"""What the report says of a metric, whether or not its plugin is installed here."""
+"""Look up what the report says of a metric, even where its plugin is not installed here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to know before ranks are believed: counts that are reads, and masking beside thinning."""
+"""Warn before ranks are believed: counts that are reads, and masking beside thinning."""
 
 from __future__ import annotations
 

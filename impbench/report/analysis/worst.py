@@ -1,4 +1,4 @@
-"""What a failed imputation counts as: the worst; read by ranks, skills, gains and tests alike.
+"""Count a failed imputation as the worst; ranks, skills, gains and tests all use this rule.
 
 A method that crashed, hung, ran out of memory or gave what cannot be scored is not better for it.
 Each failed imputation (one dataset, protocol and seed) takes, in every score, the worst that any

@@ -1,4 +1,4 @@
-"""Genes before an imputation against after it."""
+"""Scatter genes: expression before an imputation against after it."""
 
 from __future__ import annotations
 

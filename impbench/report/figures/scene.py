@@ -1,4 +1,4 @@
-"""What one figure is drawn from: the run, its tables, and the part of them it is about."""
+"""Bundle what one figure is drawn from: the run, its tables, and the part it is about."""
 
 from __future__ import annotations
 

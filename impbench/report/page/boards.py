@@ -1,4 +1,4 @@
-"""The leaderboard outside the page: as a data frame, and for the terminal at the end of a run."""
+"""Show the leaderboard outside the page: as a data frame, and in the terminal after a run."""
 
 from __future__ import annotations
 

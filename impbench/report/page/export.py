@@ -1,4 +1,4 @@
-"""Tables for papers and further analysis: CSV in full, Markdown and LaTeX of the leaderboards."""
+"""Write tables for papers and analysis: CSV in full, Markdown and LaTeX of the leaderboards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a run: one self-contained HTML page, with its figures and tables beside it."""
+"""Write the report of a run: one self-contained HTML page, with figures and tables beside it."""
 
 from __future__ import annotations
 

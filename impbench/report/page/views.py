@@ -1,4 +1,4 @@
-"""The page's tables as rows of cells: text, a second line, and the value to sort by."""
+"""Lay out the page's tables as rows of cells: text, a second line, and the value to sort by."""
 
 from __future__ import annotations
 
