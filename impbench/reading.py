@@ -178,8 +178,12 @@ def parse_toml(path: Path, what: str) -> Document:
     text = _decode(data.removeprefix(b"\xef\xbb\xbf"), origin, "TOML")
     try:
         tree = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
         raise _invalid(origin, "TOML", error) from error
+    except ValueError as error:
+        last = f"at line {text.rstrip().count(chr(10)) + 1}, the last"
+        why = str(error).replace("at end of document", last)
+        raise _invalid(origin, "TOML", why) from error
     return Document(tree, origin, partial(toml_lines, text))
 
 

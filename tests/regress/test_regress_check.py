@@ -284,7 +284,7 @@ def test_unit_of_runtimes_is_the_control_of_that_role_or_in_old_files_of_that_na
     found = check(run, run)
     assert found.rules.control == unit
     assert len(found.paces) == (2 if unit in names else 0)
-    stored = from_json(to_json(run))
+    stored = from_json(to_json(run).encode())
     assert check(stored, run).rules.control == unit
     assert check(stored, stored).rules.control == "maskclass-prior"
 
