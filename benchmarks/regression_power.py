@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from impbench.regress.check import check
-from impbench.regress.measured import Entry, Measured, MetricFacts, Sample
+from impbench.regress.measured import ComparedMetric, Entry, Measured, Sample
 from impbench.regress.rules import Floor, Rules
 
 LOSS = 1.05
@@ -97,7 +97,7 @@ def run(values: np.ndarray, first: int = 1) -> Measured:
         )
         for i, row in enumerate(values)
     }
-    facts = {"mse": MetricFacts("min", bounded=False)}
+    facts = {"mse": ComparedMetric("min", bounded=False)}
     return Measured("1", "simulated", "0", {"d": "0"}, {}, facts, scores, {})
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from impbench.api import impute as impute
     from impbench.api import run as run
     from impbench.api import simulate as simulate
-    from impbench.executors.dask.cluster import Cluster as Cluster
     from impbench.hookspecs import hookimpl as hookimpl
     from impbench.imputer import Context as Context
     from impbench.imputer import Imputed as Imputed
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from impbench.parameters import parameter as parameter
 
 _HOME = {
-    "Cluster": "impbench.executors.dask.cluster",
     "Context": "impbench.imputer",
     "Imputed": "impbench.imputer",
     "Imputer": "impbench.imputer",

@@ -121,16 +121,20 @@ def run(
         bool, typer.Option("--allow-network", help="Let methods use the network.")
     ] = False,
     executor: Annotated[
-        str,
-        typer.Option(help="local, dask, slurm, pbs, lsf or sge.", rich_help_panel=_CLUSTER),
-    ] = "local",
+        str | None,
+        typer.Option(
+            help="dask, slurm or what else `impbench list executors` shows [local].",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(help="For dask: its scheduler, tcp://HOST:8786.", rich_help_panel=_CLUSTER),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Batch jobs to submit.", rich_help_panel=_CLUSTER)
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="Batch jobs to submit [1].", rich_help_panel=_CLUSTER),
+    ] = None,
     cluster_option: Annotated[
         list[str] | None,
         typer.Option(
@@ -152,13 +156,7 @@ def run(
     from impbench import api, terminal
     from impbench.errors import InputError
     from impbench.parameters import split_specs
-    from impbench.run_options import (
-        open_walls,
-        read_cluster,
-        read_secret,
-        read_settings,
-        read_tls,
-    )
+    from impbench.run_options import open_walls, read_executor, read_secret, read_settings
     from impbench.runner.sigterm import Terminated
 
     _load(plugin, data_dir, allow_read)
@@ -179,14 +177,12 @@ def run(
     if dry_run:
         terminal.print_jobs(api.plan(name, **choice), as_json)
         return
-    tls = read_tls(tls_ca_file, tls_cert, tls_key)
-    cluster = read_cluster(executor, scheduler, workers, cluster_option, tls)
-    settings = read_settings(jobs, threads, timeout, memory, device, fresh, cluster)
+    tls = {"tls_ca_file": tls_ca_file, "tls_cert": tls_cert, "tls_key": tls_key}
+    where = read_executor(executor, scheduler, workers, cluster_option, tls)
+    settings = read_settings(jobs, threads, timeout, memory, device, fresh)
     settings = open_walls(settings, allow_read, allow_write, allow_network)
     if job_script:
-        if cluster is None:
-            raise InputError("--job-script needs --executor slurm, pbs, lsf or sge")
-        typer.echo(cluster.job_script(settings.threads), nl=False)
+        typer.echo(api.job_script(where, settings), nl=False)
         return
     folder = out or Path("reports") / (data.stem if data is not None else name.name)
     secret = read_secret(secret_seed, revealed_seed)
@@ -196,6 +192,7 @@ def run(
                 name,
                 folder,
                 **choice,
+                executor=where,
                 settings=settings,
                 listener=listener,
                 command=_command_line(),
@@ -222,16 +219,16 @@ def report_(
     from impbench.results.store import Store
 
     _load(plugin, None)
-    store = Store.open(folder)
-    records = store.records()
-    store.write_results(records)
-    typer.echo(write_report(store, records))
+    stored = Store.open(folder).read()
+    stored.store.write_results(stored.records)
+    typer.echo(write_report(stored))
 
 
 @app.command(name="list")
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(help="imputers, metrics, datasets, protocols or suites.")
+        str | None,
+        typer.Argument(help="A kind of thing, such as imputers or executors."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     plugin: _Plugin = None,
@@ -248,7 +245,7 @@ def info(
     name: Annotated[str, typer.Argument(help="Any name that `impbench list` shows.")],
     plugin: _Plugin = None,
 ) -> None:
-    """Say everything about one imputer, metric, dataset, protocol or suite."""
+    """Say everything about one imputer, metric, dataset, protocol, suite or executor."""
     from impbench import terminal
 
     _load(plugin, None)

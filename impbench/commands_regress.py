@@ -85,7 +85,7 @@ def check(
     from impbench.regress.baseline import read_baseline
     from impbench.regress.measured import measure
     from impbench.regress.rules import ALPHA, Rules, read_floors
-    from impbench.regress.runtime import CONTROL, MAX_SLOWDOWN
+    from impbench.regress.runtime import MAX_SLOWDOWN
 
     try:
         _load(plugin)
@@ -94,7 +94,7 @@ def check(
             alpha=ALPHA if alpha is None else alpha,
             floors=read_floors(floor or [], base.metrics),
             allow_missing=allow_missing,
-            control=CONTROL if control is None else control,
+            control=control or "",
             max_slowdown=MAX_SLOWDOWN if max_slowdown is None else max_slowdown,
             fail_on_runtime=fail_on_runtime,
         )

@@ -55,6 +55,7 @@ class ToldImputer(TypedDict):
     keeps_observed: bool
     requires: list[str]
     requires_python: str
+    packages: list[str]
     lack: str | None
     shares_seeds: bool
     checks_itself: bool
@@ -62,12 +63,13 @@ class ToldImputer(TypedDict):
 
 
 class ToldPart(TypedDict):
-    """Anything else: its kind, name and summary; of a suite the path."""
+    """Anything else: its kind, name and summary; of a suite the path, of a protocol its offers."""
 
-    kind: Literal["metrics", "datasets", "protocols", "suites", "commands"]
+    kind: Literal["metrics", "datasets", "protocols", "suites", "executors", "commands"]
     name: str
     summary: str
     path: str
+    offers: dict[str, str]
 
 
 class ToldFailure(TypedDict):
@@ -98,7 +100,13 @@ def tell(brought: Brought) -> ToldPlugin:
                     path = str(item) if kind == "suites" else ""
                     summary = summary_of(kind, item)
                     told["parts"].append(
-                        {"kind": kind, "name": name, "summary": summary, "path": path}  # type: ignore[typeddict-item]
+                        {
+                            "kind": kind,  # type: ignore[typeddict-item]
+                            "name": name,
+                            "summary": summary,
+                            "path": path,
+                            "offers": dict(item.offers) if kind == "protocols" else {},
+                        }
                     )
             except (Exception, SystemExit) as error:
                 broken.append(BrokenPlugin.of("", error))
@@ -112,6 +120,11 @@ def _tell_method(imputer: type[Imputer]) -> ToldImputer:
             f"the imputer {imputer.name!r} says is_control, but controls, which run with every "
             "benchmark and are not ranked, are impbench's own: delete that line"
         )
+    if imputer.role:
+        raise InputError(
+            f"the imputer {imputer.name!r} says role = {imputer.role!r}, but roles are those of "
+            "impbench's own controls: delete that line"
+        )
     return tell_imputer(imputer)
 
 
@@ -121,8 +134,13 @@ def tell_imputer(imputer: type[Imputer]) -> ToldImputer:
     Raises
     ------
     InputError
-        If a parameter has a type that no text can give, or no default.
+        If a parameter has a type that no text can give, or no default; or if `packages` is a text.
     """
+    if isinstance(imputer.packages, str):
+        raise InputError(
+            f"the imputer {imputer.name!r} has packages = {imputer.packages!r}, a text; expected a "
+            "tuple of names, such as ('torch',)"
+        )
     return {
         "name": imputer.name,
         "module": imputer.__module__,
@@ -136,6 +154,7 @@ def tell_imputer(imputer: type[Imputer]) -> ToldImputer:
         "keeps_observed": imputer.keeps_observed,
         "requires": list(imputer.requires),
         "requires_python": imputer.requires_python,
+        "packages": list(imputer.packages),
         "lack": _lack(imputer),
         "shares_seeds": imputer.impute_many is not Imputer.impute_many,
         "checks_itself": imputer.__post_init__ is not Parametrised.__post_init__,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,8 +32,15 @@ def read_json(data: bytes, kind: type[T], origin: str) -> T:
     import msgspec
 
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except msgspec.DecodeError as error:
+            if isinstance(error, msgspec.ValidationError):
+                raise
+            # Half a character, as in the name of a file that is no text, and NaN: what Python
+            # writes as JSON, and only Python reads.
+            return msgspec.convert(json.loads(data), kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InputError(f"{origin}: {error}") from error
 
 

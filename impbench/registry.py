@@ -10,7 +10,7 @@ fails on import is remembered with its reason and harms nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,6 +24,7 @@ from impbench.metrics.metric import Metric
 from impbench.origin import Origin, installed
 from impbench.parameters import Parametrised, split_spec
 from impbench.plugin_file import check_file, is_program
+from impbench.protocols.evidence import check_needs
 from impbench.protocols.protocol import Protocol
 from impbench.stand_in import StandIn
 from impbench.strangers import described, imported, imported_part
@@ -35,11 +36,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry(Generic[T]):
-    """One part: where it is from, what it is in one line, and how it is had."""
+    """One part: where it is from, what it is in one line, and how it is had.
+
+    `offers` is the evidence that a protocol declares, with a line on each.
+    """
 
     origin: Origin
     summary: str
     load: Callable[[], T]
+    offers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Parts(Mapping[str, T]):
@@ -102,6 +107,7 @@ class Registry:
         self.datasets: Parts[type[Source]] = Parts(self._describe_others)
         self.protocols: Parts[type[Protocol]] = Parts(self._describe_others)
         self.suites: Parts[Path] = Parts(self._describe_others)
+        self.executors: Parts[type[Parametrised]] = Parts(self._describe_others)
         self.commands: Parts[Any] = Parts(self._describe_others)
         self.broken_so_far: list[BrokenPlugin] = []
         """Of the plugins that were looked at; `broken` looks at all."""
@@ -151,12 +157,36 @@ class Registry:
         return self._build("protocol", self.protocols, spec)
 
     def metric(self, name: str) -> Metric:
-        """Return the metric of that name; errors as `imputer`."""
-        return self._find("metric", self.metrics, name)
+        """Return the metric of that name; errors as `imputer`.
+
+        Raises
+        ------
+        InputError
+            Also if no protocol offers what the metric needs.
+        """
+        found = self._find("metric", self.metrics, name)
+        check_needs(found, self.offers())
+        return found
+
+    def offers(self) -> dict[str, list[str]]:
+        """Return the evidence that protocols declare, with the names of those that offer it."""
+        found: dict[str, list[str]] = {}
+        for name in self.protocols:
+            entry = self.protocols.entry(name)
+            for offer in entry.offers if entry else ():
+                found.setdefault(offer, []).append(name)
+        return found
 
     def suite(self, name: str) -> Path:
         """Return the suite file of that name; errors as `imputer`."""
         return self._find("suite", self.suites, name)
+
+    def executor(self, spec: str) -> Parametrised:
+        """Build what `spec` names and plugins offer as an executor; errors as `imputer`.
+
+        `impbench.api.find_executor` makes sure that it is one.
+        """
+        return self._build("executor", self.executors, spec)
 
     def parts(self, kind: str) -> Parts[Any]:
         """Return the parts of one of `KINDS`."""
@@ -179,7 +209,8 @@ class Registry:
             return
         for kind, table in brought.parts.items():
             for name, item in table.items():
-                self._admit(kind, name, Entry(origin, summary_of(kind, item), _same(item)))
+                offers = item.offers if kind == "protocols" else {}
+                self._admit(kind, name, Entry(origin, summary_of(kind, item), _same(item), offers))
         self.broken_so_far += brought.broken
 
     def _describe(self, origin: Origin) -> None:
@@ -191,7 +222,7 @@ class Registry:
             # A suite is a file that is read, never run.
             load = _same(Path(part["path"])) if kind == "suites" else None
             load = load or partial(imported_part, origin, kind, name)
-            self._admit(kind, name, Entry(origin, part["summary"], load))
+            self._admit(kind, name, Entry(origin, part["summary"], load, part["offers"]))
         self.broken_so_far += found.broken
 
     def _describe_others(self) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from impbench.errors import InputError
-from impbench.regress.measured import Entry, Measured, MetricFacts, Runtime, Sample
+from impbench.regress.measured import ComparedMetric, Entry, Measured, Runtime, Sample
 from impbench.results.record import LARGEST
 from impbench.shape import check_shape
 from impbench.write_atomically import write_atomically
@@ -150,7 +150,7 @@ class _File(TypedDict):
     impbench: str
     datasets: dict[str, str]
     imputers: dict[str, str]
-    metrics: dict[str, MetricFacts]
+    metrics: dict[str, ComparedMetric]
     scores: dict[str, dict[str, dict[str, dict[str, _Sample]]]]
     runtimes: dict[str, dict[str, _Runtime]]
 
@@ -222,7 +222,7 @@ def _measured(data: dict[str, Any]) -> Measured:
         impbench=data["impbench"],
         datasets=data["datasets"],
         imputers=data["imputers"],
-        metrics={name: MetricFacts(**facts) for name, facts in data["metrics"].items()},
+        metrics={name: ComparedMetric(**facts) for name, facts in data["metrics"].items()},
         scores=dict(sorted(scores.items())),
         runtimes=dict(sorted(runtimes.items())),
     )

@@ -10,7 +10,7 @@ from impbench.errors import InputError
 from impbench.regress.decide import holm, share_level, weigh
 from impbench.regress.measured import UNDEFINED, Entry, Measured
 from impbench.regress.rules import Rules, floor_of
-from impbench.regress.runtime import compare_runtimes
+from impbench.regress.runtime import UNIT_BEFORE_ROLES, compare_runtimes
 from impbench.regress.verdict import Check, Finding, Status
 from impbench.report.text import listed
 
@@ -25,6 +25,8 @@ def check(base: Measured, new: Measured, rules: Rules | None = None) -> Check:
         nothing in common.
     """
     rules = rules or Rules()
+    unit = rules.control or new.unit or base.unit or UNIT_BEFORE_ROLES
+    rules = dataclasses.replace(rules, control=unit)
     _check_comparable(base, new, rules)
     findings = [
         _judge(entry, base, new, rules) for entry in sorted(base.scores.keys() | new.scores.keys())

@@ -28,6 +28,7 @@ class Alra(Imputer):
         "Communications 13:192"
     )
     stochastic = True
+    packages = ("scikit-learn",)
 
     k: int | Literal["auto"] = parameter(
         "auto",

@@ -29,6 +29,7 @@ class AutoClass(Imputer):
         "single-cell RNA-Seq data, Nature Communications 13:1901"
     )
     stochastic = True
+    packages = ("numba", "scikit-learn")
 
     n_clusters: int | Literal["groups"] | None = parameter(
         None,

@@ -30,6 +30,7 @@ class AutoImpute(Imputer):
     )
     input_scale = "lognorm"
     stochastic = True
+    packages = ("numba",)
 
     hidden: int = parameter(2000, "Hidden units (Table 2 has one per data set).", min=1)
     ridge: float = parameter(

@@ -32,6 +32,7 @@ class CcImpute(Imputer):
     )
     input_scale = "lognorm"
     stochastic = True
+    packages = ("numba",)
     keeps_observed = True
 
     n_groups: int | None = parameter(

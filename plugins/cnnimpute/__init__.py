@@ -31,6 +31,7 @@ class CnnImpute(Imputer):
         "single cell RNA sequencing data, Scientific Reports 14:3946"
     )
     stochastic: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("numba", "scikit-learn", "torch")
     logarithm: ClassVar[bool] = True
     """Whether the networks see ln(1 + CPM) or CPM."""
 

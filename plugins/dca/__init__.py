@@ -29,6 +29,7 @@ class Dca(Imputer):
         "Nature Communications 10:390"
     )
     stochastic = True
+    packages = ("numba",)
 
     type: Literal["nb-conddisp", "nb", "zinb", "zinb-conddisp", "poisson"] = parameter(
         "nb-conddisp",

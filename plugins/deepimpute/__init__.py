@@ -31,6 +31,7 @@ class DeepImpute(Imputer):
         "network method to impute single-cell RNA-seq data, Genome Biology 20:211"
     )
     stochastic = True
+    packages = ("numba",)
     keeps_observed = True
 
     min_dispersion: float = parameter(

@@ -28,6 +28,7 @@ class DrImpute(Imputer):
     )
     input_scale = "lognorm"
     stochastic = True
+    packages = ("numba",)
     keeps_observed = True
 
     ks: tuple[int, ...] = parameter(

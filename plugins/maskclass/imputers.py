@@ -29,6 +29,7 @@ class MaskClassBest(Imputer):
     )
     stochastic: ClassVar[bool] = True
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    packages: ClassVar[tuple[str, ...]] = ("numba", "torch")
     keeps_observed: ClassVar[bool] = True
 
     gamma: float = parameter(

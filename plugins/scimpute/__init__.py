@@ -29,6 +29,7 @@ class ScImpute(Imputer):
     )
     input_scale = "counts"
     stochastic = True
+    packages = ("numba", "scikit-learn")
 
     n_groups: int | None = parameter(
         None, "Groups of cells; none takes the data's own number.", min=1, symbol="K"

@@ -31,6 +31,7 @@ class Scmae(Imputer):
     )
     input_scale = "lognorm"
     stochastic = True
+    packages = ("numba", "scanpy", "scikit-learn", "torch")
 
     n_hvg: int | None = parameter(
         1000, "Most variable genes that the network sees; none means all genes.", min=1

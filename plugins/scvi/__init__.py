@@ -31,6 +31,7 @@ class Scvi(Imputer):
         "of single-cell omics data, Nature Biotechnology 40:163-166"
     )
     stochastic = True
+    packages = ("anndata", "lightning", "numba", "scikit-learn", "scvi-tools", "torch")
 
     gene_likelihood: Literal["zinb", "nb", "poisson"] = parameter(
         "zinb", "Distribution of the counts."

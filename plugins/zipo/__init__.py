@@ -29,6 +29,7 @@ class Zipo(Imputer):
         "de-noise single-cell RNA sequencing data (ZiPo)"
     )
     stochastic = True
+    packages = ("torch",)
     negative_binomial: ClassVar[bool] = False
 
     encoder: tuple[int, ...] = parameter(

@@ -182,9 +182,9 @@ SUITE = Suite(
 
 def run(out: Path, path: Path, **limits: float) -> dict[str, object]:
     """Run the manifest's imputer with the real runner; return its record's status and reason."""
-    settings = Settings.sensible(jobs=1, threads=1, **limits)  # type: ignore[arg-type]
+    settings = Settings(jobs=1, threads=1, **limits)  # type: ignore[arg-type]
     impbench.run(SUITE, out, imputers=[path.stem], plugins=[path], settings=settings, report=False)
-    record = next(r for r in Store(out).records() if r.job.imputer == path.stem)
+    record = next(r for r in Store(out).read().records if r.job.imputer == path.stem)
     return {"status": record.status, "reason": record.reason, "log": record.log}
 
 

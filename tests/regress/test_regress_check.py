@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from impbench.errors import ImpbenchError, InputError
+from impbench.regress.baseline import from_json, to_json
 from impbench.regress.check import check
 from impbench.regress.measured import measure
 from impbench.regress.rules import Rules, read_floors
@@ -263,6 +264,29 @@ def test_runtime_is_in_units_of_the_control(
     assert found.paces[0].slowdown == pytest.approx(method)
     strict = check(base, new, Rules(control="control", fail_on_runtime=True))
     assert strict.exit_code == int(slower)
+
+
+@pytest.mark.parametrize(
+    ("names", "roles", "unit"),
+    [
+        (("control", "method"), {"control": "formula"}, "control"),
+        (("control", "method"), {"method": "nothing"}, "maskclass-prior"),
+        (("maskclass-prior", "control"), {"control": "formula"}, "control"),
+        (("maskclass-prior", "control"), {}, "maskclass-prior"),
+    ],
+)
+def test_unit_of_runtimes_is_the_control_of_that_role_or_in_old_files_of_that_name(
+    make_run: Make, names: tuple[str, ...], roles: dict[str, str], unit: str
+) -> None:
+    told = {name: {"version": "1", "role": roles.get(name, "")} for name in names}
+    scores = {(D, P, name): {"mse": OLD} for name in names}
+    run = measure(make_run("a", scores, manifest={"imputers": told}))
+    found = check(run, run)
+    assert found.rules.control == unit
+    assert len(found.paces) == (2 if unit in names else 0)
+    stored = from_json(to_json(run))
+    assert check(stored, run).rules.control == unit
+    assert check(stored, stored).rules.control == "maskclass-prior"
 
 
 def test_runtime_on_another_device_is_not_compared(make_run: Make) -> None:

@@ -11,6 +11,7 @@ from impbench.report.analysis.tables import summarise
 from impbench.report.figures.coverage import draw_coverage, observed_coverage
 from impbench.report.figures.drawing import style
 from impbench.report.figures.palette import looks
+from impbench.results.manifest import RunManifest
 from impbench.results.table import COLUMNS
 
 METRICS = {item.name: item for item in vars(coverage).values() if isinstance(item, Metric)}
@@ -37,7 +38,7 @@ def run():
                 value = metric(pit)
                 key = f"{imputer}{seed}"
                 rows.append(("d", "p", imputer, "{}", seed, name, value, "ok", "", key))
-    return run_of_results(pd.DataFrame(rows, columns=COLUMNS), {}, METRICS)
+    return run_of_results(pd.DataFrame(rows, columns=COLUMNS), RunManifest(), METRICS)
 
 
 def draw(run, folder):

@@ -14,6 +14,12 @@ from impbench.report.analysis.tables import summarise
 from impbench.report.figures.answers import draw_answers, sweep_of
 from impbench.report.figures.palette import looks
 from impbench.report.figures.purpose_map import draw_purposes
+from impbench.results.manifest import (
+    AboutDataset,
+    AboutImputer,
+    AboutProtocol,
+    RunManifest,
+)
 from impbench.results.table import COLUMNS
 
 METRICS = {metric.name: metric for metric in (mse, ari, wall_seconds)}
@@ -28,11 +34,14 @@ def make_run(scores, protocols):
         for (data, protocol, imputer, metric), value in scores.items()
     ]
     results = pd.DataFrame(rows, columns=COLUMNS)
-    manifest = {
-        "datasets": {name: {"simulated": True} for name in results["dataset"].unique()},
-        "imputers": {n: {"is_control": n in CONTROLS} for n in results["imputer"].unique()},
-        "protocols": protocols,
-    }
+    manifest = RunManifest(
+        datasets={name: AboutDataset(name, simulated=True) for name in results["dataset"].unique()},
+        imputers={
+            name: AboutImputer(name, is_control=name in CONTROLS)
+            for name in results["imputer"].unique()
+        },
+        protocols={spec: AboutProtocol(**about) for spec, about in protocols.items()},
+    )
     return run_of_results(results, manifest, METRICS)
 
 

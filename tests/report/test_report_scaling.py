@@ -8,6 +8,7 @@ from impbench.report.analysis.run import run_of_results
 from impbench.report.analysis.tables import summarise
 from impbench.report.figures.palette import looks
 from impbench.report.figures.scaling import draw_scaling, growth_of, sizes_of
+from impbench.results.manifest import AboutDataset, RunManifest
 from impbench.results.table import COLUMNS
 
 METRICS = {metric.name: metric for metric in (wall_seconds, peak_memory)}
@@ -27,7 +28,9 @@ def run():
                 rows.append(
                     (f"s[n_cells={n}]", "p", imputer, "{}", 1, metric, value, status, reason, key)
                 )
-    manifest = {"datasets": {f"s[n_cells={n}]": {"n_cells": n} for n in SIZES}}
+    manifest = RunManifest(
+        datasets={f"s[n_cells={n}]": AboutDataset(f"s[n_cells={n}]", n_cells=n) for n in SIZES}
+    )
     return run_of_results(pd.DataFrame(rows, columns=COLUMNS), manifest, METRICS)
 
 

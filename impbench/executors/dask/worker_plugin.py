@@ -27,7 +27,7 @@ from impbench.environments.environments import Built, Environment, build_all
 from impbench.environments.interpreters import BuildError
 from impbench.executors.dask.bundle import Parcel, Unpacked, shipped_name, unpack
 from impbench.executors.dask.code import code_of, difference
-from impbench.executors.gpus import Gpus, find_gpus
+from impbench.executors.machine.gpus import Gpus, find_gpus
 from impbench.imputer import Imputer
 from impbench.origin import Origin
 from impbench.plan.keys import plugin_file

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from impbench.report.analysis.question import Question, questions
-from impbench.report.analysis.run import ATTAINABLE, NO_IMPUTATION, ORACLE, PRIOR, Run
+from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
 from impbench.report.analysis.tables import Verdict
 from impbench.report.analysis.trust import opposite_note, reads_note
 from impbench.report.numbers import number, skill_text
@@ -60,7 +60,7 @@ def _answer(question: Question) -> Iterator[Finding]:
     told = {name: question.verdicts(name, rivals) for name in contenders}
     known = any(told.values())
     best = _best(question, contenders)
-    after = (*_way(question, contenders), *_over_prior(question, contenders), *_failed(question))
+    after = (*_way(question, contenders), *_over_formula(question, contenders), *_failed(question))
     if not known:
         details = _flat([*best[1], _scores_of_controls(question), after])
         yield Finding(best[0], details, question.topic)
@@ -152,7 +152,7 @@ def _way(question: Question, contenders: list[str]) -> tuple[str, ...]:
     if not shown:
         return ()
     end = f"to {ATTAINABLE}" if bases == {ATTAINABLE} else "to the best possible score"
-    formulas = [name for name in question.run.controls if name != NO_IMPUTATION]
+    formulas = [name for name in question.run.controls if name != question.run.nothing]
     skills = {name: question.mean_skill(name) for name in formulas}
     skills = {name: value for name, value in skills.items() if np.isfinite(value)}
     best = max(skills, key=lambda name: skills[name], default=None)
@@ -168,12 +168,13 @@ def _way(question: Question, contenders: list[str]) -> tuple[str, ...]:
     return way, f"{rule} nearly all of the way, and leaves {number(left, 2)} % of it to gain."
 
 
-def _over_prior(question: Question, contenders: list[str]) -> tuple[str, ...]:
-    """Say what a network adds over the prior, where the best control is another."""
-    has_prior = PRIOR in set(question.rows.loc[question.rows["mean"].notna(), "imputer"])
-    if not has_prior or question.best_control_names == [PRIOR]:
+def _over_formula(question: Question, contenders: list[str]) -> tuple[str, ...]:
+    """Say what a network adds over its formula, where the best control is another."""
+    formula = question.run.formula
+    scored = set(question.rows.loc[question.rows["mean"].notna(), "imputer"])
+    if formula is None or formula not in scored or question.best_control_names == [formula]:
         return ()
-    told = {name: question.against(name, PRIOR) for name in contenders}
+    told = {name: question.against(name, formula) for name in contenders}
     if not any(told.values()):
         return ()
     better = [
@@ -182,7 +183,7 @@ def _over_prior(question: Question, contenders: list[str]) -> tuple[str, ...]:
         if "better" in verdicts
     ]
     who = listed(better) if better else "no method"
-    return (f"Better than {PRIOR}, a formula without a network, beyond seed noise: {who}.",)
+    return (f"Better than {formula}, a formula without a network, beyond seed noise: {who}.",)
 
 
 def _failed(question: Question) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from impbench.report.analysis.run import NO_IMPUTATION, Run
+from impbench.report.analysis.run import Run
 from impbench.report.analysis.tables import Verdict, gain
 from impbench.report.numbers import interval_text, number, spread
 from impbench.report.text import counted, listed
@@ -103,7 +103,7 @@ class Question:
     def best_control(self) -> str:
         """The best control in words."""
         names = self.best_control_names
-        if names == [NO_IMPUTATION]:
+        if names == [self.run.nothing]:
             return "no imputation at all"
         each = "" if len(names) == 1 else "of each dataset: "
         return f"the best control ({each}{listed(names)})"

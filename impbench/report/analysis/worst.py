@@ -13,13 +13,12 @@ these leave a gap, which is marked as well.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from impbench.report.analysis.run import ImputerFacts, MetricFacts
+from impbench.report.analysis.shown_metric import ShownMetric
+from impbench.results.manifest import AboutImputer
 
 QUESTION = ["dataset", "protocol"]
 CELL = ["dataset", "protocol", "imputer"]
@@ -35,8 +34,8 @@ RULE = "rests on fewer results than were asked; a failed imputation counts as th
 
 def count_failures(
     results: pd.DataFrame,
-    imputers: Mapping[str, ImputerFacts],
-    metrics: Mapping[str, MetricFacts],
+    imputers: Mapping[str, AboutImputer],
+    metrics: Mapping[str, ShownMetric],
 ) -> pd.DataFrame:
     """Return `results` (see `impbench.results.table.tidy`) with two columns more.
 

@@ -39,7 +39,7 @@ class Sweep:
 
 def sweep_of(run: Run, specs: list[str]) -> Sweep | None:
     """Return along which parameter `specs`, all of one protocol, differ; None unless it is one."""
-    params = {spec: run.protocol_parameters(spec) for spec in specs}
+    params = {spec: run.about_protocol(spec).params for spec in specs}
     names = dict.fromkeys(name for values in params.values() for name in values)
     varied = [name for name in names if len({str(p.get(name)) for p in params.values()}) > 1]
     if len(varied) != 1:

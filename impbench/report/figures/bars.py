@@ -20,7 +20,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from impbench.report.analysis.run import ATTAINABLE, ORACLE, SEES_TRUTH, MetricFacts, Run
+from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
+from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.tables import order
 from impbench.report.figures.drawing import WIDTH, Drawing, blank, panel, save
 from impbench.report.figures.marks import add_marks
@@ -28,6 +29,7 @@ from impbench.report.figures.palette import ATTAINABLE_COLOUR, FAINT, INK, ORACL
 from impbench.report.figures.strokes import Strokes
 from impbench.report.figures.words import Lettering
 from impbench.report.text import shorten
+from impbench.truth_control import TRUTH_CONTROLS
 
 Values = NDArray[np.float64]
 
@@ -114,7 +116,7 @@ class _Scale:
     logarithmic: bool
 
     @classmethod
-    def of(cls, column: int, fact: MetricFacts, means: Values, sds: Values) -> _Scale:
+    def of(cls, column: int, fact: ShownMetric, means: Values, sds: Values) -> _Scale:
         ends = np.concatenate([means - sds, means + sds])
         if fact.unit == "s" and means.min() > 0:
             return cls(column, float(means.min()) / 2, float(ends.max()) * 1.3, True)
@@ -143,7 +145,7 @@ def _panel(
     strokes: Strokes,
     column: int,
     cells: dict[str, Any],
-    fact: MetricFacts,
+    fact: ShownMetric,
     looks: dict[str, Look],
     places: dict[str, float],
 ) -> None:
@@ -163,7 +165,7 @@ def _panel(
     else:
         fills = [
             CONTROL_FILL
-            if looks[name].is_control and name not in SEES_TRUTH
+            if looks[name].is_control and name not in TRUTH_CONTROLS
             else looks[name].colour
             for name in names
         ]
@@ -175,7 +177,7 @@ def _panel(
     for name, place in places.items():
         if name not in names:
             # Nobody imputes for those that see the truth, so there is nothing to time.
-            if name in SEES_TRUTH and fact.is_cost:
+            if name in TRUTH_CONTROLS and fact.is_cost:
                 continue
             text = "undefined" if cells[name].status == "ok" else cells[name].status
             words.add(column + 0.02, place, text, FAILED, va="center", fontsize=7)
@@ -194,7 +196,7 @@ def _panel(
 def _bounds(
     strokes: Strokes,
     cells: dict[str, Any],
-    fact: MetricFacts,
+    fact: ShownMetric,
     scale: _Scale,
     bottom: float,
     top: float,

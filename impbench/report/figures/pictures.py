@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from impbench.report.analysis.run import ATTAINABLE, NO_IMPUTATION, ORACLE, PRIOR, Run
+from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
 from impbench.report.analysis.statistics import Comparison
 from impbench.report.analysis.tables import order
 from impbench.report.figures.answers import draw_answers
@@ -177,7 +177,7 @@ def _draw_clouds(
     shown = by_protocol[protocol]
     found.protocol = protocol
     title = run.datasets[dataset].title
-    names = [item for item in (NO_IMPUTATION, ORACLE) if item in shown]
+    names = [item for item in (run.nothing, ORACLE) if item in shown]
     ranked = [item for item in order(run, summary, protocol) if item in shown]
     names += [item for item in ranked if item not in names and item in run.methods]
     names += [item for item in ranked if item not in names]
@@ -187,12 +187,15 @@ def _draw_clouds(
         )
     notes = _notes(run, summary, dataset)
     found.maps = draw_maps(
-        {_caption(item, styles): (notes.get(item, ""), shown[item]) for item in names[:MAX_MAPS]},
+        {
+            _caption(run, item, styles): (notes.get(item, ""), shown[item])
+            for item in names[:MAX_MAPS]
+        },
         title,
         folder,
         f"cells-{name}",
     )
-    rows = [item for item in names if item in run.methods or item == PRIOR]
+    rows = [item for item in names if item in run.methods or item == run.formula]
     if len(rows) > MAX_GENE_ROWS:
         found.left_out.append(
             f"genes are drawn for the {MAX_GENE_ROWS} best-ranked of {len(rows)} imputers"
@@ -203,9 +206,9 @@ def _draw_clouds(
     return len(names[:MAX_MAPS])
 
 
-def _caption(imputer: str, styles: dict[str, Look]) -> str:
+def _caption(run: Run, imputer: str, styles: dict[str, Look]) -> str:
     named = {
-        NO_IMPUTATION: "raw (no imputation)",
+        run.nothing: "raw (no imputation)",
         ORACLE: "truth (oracle)",
         ATTAINABLE: "attainable (sees truth)",
     }
