@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import sys
 import tarfile
 from pathlib import Path
 
@@ -13,8 +12,7 @@ import pytest
 
 from impbench.data.card import Card, CardFile, Marker
 from impbench.data.official import read_official
-from impbench.data.rds import read_rds
-from impbench.errors import InputError, UnavailableError
+from impbench.errors import InputError
 
 RDS = Path(__file__).parents[1] / "data" / "rds"
 """Written by R's SingleCellExperiment: 5 genes × 4 cells."""
@@ -38,7 +36,6 @@ def card(layout, *names, **facts):
 
 @pytest.mark.parametrize("name", ["dense", "sparse"])
 def test_single_cell_experiment_gives_its_counts_names_and_labels(folder, name):
-    pytest.importorskip("rds2py")
     (folder / "toy.rds").write_bytes((RDS / f"{name}.rds").read_bytes())
     dataset = read_official(card("sce-rds", "toy.rds", label_key="cell_type1"))
     counts = dataset.counts if name == "dense" else dataset.counts.toarray()
@@ -50,7 +47,6 @@ def test_single_cell_experiment_gives_its_counts_names_and_labels(folder, name):
 
 
 def test_single_cell_experiment_without_counts_is_marked_as_normalised(folder):
-    pytest.importorskip("rds2py")
     (folder / "toy.rds").write_bytes((RDS / "norm.rds").read_bytes())
     toy = card("sce-rds", "toy.rds", label_key="cell_type1", scale="counts")
     dataset = read_official(toy)
@@ -64,21 +60,6 @@ def test_official_h5ad_is_read_with_the_label_column_of_its_card(folder):
     anndata.AnnData(np.array(COUNTS, dtype=np.float32), obs, var).write_h5ad(folder / "o.h5ad")
     dataset = read_official(card("h5ad", "o.h5ad", label_key="type", drop_values=("b",)))
     assert dataset.cell_names == ("c0", "c2")
-
-
-def test_rds_of_something_else_or_damaged_is_refused(tmp_path):
-    pytest.importorskip("rds2py")
-    with pytest.raises(InputError, match="expected a SingleCellExperiment"):
-        read_rds(RDS / "table.rds")
-    (tmp_path / "cut.rds").write_bytes((RDS / "dense.rds").read_bytes()[:400])
-    with pytest.raises(InputError, match="cannot be read as rds"):
-        read_rds(tmp_path / "cut.rds")
-
-
-def test_rds_without_its_reader_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rds2py", None)
-    with pytest.raises(UnavailableError, match="pip install rds2py"):
-        read_rds(RDS / "dense.rds")
 
 
 def test_counts_and_annotation_tables_as_r_writes_them(folder):
