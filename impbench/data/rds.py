@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import scipy.sparse as sp
 
 from impbench.data.r_objects import (
     attributes,
@@ -158,8 +157,7 @@ def _assembled(
 
 def _turned(values: Any) -> Any:
     """Cells × genes."""
-    turned = values.T
-    return sp.csr_matrix(turned) if sp.issparse(turned) else turned
+    return values.T.tocsr() if hasattr(values, "tocsr") else values.T
 
 
 def _row_names(slots: dict[str, Any]) -> list[Any]:
