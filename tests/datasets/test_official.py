@@ -83,6 +83,28 @@ def test_counts_and_annotation_tables_as_r_writes_them(folder):
     assert any("left out 1 cells" in step for step in dataset.steps)
 
 
+def test_names_of_cells_stay_text_in_both_tables(folder):
+    counts = "A,B\n001,5,0\n1.1,2,2\n1.10,3,1\nNA,3,1\n"
+    (folder / "counts.csv").write_text(counts)
+    (folder / "about.csv").write_text("gene,line,x\nA,H1,1\nB,H2,2\n")
+    dataset = read_official(card("counts-csv", "counts.csv", "about.csv", label_key="line"))
+    assert dataset.gene_names == ("001", "1.1", "1.10", "NA")
+    turned = "a,b\n001,5,0\n1.1,2,2\n1.10,3,1\nNA,3,1\n"
+    (folder / "counts.csv").write_text("".join(f"{r}\n" for r in turn(turned)))
+    (folder / "about.csv").write_text("line\nNA,H1\n1.10,H2\n1.1,H1\n001,H2\n")
+    dataset = read_official(card("counts-csv", "counts.csv", "about.csv", label_key="line"))
+    assert dataset.cell_names == ("001", "1.1", "1.10", "NA")
+    assert list(dataset.labels) == ["H2", "H1", "H2", "H1"]
+
+
+def turn(table):
+    """Lines of the transposed table, its header one field short."""
+    header, *rows = (line.split(",") for line in table.splitlines())
+    cells = [row[0] for row in rows]
+    lines = [[gene, *(row[i + 1] for row in rows)] for i, gene in enumerate(header)]
+    return [",".join(cells), *(",".join(line) for line in lines)]
+
+
 def archive(path, matrix, genes, barcodes, folder="filtered_matrices_mex/hg19"):
     rows = [f"{g + 1} {c + 1} {n}" for g, line in enumerate(matrix) for c, n in enumerate(line)]
     header = "%%MatrixMarket matrix coordinate integer general"
