@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -67,9 +67,14 @@ def run(
     datasets: Annotated[str | None, typer.Option(help="Comma-separated dataset names.")] = None,
     protocols: Annotated[str | None, typer.Option(help="Comma-separated protocol names.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Your own file (h5ad, loom, csv, tsv, mtx).")
+        Path | None,
+        typer.Option(help="Your own file (h5ad, h5mu, loom, csv, tsv, mtx, 10x h5, rds)."),
     ] = None,
     label_key: Annotated[str | None, typer.Option(help="Column of obs with cell types.")] = None,
+    drop_label: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out the cells of this type, such as unknown; repeatable."),
+    ] = None,
     batch_key: Annotated[str | None, typer.Option(help="Column of obs with batches.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer with raw counts.")] = None,
     scale: Annotated[
@@ -77,6 +82,9 @@ def run(
     ] = "auto",
     transpose: Annotated[bool, typer.Option(help="The file is genes × cells.")] = False,
     genes: Annotated[int, typer.Option(help="Highly variable genes to keep; 0 keeps all.")] = 1000,
+    hvg: Annotated[
+        str, typer.Option(help="How: scran, scran_fill, seurat_v3, dispersion or none.")
+    ] = "scran",
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of repeats.")] = None,
     out: Annotated[Path | None, typer.Option(help="Output folder [reports/SUITE].")] = None,
     jobs: Annotated[
@@ -165,11 +173,22 @@ def run(
     chosen_imputers = None if imputers is None else split_specs(imputers)
     sources: list[str | Source] | None = None if datasets is None else [*split_specs(datasets)]
     name = api.find_suite(suite)
+    own: dict[str, Any] = {
+        "label_key": label_key,
+        "drop_labels": tuple(drop_label or ()),
+        "batch_key": batch_key,
+        "layer": layer,
+        "scale": scale,
+        "transpose": transpose,
+    }
     if data is not None:
-        source = _file_source(data, label_key, batch_key, layer, scale, transpose, genes)
+        from impbench.data.read import FileSource
+
+        source = FileSource(path=str(data), genes=genes, hvg=cast(Any, hvg), **own)
         sources = [*(sources or []), source]
-    elif label_key or batch_key or layer or transpose or scale != "auto":
-        raise InputError("--label-key, --batch-key, --layer, --scale and --transpose need --data")
+    elif any(value for value in own.values() if value != "auto"):
+        named = ", ".join(f"--{key.replace('_', '-').removesuffix('s')}" for key in own)
+        raise InputError(f"{named} need --data")
     choice: dict[str, Any] = {
         "imputers": chosen_imputers,
         "datasets": sources,
@@ -349,29 +368,6 @@ def _load(
 
         for path in plugins:
             load_file(path)
-
-
-def _file_source(
-    path: Path,
-    label_key: str | None,
-    batch_key: str | None,
-    layer: str | None,
-    scale: str,
-    transpose: bool,
-    genes: int,
-) -> Source:
-    from impbench.data.read import FileSource
-
-    fields: dict[str, Any] = {
-        "path": str(path),
-        "label_key": label_key,
-        "batch_key": batch_key,
-        "layer": layer,
-        "scale": scale,
-        "transpose": transpose,
-        "genes": genes,
-    }
-    return FileSource(**fields)
 
 
 def _command_line(revealed: Sequence[str] = ()) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,21 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 
+MISSING = frozenset(["", "nan", "NaN", "NAN", "NA", "N/A", "<NA>", "None", "NULL", "null", "NaT"])
+"""What missing values become when a table is turned to text; no cell type is called so."""
 
-def read_labels(obs: pd.DataFrame, key: str, where: str) -> NDArray[np.str_]:
+UNSURE = frozenset(
+    [
+        *("unknown", "unassigned", "unclassified", "undefined", "unidentified", "undetermined"),
+        *("unlabeled", "unlabelled", "ambiguous", "doublet", "doublets"),
+    ]
+)
+"""Labels, in lower case, that say that the type is not known: they stay, but are said."""
+
+
+def read_labels(
+    obs: pd.DataFrame, key: str, where: str, drop: Sequence[str] = ()
+) -> tuple[NDArray[np.str_], tuple[str, ...]]:
     """Return the cell types in ``obs[key]``; cells without one get an empty text.
 
     Parameters
@@ -22,19 +36,29 @@ def read_labels(obs: pd.DataFrame, key: str, where: str) -> NDArray[np.str_]:
         Column.
     where
         File, for messages.
+    drop
+        Labels that stand for no cell type, such as ``unknown``.
 
     Returns
     -------
-    (cells,) texts.
+    (cells,) texts, and notes: which texts were taken for missing labels, and which labels that
+    sound like none are kept.
 
     Raises
     ------
     InputError
-        If there is no such column, it names no or only one cell type, or it holds a measurement
-        or a name for each cell rather than cell types.
+        If there is no such column, it names no or only one cell type, it holds a measurement
+        or a name for each cell rather than cell types, or none of `drop`.
     """
     column = _column(obs, key, where, "--label-key")
-    labels = _texts(column)
+    labels, notes = _present(column, f"obs[{key!r}]")
+    for name in drop:
+        if name not in labels:
+            near = difflib.get_close_matches(name, map(str, np.unique(labels)), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"{where}: obs[{key!r}] has no label {name!r} to leave out{hint}")
+        notes.append(f"took {_cells(labels == name)} with obs[{key!r}] {name!r} as without a label")
+        labels[labels == name] = ""
     found = np.unique(labels[labels != ""])
     if len(found) == 0:
         raise InputError(f"{where}: obs[{key!r}] names no cell type: all its values are missing")
@@ -50,7 +74,13 @@ def read_labels(obs: pd.DataFrame, key: str, where: str) -> NDArray[np.str_]:
             f"(such as {str(found[0])!r}): this is no column of cell types; "
             f"columns: {_offer(obs)}"
         )
-    return labels
+    for name in found:
+        if name.lower() in UNSURE:
+            notes.append(
+                f"{_cells(labels == name)} with obs[{key!r}] {str(name)!r} count as a cell type; "
+                f"--drop-label {str(name)!r} leaves them out"
+            )
+    return labels, tuple(notes)
 
 
 def read_batch(obs: pd.DataFrame, key: str, where: str) -> NDArray[np.str_]:
@@ -61,7 +91,7 @@ def read_batch(obs: pd.DataFrame, key: str, where: str) -> NDArray[np.str_]:
     InputError
         If there is no such column or a cell has no batch.
     """
-    batch = _texts(_column(obs, key, where, "--batch-key"))
+    batch, _ = _present(_column(obs, key, where, "--batch-key"), f"obs[{key!r}]")
     missing = np.flatnonzero(batch == "")
     if len(missing):
         raise InputError(
@@ -86,6 +116,22 @@ def _column(obs: pd.DataFrame, key: str, where: str, option: str) -> pd.Series:
 
 def _offer(obs: pd.DataFrame) -> str:
     return ", ".join(map(str, obs.columns))
+
+
+def _present(column: pd.Series, where: str) -> tuple[NDArray[np.str_], list[str]]:
+    """Texts, empty where missing or the text of a missing value, which is noted."""
+    texts = _texts(column)
+    notes = []
+    for name in map(str, np.unique(texts)):
+        if name and name in MISSING:
+            notes.append(f"took the text {name!r} in {where} of {_cells(texts == name)} as missing")
+            texts[texts == name] = ""
+    return texts, notes
+
+
+def _cells(chosen: NDArray[np.bool_]) -> str:
+    number = int(chosen.sum())
+    return "1 cell" if number == 1 else f"{number} cells"
 
 
 def _texts(column: pd.Series) -> NDArray[np.str_]:

@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
+import lzma
 import re
+import shutil
+import tempfile
 import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from impbench.data.hdf5 import check_10x, check_hdf5, check_matrices
-from impbench.data.matrix_market import BARCODES, FEATURES, MATRIX, check_10x_folder
+from impbench.data.h5ad import read_h5ad
+from impbench.data.hdf5 import check_hdf5, check_matrices, is_whole
+from impbench.data.loom import read_loom
+from impbench.data.matrix_market import read_matrix_market
+from impbench.data.names import find_lost_names
+from impbench.data.rds import read_rds
+from impbench.data.tenx_h5 import is_10x, read_10x_h5
+from impbench.data.text import read_table
 from impbench.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+HDF5_LAYOUTS = ("AnnData (X, obs, var)", "MuData (mod)", "10x (matrix)", "loom (matrix, row_attrs)")
 
 
 def open_any(path: Path, transpose: bool = False) -> AnnData:
-    """Read a file of any format of `FORMATS` whole into memory.
+    """Read a file of any format of `FORMATS` whole into memory; see `open_noted`."""
+    return open_noted(path, transpose)[0]
+
+
+def open_noted(path: Path, transpose: bool = False) -> tuple[AnnData, tuple[str, ...]]:
+    """Read a file of any format of `FORMATS`, and say what was passed over or put right.
 
     Parameters
     ----------
     path
-        The file; for 10x output also the folder that holds ``matrix.mtx``.
+        The file; for 10x output also the folder that holds ``matrix.mtx``; for a file of several
+        modalities or genomes the file and one of them, such as ``my.h5mu/rna``.
     transpose
         Turn genes × cells into cells × genes.
+
+    Returns
+    -------
+    The data in memory, and notes as sentences.
 
     Raises
     ------
@@ -40,51 +56,80 @@ def open_any(path: Path, transpose: bool = False) -> AnnData:
     UnavailableError
         If reading the format needs a package that is not installed.
     """
-    read = _reader(path)
+    file, part = split_part(path)
+    read = _reader(file)
+    notes: list[str] = []
     try:
         with warnings.catch_warnings():
             # Old files and repeated names: old files read well, names are checked afterwards.
             warnings.simplefilter("ignore")
-            data = read(path)
-            check_matrices(data, path)
+            data = read(file, part, notes)
+            check_matrices(data, file)
     except (InputError, UnavailableError):
         raise
-    except Exception as error:  # a damaged file can make a reader fail in any way
+    except Exception as error:  # whatever is wrong with a file, its reader may fail in any way
         raise InputError(
-            f"{path} cannot be read as {_ending(path)}: {_one_line(error)}; "
-            "it may be truncated or damaged: write or copy it again"
+            f"{file} cannot be read as {_kind(file)}: {_one_line(error)}; {_cure(file, error)}"
         ) from error
-    return data.T if transpose else data
+    if transpose:
+        data = data.T
+    notes += find_lost_names(data, str(file))
+    return data, tuple(notes)
 
 
-def _reader(path: Path) -> Callable[[Path], AnnData]:
+def split_part(path: Path) -> tuple[Path, str]:
+    """Split ``my.h5mu/rna`` into the file and the part of it; the part is empty for most."""
+    if not path.exists() and path.parent.is_file():
+        return path.parent, path.name
+    return path, ""
+
+
+def _reader(path: Path) -> Callable[[Path, str, list[str]], AnnData]:
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if path.is_dir():
-        if any(_sibling(path, name) for name in MATRIX):
-            return _read_10x_folder
-        raise InputError(f"{path} is a folder; name a file in it, or a folder with matrix.mtx")
+        return _read_folder
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty (0 bytes)")
     ending = _ending(path)
     if ending not in FORMATS:
         hint = " (it holds HDF5: if AnnData wrote it, name it .h5ad)" if _is_hdf5(path) else ""
         raise InputError(
-            f"{path} ends in {ending or 'nothing'}{hint}; impbench reads {', '.join(FORMATS)}"
+            f"{path} ends in {ending or 'nothing'}{hint}; impbench reads {', '.join(FORMATS)}, and "
+            "folders with matrix.mtx"
         )
     return FORMATS[ending]
 
 
 def _ending(path: Path) -> str:
-    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    packed = path.suffix.lower() in (".gz", ".bz2", ".xz")
+    return (path.with_suffix("") if packed else path).suffix.lower()
+
+
+def _kind(path: Path) -> str:
+    return "a folder of 10x output" if path.is_dir() else _ending(path)
 
 
 def _is_hdf5(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+    import h5py
+
+    return bool(h5py.is_hdf5(path))  # its signature may follow a block of MuData's own
 
 
-def _need_hdf5(path: Path) -> None:
+def _cure(path: Path, error: Exception) -> str:
+    """Call a file damaged only where it is."""
+    broken = isinstance(error, EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError)
+    if broken or (path.is_file() and _is_hdf5(path) and not is_whole(path)):
+        return "it is truncated or damaged: write or copy it again"
+    return "it is not laid out as impbench expects: see docs/datasets.md, or save it as h5ad"
+
+
+def _read_hdf5(path: Path, part: str, notes: list[str]) -> AnnData:
+    """Read HDF5 by what it holds, whatever it is called."""
+    import h5py
+
+    if path.suffix.lower() == ".gz":
+        return _unpacked(path, part, notes)
     if not _is_hdf5(path):
         with path.open("rb") as file:
             start = file.read(16)
@@ -93,98 +138,45 @@ def _need_hdf5(path: Path) -> None:
             "if it is a table, name it .csv or .tsv"
         )
     check_hdf5(path)
-
-
-def _read_h5ad(path: Path) -> AnnData:
-    import anndata
-
-    _need_hdf5(path)
-    return anndata.read_h5ad(path)
-
-
-def _read_10x_h5(path: Path) -> AnnData:
-    import scanpy
-
-    _need_hdf5(path)
-    check_10x(path)
-    data = scanpy.read_10x_h5(path)
-    return _by_gene_id(data)
-
-
-def _read_10x_folder(path: Path) -> AnnData:
-    import scanpy
-
-    check_10x_folder(path)
-    return _by_gene_id(scanpy.read_10x_mtx(path, cache=False, make_unique=False))
-
-
-def _read_mtx(path: Path) -> AnnData:
-    names = [name for name in (*BARCODES, *FEATURES) if _sibling(path.parent, name)]
-    if path.name not in MATRIX or len(names) < 2:
-        raise InputError(
-            f"{path} holds numbers only; beside matrix.mtx impbench expects the names, as 10x "
-            "writes them: barcodes.tsv and features.tsv (or genes.tsv)"
-        )
-    return _read_10x_folder(path.parent)
-
-
-def _read_loom(path: Path) -> AnnData:
-    import anndata
-
-    _need_hdf5(path)
-    try:
-        return anndata.io.read_loom(path)
-    except ImportError as error:
-        raise UnavailableError(
-            f"reading {path} needs loompy, which is not installed: pip install loompy"
-        ) from error
-
-
-def _read_table(separator: str) -> Callable[[Path], AnnData]:
-    def read(path: Path) -> AnnData:
-        import anndata
-
-        if _is_hdf5(path):
-            raise InputError(f"{path} holds HDF5, not text; if AnnData wrote it, name it .h5ad")
-        table = pd.read_csv(path, sep=separator, index_col=0)
-        if table.empty:
+    with h5py.File(path, "r") as file:
+        keys = {*file}
+        if "matrix" in keys and "row_attrs" in keys:
+            read = read_loom
+        elif keys & {"obs", "var", "mod", "X"}:
+            read = read_h5ad
+        elif is_10x(file):
+            read = read_10x_h5
+        else:
             raise InputError(
-                f"{path} holds no column of numbers separated by {separator!r}; "
-                "expected a header of gene names and one row per cell, its name first"
+                f"{path} holds HDF5 with {', '.join(sorted(keys)[:8]) or 'nothing in it'}; "
+                f"impbench knows the layouts {', '.join(HDF5_LAYOUTS)}"
             )
-        text = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-        if text:
-            raise InputError(
-                f"{path}: column {text[0]!r} holds text (such as {table[text[0]].iloc[0]!r}); a "
-                "table may hold counts only: store annotation as obs of an h5ad file"
-            )
-        rows = table.index.map(lambda name: "" if pd.isna(name) else str(name))
-        return anndata.AnnData(
-            X=table.to_numpy(),
-            obs=pd.DataFrame(index=rows),
-            var=pd.DataFrame(index=_header(path, separator)[-len(table.columns) :]),
-        )
-
-    return read
+    return read(path, part, notes)
 
 
-def _header(path: Path, separator: str) -> list[str]:
-    """Column names as they stand, which pandas would make unique; R leaves out the first."""
-    with path.open("rb") as raw:
-        plain = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
-        return next(csv.reader(io.TextIOWrapper(plain, "utf-8"), delimiter=separator))
+def _unpacked(path: Path, part: str, notes: list[str]) -> AnnData:
+    with tempfile.TemporaryDirectory(prefix="impbench-") as scratch:
+        plain = Path(scratch) / path.with_suffix("").name
+        with gzip.open(path) as packed, plain.open("wb") as file:
+            shutil.copyfileobj(packed, file, 1 << 20)
+        try:
+            return _read_hdf5(plain, part, notes)
+        except InputError as error:
+            raise InputError(str(error).replace(str(plain), str(path))) from error
 
 
-def _by_gene_id(data: AnnData) -> AnnData:
-    """Gene symbols repeat in 10x files, so the identifiers become the names where they do."""
-    if not data.var_names.is_unique and "gene_ids" in data.var:
-        data.var["gene_symbols"] = data.var_names
-        data.var_names = data.var["gene_ids"].astype(str)
-    return data
+def _read_table(path: Path, _: str, notes: list[str]) -> AnnData:
+    if _is_hdf5(path):
+        raise InputError(f"{path} holds HDF5, not text; if AnnData wrote it, name it .h5ad")
+    return read_table(path, notes)
 
 
-def _sibling(folder: Path, name: str) -> bool:
-    return (folder / name).is_file()
+def _read_folder(path: Path, _: str, notes: list[str]) -> AnnData:
+    return read_matrix_market(path, notes)
+
+
+def _read_rds(path: Path, _: str, notes: list[str]) -> AnnData:
+    return read_rds(path, notes)
 
 
 def _one_line(error: Exception) -> str:
@@ -194,13 +186,16 @@ def _one_line(error: Exception) -> str:
     return words[:200] or type(error).__name__
 
 
-FORMATS: dict[str, Callable[[Path], Any]] = {
-    ".h5ad": _read_h5ad,
-    ".csv": _read_table(","),
-    ".tsv": _read_table("\t"),
-    ".txt": _read_table("\t"),
-    ".mtx": _read_mtx,
-    ".loom": _read_loom,
-    ".h5": _read_10x_h5,
+FORMATS: dict[str, Callable[[Path, str, list[str]], Any]] = {
+    ".h5ad": _read_hdf5,
+    ".csv": _read_table,
+    ".tsv": _read_table,
+    ".txt": _read_table,
+    ".mtx": _read_folder,
+    ".loom": _read_hdf5,
+    ".h5": _read_hdf5,
+    ".h5mu": _read_hdf5,
+    ".rds": _read_rds,
 }
-"""What impbench reads, by the ending of the file's name; ``.gz`` may follow a text format."""
+"""What impbench reads, by the ending of the file's name; ``.gz`` may follow, and ``.bz2`` or
+``.xz`` a text format."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -15,7 +17,7 @@ from impbench import plugin_view
 from impbench.data.annotation import read_batch, read_labels
 from impbench.data.counts import Scale, Values, are_integers, to_counts
 from impbench.data.dataset import Dataset, Source
-from impbench.data.formats import open_any
+from impbench.data.formats import open_any, open_noted, split_part
 from impbench.data.names import check_names, check_orientation
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
 from impbench.data.reference import read_reference
@@ -27,17 +29,22 @@ from impbench.scale import Matrix, library_sizes
 if TYPE_CHECKING:
     from anndata import AnnData
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class FileSource(Source):
     """A file of counts in any common format, prepared as in the MaskClass paper."""
 
     name: ClassVar[str] = "file"
-    summary: ClassVar[str] = "Your own counts: h5ad, csv, tsv, mtx, loom or 10x h5."
+    summary: ClassVar[str] = "Your own counts: h5ad, h5mu, csv, tsv, mtx, loom, 10x h5 or rds."
 
     path: str = parameter("", "The file.")
     label_key: str | None = parameter(None, "Column of obs with cell types.")
     batch_key: str | None = parameter(None, "Column of obs with batches.")
+    drop_labels: tuple[str, ...] = parameter(
+        (), "Labels that stand for no cell type, such as ['unknown']; their cells are left out."
+    )
     layer: str | None = parameter(
         None, "A layer, X or raw.X; none: the first of layers['counts'], raw.X, X with raw counts."
     )
@@ -48,7 +55,7 @@ class FileSource(Source):
     )
     transpose: bool = parameter(False, "The file holds genes × cells.")
     genes: int = parameter(HVG, "Highly variable genes kept; 0 keeps all.", min=0)
-    hvg: Literal["scran", "seurat_v3", "dispersion", "none"] = parameter(
+    hvg: Literal["scran", "scran_fill", "seurat_v3", "dispersion", "none"] = parameter(
         "scran", "How the highly variable genes are chosen."
     )
     min_cells: int = parameter(MIN_CELLS, "Genes with counts in fewer cells are dropped.", min=1)
@@ -57,7 +64,9 @@ class FileSource(Source):
     def spec(self) -> str:
         """The file's name, as results show it; where it lies and its columns are left out."""
         bare = replace(self, path="", label_key=None, batch_key=None)
-        return super(FileSource, bare).spec.replace(self.name, Path(self.path).stem, 1)
+        file, part = split_part(Path(self.path))
+        stem = f"{file.stem}-{part}" if part else file.stem
+        return super(FileSource, bare).spec.replace(self.name, stem, 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,14 +77,20 @@ class FileSource(Source):
         if not self.path:
             raise InputError("file needs a path, such as file[path=my.h5ad]")
         dataset = read_counts_file(
-            self.path, self.label_key, self.batch_key, self.layer, self.scale, self.transpose
+            self.path,
+            self.label_key,
+            self.batch_key,
+            self.layer,
+            self.scale,
+            self.transpose,
+            self.drop_labels,
         )
         prepared = prepare(dataset, genes=self.genes, method=self.hvg, min_cells=self.min_cells)
         return replace(prepared, name=self.spec)
 
     def files(self) -> tuple[Path, ...]:
         """Return the file, or the folder."""
-        return (Path(self.path).resolve(),) if self.path else ()
+        return (split_part(Path(self.path))[0].resolve(),) if self.path else ()
 
 
 def read_counts_file(
@@ -85,13 +100,14 @@ def read_counts_file(
     layer: str | None = None,
     scale: Scale = "auto",
     transpose: bool = False,
+    drop_labels: Sequence[str] = (),
 ) -> Dataset:
     """Read a file of counts, unprepared.
 
     Parameters
     ----------
     path
-        ``.h5ad``, ``.csv``, ``.tsv``, ``.txt``, ``.mtx``, ``.loom``, 10x ``.h5`` or a 10x folder.
+        A file or folder as `impbench.data.formats.open_noted` reads.
     label_key, batch_key
         Columns of `obs` with cell types and batches.
     layer
@@ -101,6 +117,8 @@ def read_counts_file(
         What the values are, see `impbench.data.counts.Scale`.
     transpose
         The file holds genes × cells.
+    drop_labels
+        Labels that stand for no cell type, such as ``unknown``.
 
     Returns
     -------
@@ -114,8 +132,12 @@ def read_counts_file(
         If reading the format needs a package that is not installed.
     """
     path = Path(path).expanduser()
-    data = open_any(path, transpose)
-    return from_anndata(data, str(path), label_key, batch_key, layer, scale, name=path.stem)
+    data, notes = open_noted(path, transpose)
+    for note in notes:
+        _log.warning("%s: %s", path, note)
+    return from_anndata(
+        data, str(path), label_key, batch_key, layer, scale, path.stem, drop_labels, notes
+    )
 
 
 def from_anndata(
@@ -126,8 +148,13 @@ def from_anndata(
     layer: str | None = None,
     scale: Scale = "auto",
     name: str = "",
+    drop_labels: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> Dataset:
-    """Make a dataset of AnnData; parameters and errors as `read_counts_file`."""
+    """Make a dataset of AnnData; parameters and errors as `read_counts_file`.
+
+    `notes`, what was said while it was read, go first among the steps.
+    """
     values, step = _choose(data, where, layer, scale)
     counts, raw = _checked(values, where, scale, _advice(data))
     if scale in ("lognorm", "log1p"):
@@ -135,6 +162,11 @@ def from_anndata(
         step += f", turned back from {log}"
     elif not raw:
         step += ", taken as counts although not all are integers"
+    labels, said = (
+        (None, ()) if label_key is None else read_labels(data.obs, label_key, where, drop_labels)
+    )
+    for note in said:
+        _log.warning("%s: %s", where, note)
     dataset = Dataset(
         name=name or where,
         counts=counts,
@@ -142,9 +174,9 @@ def from_anndata(
         cell_names=tuple(values.cells),
         library_size=library_sizes(counts),
         batch=None if batch_key is None else read_batch(data.obs, batch_key, where),
-        labels=None if label_key is None else read_labels(data.obs, label_key, where),
+        labels=labels,
         genes=read_reference(data, values.genes, where),
-        steps=(step, "library sizes are totals over all genes of the file"),
+        steps=(*notes, step, "library sizes are totals over all genes of the file", *said),
         facts={"source": where},
         counts_are_raw=raw,
     )
@@ -261,11 +293,21 @@ def _matrices(data: AnnData) -> dict[str, tuple[Any, pd.Index]]:
 
 def _values(held: dict[str, tuple[Any, pd.Index]], key: str, where: str, data: AnnData) -> Values:
     matrix, genes = held[key]
+    matrix = _in_memory(matrix)
     cells = list(map(str, data.obs_names))
     return Values(matrix, f"{key} of {where}", cells, list(map(str, genes)))
 
 
+def _in_memory(matrix: Any) -> Any:
+    """Fetch what lies on disk (backed AnnData) or is yet to be computed (dask)."""
+    for fetch in ("to_memory", "compute"):
+        if hasattr(matrix, fetch):
+            return _in_memory(getattr(matrix, fetch)())
+    return matrix if sp.issparse(matrix) else np.asarray(matrix)
+
+
 def _integers(matrix: Any) -> bool:
+    matrix = _in_memory(matrix)
     sparse = sp.issparse(matrix)
     data = np.asarray(sp.csr_matrix(matrix).data if sparse else matrix)
     return data.dtype.kind in "iuf" and are_integers(data)

@@ -92,11 +92,6 @@ def test_annotation_in_a_table_of_counts(tmp_path):
     assert "column 'cell_type' holds text (such as 'T')" in refusal(tmp_path / "my.csv")
 
 
-def test_table_with_another_separator(tmp_path):
-    (tmp_path / "my.csv").write_text("cell\tGene1\na\t1\nb\t2\n")
-    assert "separated by ','" in refusal(tmp_path / "my.csv")
-
-
 def test_matrix_without_names(tmp_path):
     (tmp_path / "matrix.mtx").write_text(
         "%%MatrixMarket matrix coordinate integer general\n2 2 1\n1 1 3\n"
