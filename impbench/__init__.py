@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from impbench.api import run as run
     from impbench.api import simulate as simulate
     from impbench.apply.adata import impute as impute
-    from impbench.executors.dask.cluster import Cluster as Cluster
     from impbench.hookspecs import hookimpl as hookimpl
     from impbench.imputer import Context as Context
     from impbench.imputer import Imputed as Imputed
@@ -24,14 +23,15 @@ if TYPE_CHECKING:
     from impbench.imputer import Observed as Observed
     from impbench.inspection.inspect import inspect as inspect
     from impbench.metrics.metric import metric as metric
+    from impbench.page_figure import figure as figure
     from impbench.parameters import parameter as parameter
 
 _HOME = {
-    "Cluster": "impbench.executors.dask.cluster",
     "Context": "impbench.imputer",
     "Imputed": "impbench.imputer",
     "Imputer": "impbench.imputer",
     "Observed": "impbench.imputer",
+    "figure": "impbench.page_figure",
     "get_imputer": "impbench.api",
     "hookimpl": "impbench.hookspecs",
     "impute": "impbench.apply.adata",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -50,6 +50,7 @@ _DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
 ]
 _Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
+_Png = Annotated[bool, typer.Option("--png", help="Figures as PNG too, beside SVG.")]
 _CLUSTER = "Where to run"
 _Pem = Annotated[Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)]
 
@@ -66,9 +67,14 @@ def run(
     datasets: Annotated[str | None, typer.Option(help="Comma-separated dataset names.")] = None,
     protocols: Annotated[str | None, typer.Option(help="Comma-separated protocol names.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Your own file (h5ad, loom, csv, tsv, mtx).")
+        Path | None,
+        typer.Option(help="Your own file (h5ad, h5mu, loom, csv, tsv, mtx, 10x h5, rds)."),
     ] = None,
     label_key: Annotated[str | None, typer.Option(help="Column of obs with cell types.")] = None,
+    drop_label: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out the cells of this type, such as unknown; repeatable."),
+    ] = None,
     batch_key: Annotated[str | None, typer.Option(help="Column of obs with batches.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer with raw counts.")] = None,
     scale: Annotated[
@@ -76,6 +82,9 @@ def run(
     ] = "auto",
     transpose: Annotated[bool, typer.Option(help="The file is genes × cells.")] = False,
     genes: Annotated[int, typer.Option(help="Highly variable genes to keep; 0 keeps all.")] = 1000,
+    hvg: Annotated[
+        str, typer.Option(help="How: scran, scran_fill, seurat_v3, dispersion or none.")
+    ] = "scran",
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of repeats.")] = None,
     out: Annotated[Path | None, typer.Option(help="Output folder [reports/SUITE].")] = None,
     jobs: Annotated[
@@ -96,6 +105,7 @@ def run(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write the page, or the scores alone.")
     ] = True,
+    png: _Png = False,
     secret_seed: Annotated[
         bool,
         typer.Option("--secret-seed", help="Simulate and mask with a seed drawn for this run."),
@@ -121,16 +131,20 @@ def run(
         bool, typer.Option("--allow-network", help="Let methods use the network.")
     ] = False,
     executor: Annotated[
-        str,
-        typer.Option(help="local, dask, slurm, pbs, lsf or sge.", rich_help_panel=_CLUSTER),
-    ] = "local",
+        str | None,
+        typer.Option(
+            help="dask, slurm or what else `impbench list executors` shows [local].",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(help="For dask: its scheduler, tcp://HOST:8786.", rich_help_panel=_CLUSTER),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Batch jobs to submit.", rich_help_panel=_CLUSTER)
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="Batch jobs to submit [1].", rich_help_panel=_CLUSTER),
+    ] = None,
     cluster_option: Annotated[
         list[str] | None,
         typer.Option(
@@ -152,24 +166,29 @@ def run(
     from impbench import api, terminal
     from impbench.errors import InputError
     from impbench.parameters import split_specs
-    from impbench.run_options import (
-        open_walls,
-        read_cluster,
-        read_secret,
-        read_settings,
-        read_tls,
-    )
+    from impbench.run_options import open_walls, read_executor, read_secret, read_settings
     from impbench.runner.sigterm import Terminated
 
     _load(plugin, data_dir, allow_read)
     chosen_imputers = None if imputers is None else split_specs(imputers)
     sources: list[str | Source] | None = None if datasets is None else [*split_specs(datasets)]
     name = api.find_suite(suite)
+    own: dict[str, Any] = {
+        "label_key": label_key,
+        "drop_labels": tuple(drop_label or ()),
+        "batch_key": batch_key,
+        "layer": layer,
+        "scale": scale,
+        "transpose": transpose,
+    }
     if data is not None:
-        source = _file_source(data, label_key, batch_key, layer, scale, transpose, genes)
+        from impbench.data.read import FileSource
+
+        source = FileSource(path=str(data), genes=genes, hvg=cast(Any, hvg), **own)
         sources = [*(sources or []), source]
-    elif label_key or batch_key or layer or transpose or scale != "auto":
-        raise InputError("--label-key, --batch-key, --layer, --scale and --transpose need --data")
+    elif any(value for value in own.values() if value != "auto"):
+        named = ", ".join(f"--{key.replace('_', '-').removesuffix('s')}" for key in own)
+        raise InputError(f"{named} need --data")
     choice: dict[str, Any] = {
         "imputers": chosen_imputers,
         "datasets": sources,
@@ -179,14 +198,12 @@ def run(
     if dry_run:
         terminal.print_jobs(api.plan(name, **choice), as_json)
         return
-    tls = read_tls(tls_ca_file, tls_cert, tls_key)
-    cluster = read_cluster(executor, scheduler, workers, cluster_option, tls)
-    settings = read_settings(jobs, threads, timeout, memory, device, fresh, cluster)
+    tls = {"tls_ca_file": tls_ca_file, "tls_cert": tls_cert, "tls_key": tls_key}
+    where = read_executor(executor, scheduler, workers, cluster_option, tls)
+    settings = read_settings(jobs, threads, timeout, memory, device, fresh)
     settings = open_walls(settings, allow_read, allow_write, allow_network)
     if job_script:
-        if cluster is None:
-            raise InputError("--job-script needs --executor slurm, pbs, lsf or sge")
-        typer.echo(cluster.job_script(settings.threads), nl=False)
+        typer.echo(api.job_script(where, settings), nl=False)
         return
     folder = out or Path("reports") / (data.stem if data is not None else name.name)
     secret = read_secret(secret_seed, revealed_seed)
@@ -196,10 +213,12 @@ def run(
                 name,
                 folder,
                 **choice,
+                executor=where,
                 settings=settings,
                 listener=listener,
                 command=_command_line(),
                 report=report,
+                png=png,
                 secret=secret,
             )
     except KeyboardInterrupt as stopped:
@@ -215,6 +234,7 @@ def run(
 @app.command("report")
 def report_(
     folder: Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")],
+    png: _Png = False,
     plugin: _Plugin = None,
 ) -> None:
     """Draw the report of a finished or interrupted run again."""
@@ -222,16 +242,16 @@ def report_(
     from impbench.results.store import Store
 
     _load(plugin, None)
-    store = Store.open(folder)
-    records = store.records()
-    store.write_results(records)
-    typer.echo(write_report(store, records))
+    stored = Store.open(folder).read()
+    stored.store.write_results(stored.records)
+    typer.echo(write_report(stored, png))
 
 
 @app.command(name="list")
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(help="imputers, metrics, datasets, protocols or suites.")
+        str | None,
+        typer.Argument(help="A kind of thing, such as imputers or executors."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     plugin: _Plugin = None,
@@ -248,7 +268,7 @@ def info(
     name: Annotated[str, typer.Argument(help="Any name that `impbench list` shows.")],
     plugin: _Plugin = None,
 ) -> None:
-    """Say everything about one imputer, metric, dataset, protocol or suite."""
+    """Say everything about one imputer, metric, dataset, protocol, suite, figure or executor."""
     from impbench import terminal
 
     _load(plugin, None)
@@ -314,29 +334,6 @@ def _load(
 
         for path in plugins:
             load_file(path)
-
-
-def _file_source(
-    path: Path,
-    label_key: str | None,
-    batch_key: str | None,
-    layer: str | None,
-    scale: str,
-    transpose: bool,
-    genes: int,
-) -> Source:
-    from impbench.data.read import FileSource
-
-    fields: dict[str, Any] = {
-        "path": str(path),
-        "label_key": label_key,
-        "batch_key": batch_key,
-        "layer": layer,
-        "scale": scale,
-        "transpose": transpose,
-        "genes": genes,
-    }
-    return FileSource(**fields)
 
 
 def _command_line(revealed: Sequence[str] = ()) -> str:

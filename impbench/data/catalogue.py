@@ -153,7 +153,7 @@ class CardSource(Source):
     card: ClassVar[Card]
 
     genes: int = parameter(HVG, "Highly variable genes kept; 0 keeps all.", min=0)
-    hvg: Literal["scran", "seurat_v3", "dispersion", "none"] = parameter(
+    hvg: Literal["scran", "scran_fill", "seurat_v3", "dispersion", "none"] = parameter(
         "scran", "How the highly variable genes are chosen."
     )
     min_cells: int = parameter(MIN_CELLS, "Genes with counts in fewer cells are dropped.", min=1)

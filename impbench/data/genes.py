@@ -12,7 +12,9 @@ from impbench import scale
 from impbench.errors import InputError, UnavailableError
 from impbench.scale import Matrix
 
-HvgMethod = Literal["scran", "seurat_v3", "dispersion", "none"]
+KEEP_ALL = "--genes 0 (in a dataset's brackets: genes=0 or hvg=none)"
+
+HvgMethod = Literal["scran", "scran_fill", "seurat_v3", "dispersion", "none"]
 
 
 def expressed_in(counts: Matrix) -> NDArray[np.int64]:
@@ -35,7 +37,10 @@ def highly_variable(
         How many to choose; all when the matrix holds no more.
     method
         ``scran``: residual variance over the mean-variance trend of lognorm values (Lun, McCarthy,
-        Marioni, F1000Research 5:2122, 2016), through scranpy. ``seurat_v3``: variance of
+        Marioni, F1000Research 5:2122, 2016), through scranpy; as R's ``getTopHVGs`` chooses: the
+        largest, of genes above the trend alone, the first where they tie, which may be fewer than
+        `genes`. ``scran_fill``: then also the genes nearest below the trend, up to `genes`.
+        ``seurat_v3``: variance of
         standardised counts (Stuart et al., Cell 177:1888, 2019) and ``dispersion``: normalised
         dispersion (Satija et al., Nature Biotechnology 33:495, 2015), both through scanpy.
         ``none``: the first genes are not better than others, so all are kept.
@@ -49,19 +54,31 @@ def highly_variable(
     UnavailableError
         If `method` is ``seurat_v3`` and scikit-misc is not installed.
     InputError
-        If there are too few cells for the method's fit.
+        If there are too few cells or counts for the method's fit, or no gene lies above the trend.
     """
     n_cells, n_genes = counts.shape
     if method == "none" or n_genes <= genes:
         return np.arange(n_genes)
     if n_cells < 3:
         raise InputError(
-            f"{n_cells} cells are too few to rank genes by variance; use hvg=none or genes=0"
+            f"{n_cells} cells are too few to rank genes by variance; keep all genes with {KEEP_ALL}"
         )
-    rank = {"scran": _scran, "seurat_v3": _seurat_v3, "dispersion": _dispersion}[method]
+    rank = {
+        "scran": _scran,
+        "scran_fill": _scran,
+        "seurat_v3": _seurat_v3,
+        "dispersion": _dispersion,
+    }[method]
     score = rank(counts, scale.size_factors(library_size), genes)
     # A stable order makes ties fall to the gene that comes first, on every machine.
     best = np.argsort(-score, kind="stable")[:genes]
+    if method == "scran":
+        best = best[score[best] > 0]
+    if not len(best):
+        raise InputError(
+            "no gene varies more than the trend of scran predicts from its mean; keep all genes "
+            f"with {KEEP_ALL}"
+        )
     return np.sort(best)
 
 
@@ -70,8 +87,18 @@ def _scran(counts: Matrix, factors: NDArray[np.float64], _: int) -> NDArray[np.f
 
     logs = _sparse_lognorm(counts, factors)
     # scranpy takes genes × cells, as R does.
-    model = scranpy.model_gene_variances(sp.csc_matrix(logs).T.astype(np.float64))
-    return np.asarray(model["statistics"]["residual"], dtype=np.float64)
+    try:
+        model = scranpy.model_gene_variances(sp.csc_matrix(logs).T.astype(np.float64))
+    except RuntimeError as error:
+        mean = float(np.asarray(logs.mean(axis=0)).max())
+        raise InputError(
+            f"scran's trend needs genes of a mean log of 0.1 or more, and the highest here is "
+            f"{mean:.2g}: the counts are too shallow to rank genes by variance ({error}); keep all "
+            f"genes with {KEEP_ALL}"
+        ) from error
+    residual = np.asarray(model["statistics"]["residual"], dtype=np.float64)
+    # A gene never seen lies on the trend, and would rank above all genes below it.
+    return np.where(np.asarray(model["statistics"]["mean"]) > 0, residual, -np.inf)
 
 
 def _seurat_v3(counts: Matrix, _: NDArray[np.float64], genes: int) -> NDArray[np.float64]:

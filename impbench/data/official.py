@@ -20,6 +20,7 @@ from impbench.data.formats import open_any
 from impbench.data.locate import LOCAL_LABEL_KEY, fetch_files
 from impbench.data.rds import read_rds
 from impbench.data.read import from_anndata
+from impbench.data.text import read_annotation
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _read_counts_csv(folder: Path, card: Card) -> AnnData:
     """First file: genes × cells; second: one row per cell, its name first."""
     counts, about = (folder / file.filename for file in card.files)
     data = open_any(counts, transpose=True)
-    data.obs = _by_cell(pd.read_csv(about, index_col=0), data, about)
+    data.obs = _by_cell(read_annotation(about), data, about)
     return data
 
 
@@ -109,7 +110,7 @@ def _read_10x_archive(folder: Path, card: Card) -> AnnData:
             raise InputError(f"{archive} holds {len(matrices)} matrix.mtx files; expected one")
         data = open_any(matrices[0].parent)
     for path in about:
-        data.obs = _by_cell(pd.read_csv(path, sep="\t", index_col="barcodes"), data, path)
+        data.obs = _by_cell(read_annotation(path, "barcodes"), data, path)
     return data
 
 

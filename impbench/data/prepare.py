@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from impbench.data.dataset import Dataset
 from impbench.data.genes import HvgMethod, expressed_in, highly_variable
 from impbench.errors import InputError
 from impbench.scale import library_sizes
+
+_log = logging.getLogger(__name__)
 
 MIN_CELLS = 3
 """Genes seen in fewer cells are dropped (MaskClass section 2.1)."""
@@ -74,6 +77,8 @@ def prepare(
         counts = dataset.counts[cells][:, kept]
         chosen = highly_variable(counts, dataset.library_size[cells], genes, method)
     steps.append(_choice(len(chosen), len(kept), genes, method))
+    if len(chosen) < min(genes, len(kept)):
+        _log.warning("%s: %s", dataset.name, steps[-1])
     silent = int((library_sizes(dataset.counts[cells][:, kept[chosen]]) == 0).sum())
     if silent:
         steps.append(f"{_cells(silent)} without counts in the kept genes left in place")
@@ -85,6 +90,11 @@ def _choice(chosen: int, available: int, genes: int, method: HvgMethod) -> str:
         return f"kept all {available} genes, none chosen by variability"
     if available <= genes:
         return f"kept all {available} genes, no more than the {genes} asked for"
+    if chosen < genes:
+        return (
+            f"kept the {chosen} of {available} genes that lie above scran's trend, although "
+            f"{genes} were asked for; hvg=scran_fill fills up with the next"
+        )
     return f"kept the {chosen} most variable of {available} genes ({method})"
 
 

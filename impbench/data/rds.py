@@ -1,17 +1,27 @@
-"""SingleCellExperiment files of R (``.rds``), read without R through rds2py."""
+"""R's files (``.rds``): a SingleCellExperiment or a matrix of counts, read without R."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
-from impbench.errors import InputError, UnavailableError
+from impbench.data.r_objects import (
+    attributes,
+    class_of,
+    matrix,
+    named_list,
+    strings,
+    table,
+    variables,
+)
+from impbench.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,115 +29,171 @@ if TYPE_CHECKING:
 ASSAYS = ("counts", "normcounts")
 """Assays on a linear scale, the better first; SingleCellExperiment's own names."""
 
+EXPERIMENTS = frozenset(
+    ["SingleCellExperiment", "SummarizedExperiment", "RangedSummarizedExperiment"]
+)
+
+_COMPRESSIONS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_CONVERT = {
+    "Seurat": "as.SingleCellExperiment(x)",
+    "seurat": "as.SingleCellExperiment(UpdateSeuratObject(x))",
+    "SCESet": "scater::toSingleCellExperiment(x), of scater before 1.10",
+    "CellDataSet": "SingleCellExperiment(list(counts = exprs(x)), colData = pData(x))",
+}
+
 
 def read_rds(path: Path, notes: list[str]) -> AnnData:
-    """Read a SingleCellExperiment.
+    """Read a SingleCellExperiment, or a matrix or data.frame of counts, genes × cells.
+
+    Serialization versions 2 and 3, uncompressed or with gzip, bzip2 or xz.
 
     Returns
     -------
     AnnData: `X` the assay ``counts``, or ``normcounts`` where there is none (cells × genes, its
-    name in ``uns["assay"]``); `obs` the colData.
+    name in ``uns["assay"]``), or none; `layers` the other assays; `obs` the colData and `var` the
+    rowData. Alternative experiments are left out, and spike-ins stay genes, as they are in R.
 
     Raises
     ------
-    UnavailableError
-        If rds2py is not installed.
     InputError
-        If the file cannot be parsed, or holds another object or neither assay.
+        If the file is damaged or cannot be parsed, or holds another object, or no matrix whose
+        class is known.
     """
-    import anndata
+    from impbench.data.r_parser import parse_r
 
+    content = _unpacked(path)
     try:
-        from rds2py import parse_rds
-    except ImportError as error:
-        raise UnavailableError(
-            f"reading {path} needs rds2py, which is not installed: pip install rds2py"
-        ) from error
-    _need_whole_gzip(path)
-    try:
-        robject = parse_rds(str(path))
-    except Exception as error:  # the parser raises whatever the damage leads to
-        raise InputError(f"{path} cannot be read as rds: {error}") from error
-    if robject.get("class_name") != "SingleCellExperiment":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            item = parse_r(content)
+    except Exception as error:  # the parser raises whatever it meets
         raise InputError(
-            f"{path} holds an R object of class {robject.get('class_name')}; expected a "
-            "SingleCellExperiment (an SCESet of old scater must be converted in R first)"
+            f"{path} cannot be read as rds: {type(error).__name__}: {str(error)[:200]}; {_IN_R}"
+        ) from error
+    kind = class_of(item)
+    if kind in EXPERIMENTS:
+        return _experiment(item, path, notes)
+    counts = matrix(item)
+    if counts is None:
+        cure = f"convert it in R first: {_CONVERT[kind]}" if kind in _CONVERT else _IN_R
+        raise InputError(
+            f"{path} holds an R object of class {kind}; expected a SingleCellExperiment, or a "
+            f"matrix or data.frame of counts; {cure}"
         )
-    try:
-        assays = _assays(robject)
-        cells = _data_frame(_slot(robject, "colData"))
-        genes = _gene_names(robject)
-    except (KeyError, TypeError, IndexError) as error:
-        raise InputError(
-            f"{path}: this SingleCellExperiment is laid out in a way impbench does not know "
-            f"({error!r}); convert it in R, for example with zellkonverter::writeH5AD"
-        ) from error
-    name = next((name for name in ASSAYS if name in assays), None)
-    if name is None:
-        raise InputError(f"{path} has the assays {', '.join(assays)}; expected one of {ASSAYS}")
-    return anndata.AnnData(
-        X=assays[name].T, obs=cells, var=pd.DataFrame(index=genes), uns={"assay": name}
-    )
+    return _assembled({"counts": counts}, {}, path, notes)
 
 
-def _need_whole_gzip(path: Path) -> None:
-    """Read a compressed file through once, since the parser never returns from a truncated one."""
+_IN_R = (
+    "save the counts in R as one that impbench reads, for example with "
+    "saveRDS(SingleCellExperiment(list(counts = m)), file), or zellkonverter::writeH5AD"
+)
+
+
+def _unpacked(path: Path) -> bytes:
     with path.open("rb") as file:
-        if file.read(2) != b"\x1f\x8b":
-            return
+        start = file.read(6)
+    opened: Any = next((f for s, f in _COMPRESSIONS.items() if start.startswith(s)), open)
     try:
-        with gzip.open(path) as unpacked:
-            while unpacked.read(1 << 20):
-                pass
-    except (OSError, EOFError, zlib.error) as error:
+        with opened(path, "rb") as file:
+            return bytes(file.read())
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise InputError(
             f"{path} cannot be read as rds: {error}; it is truncated or damaged: fetch it again"
         ) from error
 
 
-def _slot(robject: dict[str, Any], *names: str) -> Any:
-    for name in names:
-        robject = robject["attributes"][name]
-    return robject
+def _experiment(item: Any, path: Path, notes: list[str]) -> AnnData:
+    slots = attributes(item)
+    found: dict[str, Any] = {}
+    for name, assay in _assays(slots["assays"]).items():
+        values = matrix(assay)
+        if values is None:
+            notes.append(f"passed over the assay {name!r}, of the unknown class {class_of(assay)}")
+        else:
+            found[name] = values
+    if not found:
+        raise InputError(f"{path} has no assay of a class that impbench knows; {_IN_R}")
+    return _assembled(found, slots, path, notes)
 
 
-def _named(robject: dict[str, Any]) -> dict[str, Any]:
-    return dict(zip(_slot(robject, "names")["data"], robject["data"], strict=True))
+def _assays(item: Any) -> dict[str, Any]:
+    """Every assay by name; old objects keep the list in an environment."""
+    slots = attributes(item)
+    if ".xData" in slots:
+        slots = variables(slots[".xData"])
+        # A field of a class that is checked lies behind a function of its name.
+        slots = {"data": slots.get(".->data", slots.get("data"))}
+    data = slots.get("data", item)
+    return named_list(attributes(data).get("listData", data))
 
 
-def _assays(robject: dict[str, Any]) -> dict[str, Any]:
-    """Every assay by name, genes × cells, as R keeps it."""
-    listed = _named(_slot(robject, "assays", "data", "listData"))
-    return {name: _matrix(assay) for name, assay in listed.items()}
+def _assembled(
+    found: dict[str, Any], slots: dict[str, Any], path: Path, notes: list[str]
+) -> AnnData:
+    import anndata
+
+    chosen = next((name for name in ASSAYS if name in found), None)
+    values, rows, columns = found[chosen or next(iter(found))]
+    n_genes, n_cells = values.shape
+    genes = _first_names(rows, n_genes, *_row_names(slots))
+    about = slots.get("colData")
+    cells = _first_names(columns, n_cells, about and attributes(about).get("rownames"))
+    data = anndata.AnnData(
+        None if chosen is None else _turned(values),
+        pd.DataFrame(index=cells) if about is None else table(about, cells),
+        _gene_table(slots, genes),
+        layers={
+            name: _turned(other)
+            for name, (other, *_) in found.items()
+            if name != chosen and other.shape == values.shape
+        },
+        uns={} if chosen is None else {"assay": chosen},
+    )
+    others = _alternatives(slots)
+    if others:
+        notes.append(f"left out the alternative experiments {', '.join(others)}")
+    return data
 
 
-def _matrix(robject: dict[str, Any]) -> Any:
-    if robject["class_name"] == "dgCMatrix":
-        x, i, p, dim = (np.asarray(_slot(robject, key)["data"]) for key in ("x", "i", "p", "Dim"))
-        return sp.csc_matrix((x, i, p), shape=tuple(dim))
-    shape = tuple(_slot(robject, "dim")["data"])
-    return np.asarray(robject["data"]).reshape(shape, order="F")
+def _turned(values: Any) -> Any:
+    """Cells × genes."""
+    return values.T.tocsr() if hasattr(values, "tocsr") else values.T
 
 
-def _gene_names(robject: dict[str, Any]) -> list[str]:
-    """Row names: of the ranges where the object has ranges, else of the object itself."""
-    own = _slot(robject, "NAMES")
-    if own["type"] == "null":
-        own = _slot(robject, "rowRanges", "partitioning", "NAMES")
-    return [str(name) for name in own["data"]]
+def _row_names(slots: dict[str, Any]) -> list[Any]:
+    """Where the names of genes may be: of the object, of its ranges, of its rowData."""
+    ranges = attributes(slots["rowRanges"]) if "rowRanges" in slots else {}
+    parts = attributes(ranges["partitioning"]) if "partitioning" in ranges else {}
+    about = slots.get("elementMetadata")
+    own = attributes(about).get("rownames") if about is not None else None
+    inside = attributes(ranges["ranges"]).get("NAMES") if "ranges" in ranges else None
+    return [slots.get("NAMES"), parts.get("NAMES"), inside, own]
 
 
-def _data_frame(robject: dict[str, Any]) -> pd.DataFrame:
-    columns = _named(_slot(robject, "listData"))
-    index = [str(name) for name in _slot(robject, "rownames")["data"]]
-    values = {key: _column(value) for key, value in columns.items() if "data" in value}
-    return pd.DataFrame(values, index=index)
+def _first_names(own: list[str] | None, number: int, *places: Any) -> list[str]:
+    """The first names there are: of the object, else of the matrix; else 0, 1, 2."""
+    for place in places:
+        names = [] if place is None or place.info.type.name != "STR" else strings(place)
+        if len(names) == number:
+            return [str(name) for name in names]
+    return own or [str(i) for i in range(number)]
 
 
-def _column(robject: dict[str, Any]) -> Any:
-    attributes = robject.get("attributes", {})
-    if "levels" not in attributes:
-        return list(robject["data"])
-    levels = attributes["levels"]["data"]
-    # R counts levels from 1; a missing value is the smallest integer.
-    return [levels[code - 1] if code > 0 else None for code in robject["data"]]
+def _gene_table(slots: dict[str, Any], genes: list[str]) -> pd.DataFrame:
+    ranges = attributes(slots["rowRanges"]) if "rowRanges" in slots else {}
+    for about in (ranges.get("elementMetadata"), slots.get("elementMetadata")):
+        if about is not None and "listData" in attributes(about):
+            found = table(about, genes)
+            if len(found.columns):
+                return found
+    return pd.DataFrame(index=genes)
+
+
+def _alternatives(slots: dict[str, Any]) -> list[str]:
+    internal = slots.get("int_colData")
+    if internal is None:
+        return []
+    held = named_list(attributes(internal)["listData"])
+    if "altExps" not in held:
+        return []
+    return list(named_list(attributes(held["altExps"])["listData"]))

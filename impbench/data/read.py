@@ -55,7 +55,7 @@ class FileSource(Source):
     )
     transpose: bool = parameter(False, "The file holds genes × cells.")
     genes: int = parameter(HVG, "Highly variable genes kept; 0 keeps all.", min=0)
-    hvg: Literal["scran", "seurat_v3", "dispersion", "none"] = parameter(
+    hvg: Literal["scran", "scran_fill", "seurat_v3", "dispersion", "none"] = parameter(
         "scran", "How the highly variable genes are chosen."
     )
     min_cells: int = parameter(MIN_CELLS, "Genes with counts in fewer cells are dropped.", min=1)

@@ -86,6 +86,31 @@ def read_table(path: Path, notes: list[str]) -> AnnData:
     return read_text(path, lambda text: _parse(text, path, separator, skipped, notes), notes)
 
 
+def read_annotation(path: Path, names: str = "") -> pd.DataFrame:
+    """Read a table that says something about cells, all of it text.
+
+    Parameters
+    ----------
+    names
+        Column with the names of the cells; empty: the first, whose header may be missing.
+
+    Raises
+    ------
+    InputError
+        If the lines differ in length, or there is no such column.
+    """
+    lines = read_text(path, lambda text: list(_lines(text)), [])
+    separator, skipped = _layout(lines[:SAMPLE], path)
+    header, *rows = (fields(line, separator) for line in lines[skipped:])
+    if rows and len(header) < len(rows[0]):
+        header = ["", *header]
+    if any(len(row) != len(header) for row in rows) or (names and names not in header):
+        raise InputError(f"{path} is no table of cells with the columns {', '.join(header)}")
+    table = pd.DataFrame(rows, columns=pd.Index(header), dtype=object)
+    at = header.index(names) if names else 0
+    return table.set_index(pd.Index([row[at] for row in rows]))
+
+
 def fields(line: str, separator: str = "\t") -> list[str]:
     """Split one line at `separator`, quotes taken off."""
     line = line.strip() if separator == " " else line.rstrip("\r\n")

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import sys
 import tarfile
 from pathlib import Path
 
@@ -13,8 +12,7 @@ import pytest
 
 from impbench.data.card import Card, CardFile, Marker
 from impbench.data.official import read_official
-from impbench.data.rds import read_rds
-from impbench.errors import InputError, UnavailableError
+from impbench.errors import InputError
 
 RDS = Path(__file__).parents[1] / "data" / "rds"
 """Written by R's SingleCellExperiment: 5 genes × 4 cells."""
@@ -38,7 +36,6 @@ def card(layout, *names, **facts):
 
 @pytest.mark.parametrize("name", ["dense", "sparse"])
 def test_single_cell_experiment_gives_its_counts_names_and_labels(folder, name):
-    pytest.importorskip("rds2py")
     (folder / "toy.rds").write_bytes((RDS / f"{name}.rds").read_bytes())
     dataset = read_official(card("sce-rds", "toy.rds", label_key="cell_type1"))
     counts = dataset.counts if name == "dense" else dataset.counts.toarray()
@@ -50,7 +47,6 @@ def test_single_cell_experiment_gives_its_counts_names_and_labels(folder, name):
 
 
 def test_single_cell_experiment_without_counts_is_marked_as_normalised(folder):
-    pytest.importorskip("rds2py")
     (folder / "toy.rds").write_bytes((RDS / "norm.rds").read_bytes())
     toy = card("sce-rds", "toy.rds", label_key="cell_type1", scale="counts")
     dataset = read_official(toy)
@@ -64,21 +60,6 @@ def test_official_h5ad_is_read_with_the_label_column_of_its_card(folder):
     anndata.AnnData(np.array(COUNTS, dtype=np.float32), obs, var).write_h5ad(folder / "o.h5ad")
     dataset = read_official(card("h5ad", "o.h5ad", label_key="type", drop_values=("b",)))
     assert dataset.cell_names == ("c0", "c2")
-
-
-def test_rds_of_something_else_or_damaged_is_refused(tmp_path):
-    pytest.importorskip("rds2py")
-    with pytest.raises(InputError, match="expected a SingleCellExperiment"):
-        read_rds(RDS / "table.rds")
-    (tmp_path / "cut.rds").write_bytes((RDS / "dense.rds").read_bytes()[:400])
-    with pytest.raises(InputError, match="cannot be read as rds"):
-        read_rds(tmp_path / "cut.rds")
-
-
-def test_rds_without_its_reader_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rds2py", None)
-    with pytest.raises(UnavailableError, match="pip install rds2py"):
-        read_rds(RDS / "dense.rds")
 
 
 def test_counts_and_annotation_tables_as_r_writes_them(folder):
@@ -100,6 +81,28 @@ def test_counts_and_annotation_tables_as_r_writes_them(folder):
     assert list(dataset.labels) == ["H1", "H2", "H1"]
     np.testing.assert_array_equal(dataset.counts, [[5, 2], [0, 2], [3, 3]])
     assert any("left out 1 cells" in step for step in dataset.steps)
+
+
+def test_names_of_cells_stay_text_in_both_tables(folder):
+    counts = "A,B\n001,5,0\n1.1,2,2\n1.10,3,1\nNA,3,1\n"
+    (folder / "counts.csv").write_text(counts)
+    (folder / "about.csv").write_text("gene,line,x\nA,H1,1\nB,H2,2\n")
+    dataset = read_official(card("counts-csv", "counts.csv", "about.csv", label_key="line"))
+    assert dataset.gene_names == ("001", "1.1", "1.10", "NA")
+    turned = "a,b\n001,5,0\n1.1,2,2\n1.10,3,1\nNA,3,1\n"
+    (folder / "counts.csv").write_text("".join(f"{r}\n" for r in turn(turned)))
+    (folder / "about.csv").write_text("line\nNA,H1\n1.10,H2\n1.1,H1\n001,H2\n")
+    dataset = read_official(card("counts-csv", "counts.csv", "about.csv", label_key="line"))
+    assert dataset.cell_names == ("001", "1.1", "1.10", "NA")
+    assert list(dataset.labels) == ["H2", "H1", "H2", "H1"]
+
+
+def turn(table):
+    """Lines of the transposed table, its header one field short."""
+    header, *rows = (line.split(",") for line in table.splitlines())
+    cells = [row[0] for row in rows]
+    lines = [[gene, *(row[i + 1] for row in rows)] for i, gene in enumerate(header)]
+    return [",".join(cells), *(",".join(line) for line in lines)]
 
 
 def archive(path, matrix, genes, barcodes, folder="filtered_matrices_mex/hg19"):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from impbench import scale
 from impbench.data.dataset import Dataset
 from impbench.data.genes import expressed_in, highly_variable
 from impbench.data.prepare import prepare
@@ -129,3 +130,51 @@ def test_two_cells_cannot_rank_genes():
     data = dataset()
     with pytest.raises(InputError, match="too few to rank genes"):
         highly_variable(data.counts[:2], data.library_size[:2], 10, "scran")
+
+
+def tied():
+    """Counts in which 30 genes are the same, so that they tie, and 9 are never seen."""
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(rng.uniform(1, 20, N_GENES), (N_CELLS, N_GENES)).astype(np.float32)
+    counts[:, 100:130] = (counts[:, 100] * rng.integers(0, 6, N_CELLS))[:, None]
+    counts[:, 290:299] = 0
+    return counts, counts.sum(axis=1, dtype=np.float64)
+
+
+def test_scran_keeps_genes_above_its_trend_alone_and_fills_up_on_request():
+    import scranpy
+
+    counts, depth = tied()
+    logs = scale.lognorm(counts, scale.size_factors(depth)).astype(np.float64)
+    model = scranpy.model_gene_variances(logs.T)["statistics"]
+    above = np.flatnonzero(model["residual"] > 0)
+    assert 30 < len(above) < 200
+    chosen = highly_variable(counts, depth, 250, "scran")
+    np.testing.assert_array_equal(chosen, above)
+    filled = highly_variable(counts, depth, 250, "scran_fill")
+    assert len(filled) == 250
+    assert set(above) <= set(filled)
+    assert not set(filled) & set(range(290, 299))  # never seen
+    tie = model["residual"][100]
+    assert tie > 0
+    better = int((model["residual"] > tie).sum())
+    best = highly_variable(counts, depth, better + 4, "scran")
+    assert [gene for gene in best if 100 <= gene < 130] == [100, 101, 102, 103]
+
+
+def test_fewer_genes_above_the_trend_are_said(caplog):
+    counts, depth = tied()
+    names = tuple(f"g{i}" for i in range(N_GENES)), tuple(f"c{i}" for i in range(N_CELLS))
+    ready = prepare(Dataset("toy", counts, *names, depth), genes=250)
+    said = f"kept the {ready.n_genes} of 291 genes that lie above scran's trend, although 250"
+    assert ready.steps[-1].startswith(said)
+    assert said in caplog.text
+    filled = prepare(Dataset("toy", counts, *names, depth), genes=250, method="scran_fill")
+    assert filled.n_genes == 250
+
+
+def test_shallow_counts_are_refused_with_the_way_on():
+    counts = np.random.default_rng(0).poisson(0.02, (300, 100)).astype(np.float32)
+    counts[0] += 1
+    with pytest.raises(InputError, match=r"too shallow.*--genes 0 .*hvg=none"):
+        highly_variable(counts, np.full(300, 2.0), 10, "scran")
