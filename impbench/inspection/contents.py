@@ -20,9 +20,10 @@ from impbench.data.names import (
     is_numbered,
     naming_column,
 )
+from impbench.data.tenx_h5 import EXPRESSION, is_10x
 from impbench.errors import InputError
 from impbench.inspection.stored import Stored
-from impbench.inspection.table import read_table
+from impbench.inspection.table import read_table, texts
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -61,7 +62,8 @@ class Contents:
 def open_contents(path: Path) -> Iterator[Contents]:
     """Yield what a file holds; its matrices can be read inside the block.
 
-    An h5ad file stays on disk. Any other is read whole, as `impbench run --data` does.
+    An h5ad file and a 10x file of genes alone stay on disk. Any other is read whole, as
+    `impbench run --data` does.
 
     Raises
     ------
@@ -75,6 +77,9 @@ def open_contents(path: Path) -> Iterator[Contents]:
         with h5py.File(path, "r") as file:
             if {"obs", "var"} <= {*file} and "mod" not in file:
                 yield _settled(_of_h5ad(file, path))
+                return
+            if is_10x(file) and (contents := _of_10x(file)):
+                yield _settled(contents)
                 return
     data, notes = open_noted(path)
     contents = of_anndata(data, "a folder" if path.is_dir() else path.suffix.lstrip("."))
@@ -124,6 +129,33 @@ def _of_h5ad(file: Any, path: Path) -> Contents:
         genes=read_table(file["var"], first.columns),
         raw_genes=None if raw is None else read_table(raw_var, raw.columns),
         notes=tuple(notes),
+    )
+
+
+def _of_10x(file: Any) -> Contents | None:
+    """None where only the reader knows what to take: several genomes, or features beside genes."""
+    held = [group for group in file.values() if hasattr(group, "keys") and "indptr" in group]
+    if len(held) != 1:
+        return None
+    group = held[0]
+    features = group.get("features", group)
+    kinds = {*texts(features["feature_type"][()])} if "feature_type" in features else {EXPRESSION}
+    if kinds != {EXPRESSION}:
+        return None
+    symbols = texts(features["name" if "name" in features else "gene_names"][()])
+    ids = texts(features["id" if "id" in features else "genes"][()])
+    names = symbols if len({*symbols}) == len(symbols) else ids
+    cells = texts(group["barcodes"][()])
+    parts = (group["data"], group["indices"], group["indptr"])
+    # Columns of genes × cells are rows of cells × genes.
+    matrix = Stored("X", "X", parts, len(cells), len(names))
+    if len(parts[2]) != matrix.rows + 1:
+        return None
+    return Contents(
+        kind="10x HDF5",
+        matrices=(matrix,),
+        cells=pd.DataFrame(index=pd.Index(cells)),
+        genes=pd.DataFrame(index=pd.Index(names)),
     )
 
 

@@ -32,7 +32,7 @@ def read_table(group: Any, number: int) -> pd.DataFrame:
     index = "index"
     if isinstance(group, h5py.Dataset):
         records = group[()]
-        columns = {name: _texts(records[name]) for name in records.dtype.names or ()}
+        columns = {name: texts(records[name]) for name in records.dtype.names or ()}
     elif group is not None:
         index = group.attrs.get("_index", "_index")
         for name, item in group.items():
@@ -56,7 +56,7 @@ def _column(group: Any, item: Any) -> Any:
         if "categories" in item and "codes" in item:
             return _categories(item["codes"][()], item["categories"])
         if "values" in item and "mask" in item:
-            values = pd.Series(_texts(item["values"][()]), dtype=object)
+            values = pd.Series(texts(item["values"][()]), dtype=object)
             return values.mask(item["mask"][()]).infer_objects()
         return None
     if item.ndim != 1:
@@ -64,18 +64,19 @@ def _column(group: Any, item: Any) -> Any:
     stored = item.attrs.get("categories")
     if isinstance(stored, h5py.Reference):
         return _categories(item[()], group.file[stored])
-    return _texts(item[()])
+    return texts(item[()])
 
 
 def _categories(codes: Any, stored: Any) -> Any:
-    categories = pd.Index(_texts(stored[()]))
+    categories = pd.Index(texts(stored[()]))
     codes = np.where((codes < 0) | (codes >= len(categories)), MISSING_CODE, codes)
     if not categories.is_unique:
         return None
     return pd.Categorical.from_codes(codes.astype(np.int64), categories)
 
 
-def _texts(values: Any) -> Any:
+def texts(values: Any) -> Any:
+    """Return stored texts as Python's; other values stay as they are."""
     values = np.asarray(values)
     if values.dtype.kind not in "OS":
         return values
