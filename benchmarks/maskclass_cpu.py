@@ -31,8 +31,8 @@ from impbench_plugins.maskclass.fast_network import (
     full_output,
     masked_output,
 )
-from impbench_plugins.maskclass.network import Network
-from impbench_plugins.maskclass.training import Settings, TrainingSet
+from impbench_plugins.maskclass.network import MaskClassNetwork
+from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
 
 BATCH, REPEATS = 32, 200
 
@@ -53,7 +53,7 @@ def main() -> None:
     for n_cells in arguments.cells:
         data = simulated(n_cells, arguments.genes)
         for variant, gamma in (("best", 0.0), ("balanced", 1.0)):
-            settings = Settings(gamma=gamma)
+            settings = MaskClassSettings(gamma=gamma)
             parts, ours = parts_alone(data, settings), fast_step(data, settings)
             theirs = reference_step(data, settings)
             total = 300 * math.ceil(n_cells / BATCH) * ours
@@ -62,7 +62,7 @@ def main() -> None:
             print(f"{row}{ratios}{total:10.1f} s", flush=True)
 
 
-def simulated(n_cells: int, n_genes: int) -> TrainingSet:
+def simulated(n_cells: int, n_genes: int) -> MaskClassData:
     rng = np.random.default_rng(0)
     mean = rng.gamma(0.6, 30, n_genes)
     counts = np.empty((n_cells, n_genes), dtype=np.int32)
@@ -72,29 +72,29 @@ def simulated(n_cells: int, n_genes: int) -> TrainingSet:
         counts[cells] = true * kept
     size = counts.sum(axis=1, keepdims=True)
     lognorm = np.log2(1 + counts / (size / np.median(size)), dtype=np.float32, casting="same_kind")
-    return TrainingSet.prepare(counts, lognorm)
+    return MaskClassData.prepare(counts, lognorm)
 
 
-def fast_step(data: TrainingSet, settings: Settings) -> float:
-    network = Network.initial(data.n_genes, settings, 1)
+def fast_step(data: MaskClassData, settings: MaskClassSettings) -> float:
+    network = MaskClassNetwork.initial(data.n_genes, settings, 1)
     training = fast.Training.start(data, settings, network, 1)
     n_epochs = max(3, 20000 // data.n_cells)
     times = [timed(lambda epoch=epoch: training.run(epoch)) for epoch in range(n_epochs)]
     return min(times) / math.ceil(data.n_cells / BATCH)
 
 
-def reference_step(data: TrainingSet, settings: Settings) -> float:
-    few = TrainingSet(
+def reference_step(data: MaskClassData, settings: MaskClassSettings) -> float:
+    few = MaskClassData(
         data.lognorm[:1000], data.p_bio[:1000], data.max_count, data.scaler, data.curve
     )
     marks: list[float] = []
-    settings = Settings(gamma=settings.gamma, epochs=4)
+    settings = MaskClassSettings(gamma=settings.gamma, epochs=4)
     reference.train(few, settings, 1, lambda done, total: marks.append(time.process_time()))
     return float(np.diff(marks).min()) / math.ceil(few.n_cells / BATCH)
 
 
-def parts_alone(data: TrainingSet, settings: Settings) -> float:
-    network = Network.initial(data.n_genes, settings, 1)
+def parts_alone(data: MaskClassData, settings: MaskClassSettings) -> float:
+    network = MaskClassNetwork.initial(data.n_genes, settings, 1)
     training = fast.Training.start(data, settings, network, 1)
     training.run(0)
     rates = Rates(settings.p_zero, settings.p_nonzero, settings.nu, settings.w_bio, settings.w_nz)

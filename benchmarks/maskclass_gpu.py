@@ -15,7 +15,7 @@ import time
 import numpy as np
 import torch
 from impbench_plugins.maskclass.batched import train_many
-from impbench_plugins.maskclass.training import Settings, TrainingSet
+from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
 
 
 def main() -> None:
@@ -45,8 +45,8 @@ def seconds(
     counts: np.ndarray, lognorm: np.ndarray, n_seeds: int, epochs: int, device: str
 ) -> float:
     start = time.perf_counter()
-    data = TrainingSet.prepare(counts, lognorm)
-    settings, seeds = Settings(gamma=1.0, epochs=epochs), list(range(1, n_seeds + 1))
+    data = MaskClassData.prepare(counts, lognorm)
+    settings, seeds = MaskClassSettings(gamma=1.0, epochs=epochs), list(range(1, n_seeds + 1))
     for network, _ in train_many(data, settings, seeds, lambda done, total: None, device):
         network.reconstruct(data)
     return time.perf_counter() - start

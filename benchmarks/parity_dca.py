@@ -16,7 +16,7 @@ import anndata
 import numpy as np
 import pandas as pd
 from impbench_plugins.dca import Dca
-from impbench_plugins.dca.training import TrainingSet
+from impbench_plugins.dca.training import DcaTrainingSet
 from threadpoolctl import threadpool_limits
 
 from impbench import Context, Observed
@@ -47,7 +47,7 @@ def main(reference: Path) -> None:
                 saved = np.load(stored)
                 again = splits(saved["mean_seed1"], observed, truth, true)
                 np.testing.assert_allclose(again, original.iloc[0], rtol=1e-4)
-                data = TrainingSet.prepare(counts)
+                data = DcaTrainingSet.prepare(counts)
                 logs = np.log1p(counts / data.factors[:, None])
                 inputs = (logs - saved["var_mean_seed1"]) / saved["var_std_seed1"]
                 np.testing.assert_allclose(data.inputs, inputs, atol=1e-5)

@@ -16,9 +16,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import anndata
 import numpy as np
 from impbench_plugins.scimpute import ScImpute
-from impbench_plugins.scimpute.impute import valid_genes
-from impbench_plugins.scimpute.method import Groups, find_groups, impute_given, log_cpm
-from impbench_plugins.scimpute.mixture import dropout_probabilities, fit_mixtures
+from impbench_plugins.scimpute.method import Groups, find_groups, impute_given
+from impbench_plugins.shared.dropout_mixture import (
+    dropout_probabilities,
+    fit_mixtures,
+    log_cpm,
+    valid_genes,
+)
 from sklearn.metrics import adjusted_rand_score
 
 from impbench import Context, Observed

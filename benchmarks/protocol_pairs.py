@@ -55,7 +55,7 @@ def ask(out: Path, protocols: tuple[str, ...], imputers: list[str], jobs: int) -
         seeds=1,
         controls=False,
     )
-    settings = Settings.sensible(jobs=jobs, threads=1, timeout=300.0, fresh=True)
+    settings = Settings(jobs=jobs, threads=1, timeout=300.0, fresh=True)
     table = impbench.run(suite, out, settings=settings, report=False).scores
     return table[~table["metric"].isin(COST_METRICS)]
 

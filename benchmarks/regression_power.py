@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from impbench.regress.check import check
-from impbench.regress.measured import Entry, Measured, MetricFacts, Sample
+from impbench.regress.measured import ComparedMetric, Measured, Sample, ScoreKey
 from impbench.regress.rules import Floor, Rules
 
 LOSS = 1.05
@@ -92,12 +92,12 @@ def draw(rng: np.random.Generator, noise: float, setting: Setting) -> tuple[np.n
 def run(values: np.ndarray, first: int = 1) -> Measured:
     """Scores as a run with the seeds `first`, `first` + 1 and so on would have them."""
     scores = {
-        Entry("d", "p", f"method-{i:02}", "mse"): Sample(
+        ScoreKey("d", "p", f"method-{i:02}", "mse"): Sample(
             dict(enumerate(map(float, row), first)), leads=i < LEADING
         )
         for i, row in enumerate(values)
     }
-    facts = {"mse": MetricFacts("min", bounded=False)}
+    facts = {"mse": ComparedMetric("min", bounded=False)}
     return Measured("1", "simulated", "0", {"d": "0"}, {}, facts, scores, {})
 
 

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from impbench.regress.check import check
-from impbench.regress.measured import Entry, Measured, Sample, measure
+from impbench.regress.measured import Measured, Sample, ScoreKey, measure
 
 LOSS = 1.05
 METHOD, SLIP = "maskclass-balanced", "maskclass-balanced-slip"
@@ -62,7 +62,7 @@ def unchanged(pool: Measured, n: int) -> None:
     print(f"false alarms: {failed} of {len(builds)} unchanged re-runs {dict(alarms) or ''}")
 
 
-def multiplied(pool: Measured, entry: Entry, n: int) -> None:
+def multiplied(pool: Measured, entry: ScoreKey, n: int) -> None:
     """Count how often a score that is `LOSS` times as large is seen."""
     sample = pool.scores[entry]
     worse = {seed: LOSS * value for seed, value in sample.values.items()}
@@ -98,7 +98,7 @@ def in_place_of(pool: Measured, slip: Measured) -> Measured:
     return with_scores(of_seeds(pool, slip.seeds), scores)
 
 
-def with_scores(pool: Measured, scores: dict[Entry, Sample]) -> Measured:
+def with_scores(pool: Measured, scores: dict[ScoreKey, Sample]) -> Measured:
     return dataclasses.replace(pool, scores={**pool.scores, **scores})
 
 
@@ -121,7 +121,7 @@ def fives(seeds: Sequence[int]) -> Iterator[Sequence[int]]:
         yield seeds[i : i + K]
 
 
-def sees(base: Measured, new: Measured, entry: Entry) -> bool:
+def sees(base: Measured, new: Measured, entry: ScoreKey) -> bool:
     return entry in [finding.entry for finding in check(base, new).having("regression")]
 
 

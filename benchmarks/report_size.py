@@ -39,7 +39,7 @@ def main() -> None:
         else:
             command = [IMPBENCH, "run", "--suite", "everything-small", "--out", str(out)]
             subprocess.run([*command, "--no-report", "--quiet"], check=True)
-        n_real = len(Store.open(out).records())
+        n_real = len(Store.open(out).read().records)
         n_records = multiply(out, options.records)
         start = time.perf_counter()
         subprocess.run([IMPBENCH, "report", str(out)], check=True, stdout=subprocess.DEVNULL)
@@ -53,7 +53,7 @@ def main() -> None:
 def multiply(out: Path, wanted: int) -> int:
     """Repeat the records of a run under further seeds; return how many there are then."""
     store, draw = Store.open(out), random.Random(1)
-    real = store.records()
+    real = store.read().records
     seeds = {record.job.seed for record in real}
     added: list[Record] = []
     for round_ in range(1, math.ceil(wanted / len(real))):
@@ -65,11 +65,10 @@ def multiply(out: Path, wanted: int) -> int:
             added.append(replace(record, key=key, job=job, scores=scores))
     for record in added:
         store.write_record(record)
-    manifest = store.manifest()
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     manifest["keys"] += [record.key for record in added]
     manifest["seeds"] = sorted({record.job.seed for record in [*real, *added]})
     (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    store.write_results()
     return len(real) + len(added)
 
 

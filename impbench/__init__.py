@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from impbench.api import impute as impute
     from impbench.api import run as run
     from impbench.api import simulate as simulate
-    from impbench.executors.dask.cluster import Cluster as Cluster
     from impbench.hookspecs import hookimpl as hookimpl
     from impbench.imputer import Context as Context
     from impbench.imputer import Imputed as Imputed
     from impbench.imputer import Imputer as Imputer
     from impbench.imputer import Observed as Observed
     from impbench.metrics.metric import metric as metric
+    from impbench.page_figure import figure as figure
     from impbench.parameters import parameter as parameter
 
 _HOME = {
-    "Cluster": "impbench.executors.dask.cluster",
     "Context": "impbench.imputer",
     "Imputed": "impbench.imputer",
     "Imputer": "impbench.imputer",
     "Observed": "impbench.imputer",
+    "figure": "impbench.page_figure",
     "get_imputer": "impbench.api",
     "hookimpl": "impbench.hookspecs",
     "impute": "impbench.api",

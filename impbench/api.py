@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from impbench.data.dataset import Source
 from impbench.errors import InputError, UnavailableError
 from impbench.imputer import Context, Imputer
+from impbench.parameters import split_spec
 from impbench.plan.plan import Plan, make_plan
+from impbench.plan.separation import Answering
 from impbench.plan.suite import Suite, read_suite
 from impbench.registry import load_file, registry
-from impbench.runner.run import Results, run_plan
+from impbench.runner.executor import Executor
+from impbench.runner.run import Results, RunRequest, run_plan
 from impbench.runner.secret import Secret
 from impbench.runner.settings import Listener, Settings
 
@@ -46,9 +49,11 @@ def run(
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
     plugins: Sequence[str | Path] = (),
+    executor: str | Executor = "local",
     settings: Settings | None = None,
     listener: Listener | None = None,
     report: bool = True,
+    png: bool = False,
     command: str | None = None,
     secret: Secret | None = None,
 ) -> Results:
@@ -67,8 +72,12 @@ def run(
         How many repeats (seeds 1, 2, …), or the seeds themselves.
     plugins
         Single-file plugins to load first.
+    executor
+        Where jobs run: a spec such as ``"dask[scheduler=tcp://10.0.0.1:8786]"``, or an `Executor`.
     settings
-        Parallelism, limits and device; default `Settings.sensible()`.
+        Parallelism, limits and device; what it leaves open the executor fills in.
+    report, png
+        Whether to write the page, and its figures as PNG beside SVG.
     secret
         Draw simulations and masks from it, ``Secret.draw()`` for a new one, so that no method can
         know them; the manifest tells it at the end.
@@ -81,17 +90,33 @@ def run(
     ------
     NotFoundError, InputError
         If a name or value does not exist or fit, before anything runs.
+    NotApartError
+        If a plugin brings both an imputer and what asks or carries out the run.
     """
     for plugin in plugins:
         load_file(Path(plugin))
     suite = suite if isinstance(suite, Suite) else find_suite(suite)
     jobs = plan(suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds)
-    settings = settings or Settings.sensible()
+    settings = settings or Settings()
     if settings.timeout is None:
         settings = replace(settings, timeout=suite.timeout)
     folder = Path(out) if out is not None else Path("reports") / suite.name
     text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"
-    return run_plan(jobs, folder.resolve(), registry(), settings, listener, text, report, secret)
+    where = find_executor(executor, jobs.answering)
+    request = RunRequest(jobs, folder.resolve(), registry(), where, settings, secret, text)
+    return run_plan(request, listener, report, png)
+
+
+def job_script(executor: str | Executor, settings: Settings | None = None) -> str:
+    """Return the script of one batch job that `run` would submit; submit none.
+
+    Raises
+    ------
+    InputError, UnavailableError
+        If this executor submits none, or something does not fit or is not installed.
+    """
+    where = find_executor(executor)
+    return where.job_script(where.settle(settings or Settings()).threads or 1)
 
 
 def plan(
@@ -126,6 +151,39 @@ def find_suite(name: str | Path) -> Suite:
     if path.suffix == ".toml" or path.is_file():
         return read_suite(path)
     return read_suite(registry().suite(str(name)))
+
+
+def find_executor(executor: str | Executor, answering: Answering | None = None) -> Executor:
+    """Return the executor that a text such as ``"dask[scheduler=tcp://10.0.0.1:8786]"`` names.
+
+    Parameters
+    ----------
+    executor
+        Its spec, or itself.
+    answering
+        The strangers whose imputers take part in the run.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none of that name; says which names come near.
+    InputError
+        If a parameter does not exist or fit, or the plugin's class is no `Executor`.
+    NotApartError
+        If one of `answering` brings it.
+    """
+    answering = answering or Answering()
+    if isinstance(executor, Executor):
+        answering.check_made("executor", executor)
+        return executor
+    answering.check(registry(), [("executor", split_spec(executor)[0])])
+    with answering.kept_out():
+        found = registry().executor(executor)
+    if not isinstance(found, Executor):
+        raise InputError(
+            f"the executor {executor!r} is no subclass of {Executor.__module__}.Executor"
+        )
+    return found
 
 
 def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) -> AnnData:

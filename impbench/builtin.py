@@ -1,6 +1,6 @@
-"""impbench's own metrics, protocols, datasets and suites, found by walking their folders.
+"""impbench's own metrics, protocols, datasets, suites, executors, found by walking their folders.
 
-A new metric or protocol is one new file: nothing needs to be listed anywhere.
+A new metric, protocol or executor is one new file: nothing needs to be listed anywhere.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import impbench.data
+import impbench.executors
 import impbench.metrics
 import impbench.protocols
 import impbench.suites
@@ -21,6 +22,7 @@ from impbench.data.dataset import Source
 from impbench.hookspecs import hookimpl
 from impbench.metrics.metric import Metric
 from impbench.protocols.protocol import Protocol
+from impbench.runner.executor import Executor
 
 
 @hookimpl
@@ -57,6 +59,14 @@ def impbench_datasets() -> list[type[Source]]:
 def impbench_suites() -> list[Path]:
     """Every TOML file in `impbench.suites`."""
     return sorted(Path(impbench.suites.__path__[0]).glob("*.toml"))
+
+
+@hookimpl
+def impbench_executors() -> list[type[Executor]]:
+    """Every `Executor` defined in a file of `impbench.executors`."""
+    return [
+        item for module in _modules(impbench.executors) for item in _subclasses(module, Executor)
+    ]
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:

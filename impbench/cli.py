@@ -50,6 +50,7 @@ _DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
 ]
 _Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
+_Png = Annotated[bool, typer.Option("--png", help="Figures as PNG too, beside SVG.")]
 _CLUSTER = "Where to run"
 _Pem = Annotated[Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)]
 
@@ -104,6 +105,7 @@ def run(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write the page, or the scores alone.")
     ] = True,
+    png: _Png = False,
     secret_seed: Annotated[
         bool,
         typer.Option("--secret-seed", help="Simulate and mask with a seed drawn for this run."),
@@ -129,16 +131,20 @@ def run(
         bool, typer.Option("--allow-network", help="Let methods use the network.")
     ] = False,
     executor: Annotated[
-        str,
-        typer.Option(help="local, dask, slurm, pbs, lsf or sge.", rich_help_panel=_CLUSTER),
-    ] = "local",
+        str | None,
+        typer.Option(
+            help="dask, slurm or what else `impbench list executors` shows [local].",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(help="For dask: its scheduler, tcp://HOST:8786.", rich_help_panel=_CLUSTER),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Batch jobs to submit.", rich_help_panel=_CLUSTER)
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="Batch jobs to submit [1].", rich_help_panel=_CLUSTER),
+    ] = None,
     cluster_option: Annotated[
         list[str] | None,
         typer.Option(
@@ -160,13 +166,7 @@ def run(
     from impbench import api, terminal
     from impbench.errors import InputError
     from impbench.parameters import split_specs
-    from impbench.run_options import (
-        open_walls,
-        read_cluster,
-        read_secret,
-        read_settings,
-        read_tls,
-    )
+    from impbench.run_options import open_walls, read_executor, read_secret, read_settings
     from impbench.runner.sigterm import Terminated
 
     _load(plugin, data_dir, allow_read)
@@ -198,14 +198,12 @@ def run(
     if dry_run:
         terminal.print_jobs(api.plan(name, **choice), as_json)
         return
-    tls = read_tls(tls_ca_file, tls_cert, tls_key)
-    cluster = read_cluster(executor, scheduler, workers, cluster_option, tls)
-    settings = read_settings(jobs, threads, timeout, memory, device, fresh, cluster)
+    tls = {"tls_ca_file": tls_ca_file, "tls_cert": tls_cert, "tls_key": tls_key}
+    where = read_executor(executor, scheduler, workers, cluster_option, tls)
+    settings = read_settings(jobs, threads, timeout, memory, device, fresh)
     settings = open_walls(settings, allow_read, allow_write, allow_network)
     if job_script:
-        if cluster is None:
-            raise InputError("--job-script needs --executor slurm, pbs, lsf or sge")
-        typer.echo(cluster.job_script(settings.threads), nl=False)
+        typer.echo(api.job_script(where, settings), nl=False)
         return
     folder = out or Path("reports") / (data.stem if data is not None else name.name)
     secret = read_secret(secret_seed, revealed_seed)
@@ -215,10 +213,12 @@ def run(
                 name,
                 folder,
                 **choice,
+                executor=where,
                 settings=settings,
                 listener=listener,
                 command=_command_line(),
                 report=report,
+                png=png,
                 secret=secret,
             )
     except KeyboardInterrupt as stopped:
@@ -234,6 +234,7 @@ def run(
 @app.command("report")
 def report_(
     folder: Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")],
+    png: _Png = False,
     plugin: _Plugin = None,
 ) -> None:
     """Draw the report of a finished or interrupted run again."""
@@ -241,16 +242,16 @@ def report_(
     from impbench.results.store import Store
 
     _load(plugin, None)
-    store = Store.open(folder)
-    records = store.records()
-    store.write_results(records)
-    typer.echo(write_report(store, records))
+    stored = Store.open(folder).read()
+    stored.store.write_results(stored.records)
+    typer.echo(write_report(stored, png))
 
 
 @app.command(name="list")
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(help="imputers, metrics, datasets, protocols or suites.")
+        str | None,
+        typer.Argument(help="A kind of thing, such as imputers or executors."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     plugin: _Plugin = None,
@@ -267,7 +268,7 @@ def info(
     name: Annotated[str, typer.Argument(help="Any name that `impbench list` shows.")],
     plugin: _Plugin = None,
 ) -> None:
-    """Say everything about one imputer, metric, dataset, protocol or suite."""
+    """Say everything about one imputer, metric, dataset, protocol, suite, figure or executor."""
     from impbench import terminal
 
     _load(plugin, None)

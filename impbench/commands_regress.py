@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from impbench.regress.verdict import Check
+    from impbench.regress.verdict import BuildCheck
 
 baseline_app = typer.Typer(no_args_is_help=True, help="Scores to hold later runs against.")
 
@@ -85,7 +85,7 @@ def check(
     from impbench.regress.baseline import read_baseline
     from impbench.regress.measured import measure
     from impbench.regress.rules import ALPHA, Rules, read_floors
-    from impbench.regress.runtime import CONTROL, MAX_SLOWDOWN
+    from impbench.regress.runtime import MAX_SLOWDOWN
 
     try:
         _load(plugin)
@@ -94,7 +94,7 @@ def check(
             alpha=ALPHA if alpha is None else alpha,
             floors=read_floors(floor or [], base.metrics),
             allow_missing=allow_missing,
-            control=CONTROL if control is None else control,
+            control=control or "",
             max_slowdown=MAX_SLOWDOWN if max_slowdown is None else max_slowdown,
             fail_on_runtime=fail_on_runtime,
         )
@@ -134,7 +134,7 @@ def compare(
         output.print_comparison(found, str(run_a), str(run_b))
 
 
-def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float | None) -> Check:
+def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float | None) -> BuildCheck:
     from impbench.regress.check import check
     from impbench.regress.measured import measure
     from impbench.regress.rules import ALPHA, Rules, read_floors

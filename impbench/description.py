@@ -1,4 +1,4 @@
-"""What is told of a plugin that is not imported here, as JSON: written in a child, read by us.
+"""Describe a plugin as JSON in a child process, and check that description here.
 
 Whoever wrote the plugin may have written the JSON too, so that reading it believes nothing.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
 from impbench.errors import InputError
 from impbench.hooks import BrokenPlugin, Brought, reason, summary_of
 from impbench.imputer import Imputer
 from impbench.parameters import Parametrised, type_hints
-from impbench.shape import WHOLE, check_shape
+from impbench.reading import WHOLE, Document
 
 _SIMPLE: dict[str, Any] = {
     "bool": bool,
@@ -36,8 +35,8 @@ class ToldParameter(TypedDict):
     default: Any
     help: str
     symbol: str | None
-    min: float | None
-    max: float | None
+    min: int | float | None
+    max: int | float | None
 
 
 class ToldImputer(TypedDict):
@@ -55,6 +54,7 @@ class ToldImputer(TypedDict):
     keeps_observed: bool
     requires: list[str]
     requires_python: str
+    packages: list[str]
     lack: str | None
     shares_seeds: bool
     checks_itself: bool
@@ -62,12 +62,13 @@ class ToldImputer(TypedDict):
 
 
 class ToldPart(TypedDict):
-    """Anything else: its kind, name and summary; of a suite the path."""
+    """Anything else: its kind, name and summary; of a suite the path, of a protocol its offers."""
 
-    kind: Literal["metrics", "datasets", "protocols", "suites", "commands"]
+    kind: Literal["metrics", "datasets", "protocols", "suites", "figures", "executors", "commands"]
     name: str
     summary: str
     path: str
+    offers: dict[str, str]
 
 
 class ToldFailure(TypedDict):
@@ -98,7 +99,13 @@ def tell(brought: Brought) -> ToldPlugin:
                     path = str(item) if kind == "suites" else ""
                     summary = summary_of(kind, item)
                     told["parts"].append(
-                        {"kind": kind, "name": name, "summary": summary, "path": path}  # type: ignore[typeddict-item]
+                        {
+                            "kind": kind,  # type: ignore[typeddict-item]
+                            "name": name,
+                            "summary": summary,
+                            "path": path,
+                            "offers": dict(item.offers) if kind == "protocols" else {},
+                        }
                     )
             except (Exception, SystemExit) as error:
                 broken.append(BrokenPlugin.of("", error))
@@ -112,6 +119,11 @@ def _tell_method(imputer: type[Imputer]) -> ToldImputer:
             f"the imputer {imputer.name!r} says is_control, but controls, which run with every "
             "benchmark and are not ranked, are impbench's own: delete that line"
         )
+    if imputer.role:
+        raise InputError(
+            f"the imputer {imputer.name!r} says role = {imputer.role!r}, but roles are those of "
+            "impbench's own controls: delete that line"
+        )
     return tell_imputer(imputer)
 
 
@@ -121,8 +133,13 @@ def tell_imputer(imputer: type[Imputer]) -> ToldImputer:
     Raises
     ------
     InputError
-        If a parameter has a type that no text can give, or no default.
+        If a parameter has a type that no text can give, or no default; or if `packages` is a text.
     """
+    if isinstance(imputer.packages, str):
+        raise InputError(
+            f"the imputer {imputer.name!r} has packages = {imputer.packages!r}, a text; expected a "
+            "tuple of names, such as ('torch',)"
+        )
     return {
         "name": imputer.name,
         "module": imputer.__module__,
@@ -136,6 +153,7 @@ def tell_imputer(imputer: type[Imputer]) -> ToldImputer:
         "keeps_observed": imputer.keeps_observed,
         "requires": list(imputer.requires),
         "requires_python": imputer.requires_python,
+        "packages": list(imputer.packages),
         "lack": _lack(imputer),
         "shares_seeds": imputer.impute_many is not Imputer.impute_many,
         "checks_itself": imputer.__post_init__ is not Parametrised.__post_init__,
@@ -234,29 +252,11 @@ def frozen(value: Any) -> Any:
 
 
 def read_plugin(told: Any) -> ToldPlugin:
-    """Check an answer down to the last member.
+    """Check an answer down to the last member, and leave out what `tell` does not write.
 
     Raises
     ------
     InputError
         If it is not what `tell` writes; names the place.
     """
-    check_shape(told, ToldPlugin, "the description")
-    _complete(told, ToldPlugin, "the description")
-    for kind, members in (
-        ("imputers", ToldImputer),
-        ("parts", ToldPart),
-        ("broken", ToldFailure),
-    ):
-        for item in told[kind]:
-            _complete(item, members, f"a member of {kind}")
-    for imputer in told["imputers"]:
-        for parameter in imputer["parameters"]:
-            _complete(parameter, ToldParameter, f"a parameter of {imputer['name']}")
-    result: ToldPlugin = told
-    return result
-
-
-def _complete(item: Mapping[str, Any], members: Any, where: str) -> None:
-    if lacking := sorted(set(typing.get_type_hints(members)) - set(item)):
-        raise InputError(f"{where} lacks {', '.join(lacking)}")
+    return Document(told, "the description").fit(ToldPlugin, strict=False)

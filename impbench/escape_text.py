@@ -1,4 +1,4 @@
-"""Characters that cannot be seen, or that steer a terminal, made visible."""
+"""Write control and invisible characters as escapes, so that text cannot steer a terminal."""
 
 from __future__ import annotations
 

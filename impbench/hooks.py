@@ -1,4 +1,4 @@
-"""Call the hooks of one plugin, so that one failure stays one failure."""
+"""Call the hooks of one plugin; one part that fails does not take the others with it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,18 @@ import pluggy
 
 from impbench import hookspecs
 from impbench.errors import InputError
+from impbench.protocols.evidence import check_offers
 
-KINDS = ("imputers", "metrics", "datasets", "protocols", "suites", "commands")
+KINDS = (
+    "imputers",
+    "metrics",
+    "datasets",
+    "protocols",
+    "suites",
+    "figures",
+    "executors",
+    "commands",
+)
 """What a plugin may bring; the hook is called ``impbench_`` and this."""
 
 
@@ -87,6 +97,8 @@ def _add(table: dict[str, Any], kind: str, item: Any) -> None:
     ]
     if lacking:
         raise InputError(f"the {kind[:-1]} {name!r} does not define {' and '.join(lacking)}")
+    if kind == "protocols":
+        check_offers(name, item.offers)
     if name in table:
         raise taken(kind, name)
     table[name] = item

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from impbench.data.dataset import Source
     from impbench.imputer import Imputer
     from impbench.metrics.metric import Metric
+    from impbench.page_figure import PageFigure
+    from impbench.parameters import Parametrised
     from impbench.protocols.protocol import Protocol
 
 try:
@@ -50,6 +52,16 @@ def impbench_protocols() -> list[type[Protocol]]:  # type: ignore[empty-body]
 @hookspec
 def impbench_suites() -> list[Path]:  # type: ignore[empty-body]
     """Suite files (TOML)."""
+
+
+@hookspec
+def impbench_figures() -> list[PageFigure]:  # type: ignore[empty-body]
+    """Figures of the report's page, made with `impbench.figure`."""
+
+
+@hookspec
+def impbench_executors() -> list[type[Parametrised]]:  # type: ignore[empty-body]
+    """Ways to carry out jobs: subclasses of `impbench.runner.executor.Executor`."""
 
 
 @hookspec

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 Scale = Literal["counts", "lognorm"]
 
+Role = Literal["", "nothing", "formula"]
+"""``nothing``: leaves the data alone, so that its score is a skill of 0. ``formula``: computes
+without training, so that what trains should beat it; its time, the same arithmetic for every seed,
+is the unit in which `impbench check` counts the others'."""
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -248,6 +253,11 @@ class Imputer(Parametrised):
     """Whether non-zero observed values come back unchanged (with default parameters)."""
     is_control: ClassVar[bool] = False
     """Controls stand beside every benchmark to show what a score is worth; impbench's own only."""
+    role: ClassVar[Role] = ""
+    """What one control alone is for (see `Role`); impbench's own only."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Names of the distributions (``torch``, ``scikit-learn``) whose versions determine the result,
+    besides NumPy and SciPy; records and manifests tell their versions."""
     requires: ClassVar[tuple[str, ...]] = ()
     """Python packages, as pip specifiers; they give the method an environment of its own."""
     requires_python: ClassVar[str] = ""

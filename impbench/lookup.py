@@ -1,4 +1,4 @@
-"""Look a name up, or say what there is and what comes nearest."""
+"""Look a name up, or list the names that come nearest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impbench.errors import NotFoundError
 T = TypeVar("T")
 
 
-class Failure(Protocol):
+class FailedPlugin(Protocol):
     """A plugin that failed to load, which may have brought the name."""
 
     @property
@@ -23,7 +23,7 @@ class Failure(Protocol):
         """Why it failed."""
 
 
-def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[Failure] = ()) -> T:
+def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[FailedPlugin] = ()) -> T:
     """Look `name` up, or say what there is and what comes nearest.
 
     Raises
@@ -33,12 +33,8 @@ def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[Failure]
     """
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    lowered = {key.lower(): key for key in known}
-    if name.lower() in lowered:
-        near = [lowered[name.lower()]]
     message = f"no {kind} is called {name!r}"
-    if near:
+    if near := nearest(name, known):
         message += f"; did you mean {' or '.join(near)}?"
     else:
         message += f"; `impbench list {kind}s` shows what there is"
@@ -46,3 +42,11 @@ def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[Failure]
     if failures:
         message += f". These plugins failed to load: {'; '.join(failures)}"
     raise NotFoundError(message)
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three of the known names that `name` may have been meant for."""
+    lowered = {key.lower(): key for key in known}
+    if name.lower() in lowered:
+        return [lowered[name.lower()]]
+    return difflib.get_close_matches(name, lowered.values(), n=3, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""Where a part of impbench comes from: its own tree, an installed package, or a file."""
+"""Say where a part of impbench comes from: its own tree, an installed package, or a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plugin that is one file: Python, or the manifest of a program in any language."""
+"""Load a plugin that is one file: Python, or the manifest of a program in any language."""
 
 from __future__ import annotations
 

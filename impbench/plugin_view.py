@@ -1,4 +1,4 @@
-"""What a stranger's plugin may read, and may not, while a process of its own describes it."""
+"""List what a stranger's plugin may and may not read while another process describes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pytest plugin: a benchmark's scores in a test, held against a baseline where one is given.
+"""Use a benchmark's scores in a pytest test, and compare them with a baseline if one is given.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Plugins found, and names like ``magic[t=5,knn=10]`` resolved.
+"""Find plugins, and resolve names such as ``magic[t=5,knn=10]``.
 
 First-party parts and a stranger's plugin come through the same door: an entry point in the group
 ``impbench`` names a module, and the hooks that module implements are called. For a stranger's that
@@ -10,7 +10,7 @@ fails on import is remembered with its reason and harms nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,40 +22,48 @@ from impbench.imputer import Imputer
 from impbench.lookup import find
 from impbench.metrics.metric import Metric
 from impbench.origin import Origin, installed
+from impbench.page_figure import PageFigure
 from impbench.parameters import Parametrised, split_spec
 from impbench.plugin_file import check_file, is_program
+from impbench.protocols.evidence import check_needs
 from impbench.protocols.protocol import Protocol
 from impbench.stand_in import StandIn
 from impbench.strangers import described, imported, imported_part
 from impbench.truth_control import TRUTH_CONTROLS
+
+OUR_FIGURES = Origin("figures", "impbench.report.figures")
 
 P = TypeVar("P", bound=Parametrised)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Entry(Generic[T]):
-    """One part: where it is from, what it is in one line, and how it is had."""
+class Part(Generic[T]):
+    """One part: where it is from, what it is in one line, and how it is had.
+
+    `offers` is the evidence that a protocol declares, with a line on each.
+    """
 
     origin: Origin
     summary: str
     load: Callable[[], T]
+    offers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Parts(Mapping[str, T]):
     """All parts of one kind, by name; a stranger's may be imported when it is looked up."""
 
     def __init__(self, describe_others: Callable[[], None]) -> None:
-        self._entries: dict[str, Entry[T]] = {}
+        self._entries: dict[str, Part[T]] = {}
         self._describe_others = describe_others
 
-    def entry(self, name: str) -> Entry[T] | None:
+    def entry(self, name: str) -> Part[T] | None:
         """Return what is known of a part without importing it; None if there is none."""
         if name not in self._entries:
             self._describe_others()
         return self._entries.get(name)
 
-    def add(self, name: str, entry: Entry[T]) -> bool:
+    def add(self, name: str, entry: Part[T]) -> bool:
         """Add a part; False if its name is taken."""
         return self._entries.setdefault(name, entry) is entry
 
@@ -102,10 +110,13 @@ class Registry:
         self.datasets: Parts[type[Source]] = Parts(self._describe_others)
         self.protocols: Parts[type[Protocol]] = Parts(self._describe_others)
         self.suites: Parts[Path] = Parts(self._describe_others)
+        self.figures: Parts[PageFigure] = Parts(self._find_figures)
+        self.executors: Parts[type[Parametrised]] = Parts(self._describe_others)
         self.commands: Parts[Any] = Parts(self._describe_others)
         self.broken_so_far: list[BrokenPlugin] = []
         """Of the plugins that were looked at; `broken` looks at all."""
         self._others: list[Origin] = []
+        self._has_figures = False
         for origin in origins:
             if import_all or origin.is_ours or (origin.file and is_program(origin.file)):
                 self._import(origin)
@@ -151,12 +162,36 @@ class Registry:
         return self._build("protocol", self.protocols, spec)
 
     def metric(self, name: str) -> Metric:
-        """Return the metric of that name; errors as `imputer`."""
-        return self._find("metric", self.metrics, name)
+        """Return the metric of that name; errors as `imputer`.
+
+        Raises
+        ------
+        InputError
+            Also if no protocol offers what the metric needs.
+        """
+        found = self._find("metric", self.metrics, name)
+        check_needs(found, self.offers())
+        return found
+
+    def offers(self) -> dict[str, list[str]]:
+        """Return the evidence that protocols declare, with the names of those that offer it."""
+        found: dict[str, list[str]] = {}
+        for name in self.protocols:
+            entry = self.protocols.entry(name)
+            for offer in entry.offers if entry else ():
+                found.setdefault(offer, []).append(name)
+        return found
 
     def suite(self, name: str) -> Path:
         """Return the suite file of that name; errors as `imputer`."""
         return self._find("suite", self.suites, name)
+
+    def executor(self, spec: str) -> Parametrised:
+        """Build what `spec` names and plugins offer as an executor; errors as `imputer`.
+
+        `impbench.api.find_executor` makes sure that it is one.
+        """
+        return self._build("executor", self.executors, spec)
 
     def parts(self, kind: str) -> Parts[Any]:
         """Return the parts of one of `KINDS`."""
@@ -179,27 +214,41 @@ class Registry:
             return
         for kind, table in brought.parts.items():
             for name, item in table.items():
-                self._admit(kind, name, Entry(origin, summary_of(kind, item), _same(item)))
+                offers = item.offers if kind == "protocols" else {}
+                self._admit(kind, name, Part(origin, summary_of(kind, item), _same(item), offers))
         self.broken_so_far += brought.broken
 
     def _describe(self, origin: Origin) -> None:
         found = described(origin)
         for name, imputer in found.imputers.items():
-            self._admit("imputers", name, Entry(origin, imputer.summary, _same(imputer)))
+            self._admit("imputers", name, Part(origin, imputer.summary, _same(imputer)))
         for part in found.parts:
             kind, name = part["kind"], part["name"]
             # A suite is a file that is read, never run.
             load = _same(Path(part["path"])) if kind == "suites" else None
             load = load or partial(imported_part, origin, kind, name)
-            self._admit(kind, name, Entry(origin, part["summary"], load))
+            self._admit(kind, name, Part(origin, part["summary"], load, part["offers"]))
         self.broken_so_far += found.broken
 
     def _describe_others(self) -> None:
         while self._others:
             self._describe(self._others.pop(0))
 
-    def _admit(self, kind: str, name: str, entry: Entry[Any]) -> None:
+    def _find_figures(self) -> None:
+        self._import_figures()
+        self._describe_others()
+
+    def _import_figures(self) -> None:
+        # Only once they are asked for: they import matplotlib, which most commands never need.
+        if not self._has_figures:
+            self._has_figures = True
+            self._import(OUR_FIGURES)
+
+    def _admit(self, kind: str, name: str, entry: Part[Any]) -> None:
         built_in = kind == "imputers" and name in TRUTH_CONTROLS
+        if kind == "figures" and not entry.origin.is_ours:
+            # Nobody else may take their names.
+            self._import_figures()
         if built_in or not self.parts(kind).add(name, entry):
             self.broken_so_far.append(BrokenPlugin.of(entry.origin.name, taken(kind, name)))
 

@@ -1,14 +1,15 @@
-"""The options of ``impbench run`` that say how and where: texts read into `Settings`."""
+"""Read those options of ``impbench run`` that say how and where to run."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from impbench.errors import InputError
-from impbench.executors.dask.cluster import TLS, Cluster, parse_option
+from impbench.parameters import split_spec
 from impbench.runner.secret import Secret
 from impbench.runner.settings import Settings
 from impbench.runner.walls import Openings
@@ -24,23 +25,21 @@ def read_settings(
     memory: str | None,
     device: str,
     fresh: bool,
-    cluster: Cluster | None,
 ) -> Settings:
     """Return `Settings` for a run with these options; None is what the user did not say.
 
     Raises
     ------
     InputError
-        If `timeout` or `memory` is no quantity, or options contradict each other.
+        If `timeout` or `memory` is no quantity.
     """
-    return Settings.sensible(
+    return Settings(
         jobs,
         threads,
         timeout=math.inf if timeout == "none" else _quantity(timeout, _SECONDS, "--timeout"),
         memory=int(_quantity(memory, _BYTES, "--memory") or 0) or None,
         device=device,
         fresh=fresh,
-        cluster=cluster,
     )
 
 
@@ -55,12 +54,9 @@ def open_walls(
     Raises
     ------
     InputError
-        If a path does not exist, or on a cluster, whose workers have paths of their own.
+        If a path does not exist.
     """
-    paths = [*(readable or ()), *(writable or ())]
-    if (paths or network) and settings.cluster is not None:
-        raise InputError("--allow-read and its like are for this machine, not for a cluster")
-    for path in paths:
+    for path in (*(readable or ()), *(writable or ())):
         if not path.exists():
             raise InputError(f"{path} is to be opened for methods and does not exist")
     openings = Openings((), _whole(readable), _whole(writable), network)
@@ -71,45 +67,38 @@ def _whole(paths: Sequence[Path] | None) -> tuple[Path, ...]:
     return tuple(path.resolve() for path in paths or ())
 
 
-def read_cluster(
-    executor: str,
+def read_executor(
+    executor: str | None,
     scheduler: str | None,
-    workers: int,
+    workers: int | None,
     options: Sequence[str] | None,
-    tls: TLS | None,
-) -> Cluster | None:
-    """Return where to run; None is this machine.
+    tls: Mapping[str, Path | None],
+) -> str:
+    """Return the spec of where to run, with what the other options say of its parameters.
+
+    Parameters
+    ----------
+    executor
+        As the user wrote it, ``dask`` or ``dask[scheduler=tcp://10.0.0.1:8786]``; None is this
+        machine.
 
     Raises
     ------
     InputError
-        If there is no such executor, or options contradict each other.
-    UnavailableError
-        If Dask is needed and not installed.
+        If there are such options and no executor, or brackets are malformed.
     """
-    if executor == "local":
-        if scheduler or options or tls or workers != 1:
+    parameters = {"scheduler": scheduler, "workers": workers, "options": options, **tls}
+    given = {name: value for name, value in parameters.items() if value}
+    if executor is None:
+        if given:
             raise InputError(
                 "--scheduler, --workers, --cluster-option and --tls-... need --executor"
             )
-        return None
-    given = dict(parse_option(option) for option in options or ())
-    return Cluster(executor, scheduler, workers, given, tls)
-
-
-def read_tls(ca_file: Path | None, cert: Path | None, key: Path | None) -> TLS | None:
-    """Return the files for encryption; None where no option asks for it.
-
-    Raises
-    ------
-    InputError
-        If some are missing.
-    """
-    if ca_file is None and cert is None and key is None:
-        return None
-    if ca_file is None or cert is None or key is None:
-        raise InputError("encryption needs all of --tls-ca-file, --tls-cert and --tls-key")
-    return TLS(ca_file, cert, key)
+        return "local"
+    name, values = split_spec(executor)
+    # JSON's texts, numbers and lists are TOML's, in which parameters are written.
+    values |= {key: json.dumps(value, default=str) for key, value in given.items()}
+    return f"{name}[{','.join(f'{key}={text}' for key, text in values.items())}]"
 
 
 def read_secret(drawn: bool, revealed: str | None) -> Secret | None:

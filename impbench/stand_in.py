@@ -6,6 +6,7 @@ which a worker finds that one, and cannot impute.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, make_dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ Check = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 
 LONGEST_NAME = 200
 """Characters of a name."""
+
+MOST_PACKAGES = 50
+"""Packages of one imputer, each of which is looked up."""
+
+_PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{,98}[A-Za-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,12 @@ def stand_in(told: ToldImputer, file: Path | None = None, check: Check | None = 
             f"the imputer {name!r} must be a class at the top of its module, or a worker could not "
             f"find it; it is {'.'.join(words)[:LONGEST_NAME]}"
         )
+    packages = told["packages"]
+    if len(packages) > MOST_PACKAGES or not all(map(_PACKAGE.fullmatch, packages)):
+        raise InputError(
+            f"the imputer {name!r} has packages {str(packages)[:LONGEST_NAME]}; expected at most "
+            f"{MOST_PACKAGES} names of distributions, such as 'scikit-learn', without versions"
+        )
     fields: list[tuple[str, Any, Any]] = []
     for item in told["parameters"]:
         bounds: dict[str, Any] = {"min": item["min"], "max": item["max"]}
@@ -117,6 +129,7 @@ def stand_in(told: ToldImputer, file: Path | None = None, check: Check | None = 
         "keeps_observed": told["keeps_observed"],
         "requires": tuple(told["requires"]),
         "requires_python": told["requires_python"],
+        "packages": tuple(packages),
         "stood_for_": StoodFor(told, file, check if told["checks_itself"] else None),
     }
     base = _SharesSeeds if told["shares_seeds"] else StandIn

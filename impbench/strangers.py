@@ -1,4 +1,4 @@
-"""What a stranger's plugin brings: described by a child, or imported here where that is meant.
+"""Describe a stranger's plugin through a child process, or import it where that is meant.
 
 Both are remembered for as long as the plugin's file is the same, or for the life of this process.
 """

@@ -1,4 +1,4 @@
-"""What the command line prints: progress, lists, cards and the leaderboard."""
+"""Print progress, lists, cards and the leaderboard in the terminal."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ from impbench.hooks import KINDS
 from impbench.imputer import Imputer
 from impbench.lookup import find
 from impbench.metrics.metric import Metric
+from impbench.page_figure import PageFigure
 from impbench.parameters import Parametrised
 from impbench.plan.plan import Plan
 from impbench.plan.task import Task
+from impbench.protocols.protocol import Protocol
 from impbench.registry import Registry, registry
 from impbench.results.failed_methods import failure_line
 from impbench.results.record import Record
@@ -168,9 +170,8 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
         )
     elif not quiet:
         from impbench.report import terminal_leaderboard
-        from impbench.results.store import Store
 
-        for part in terminal_leaderboard(Store(results.folder)):
+        for part in terminal_leaderboard(results.stored):
             _out.print(part)
         if results.report is not None:
             _out.print(f"report: {escape(str(results.report))}", soft_wrap=True)
@@ -253,8 +254,9 @@ def print_info(name: str) -> None:
             _print_one(kind.removesuffix("s"), bare, table[bare])
             return
     everything = {entry: None for table in tables.values() for entry in table}
+    *kinds, last = (kind.removesuffix("s") for kind in KINDS)
     try:
-        find("imputer, metric, dataset, protocol or suite", everything, bare, known.broken)
+        find(f"{', '.join(kinds)} or {last}", everything, bare, known.broken)
     except NotFoundError as error:
         text = str(error).partition("; `impbench list")[0]
         hint = "" if "did you mean" in text else "; `impbench list` shows what there is"
@@ -263,18 +265,23 @@ def print_info(name: str) -> None:
 
 def _print_one(kind: str, name: str, item: Any) -> None:
     if isinstance(item, Metric):
-        _facts(kind, name, _metric_facts(item))
+        _facts(kind, name, _metric_facts(registry().metric(name)))
     elif isinstance(item, type) and issubclass(item, Parametrised):
         facts = {"summary": item.summary}
         if issubclass(item, Imputer):
             facts.update(_imputer_facts(item))
         elif getattr(item, "reference", ""):
             facts["reference"] = item.reference  # type: ignore[attr-defined]
+        if issubclass(item, Protocol):
+            facts.update({f"offers {offer}": line for offer, line in item.offers.items()})
         _facts(kind, name, facts)
         _parameters(item)
     elif kind == "suite":
         _out.print(f"[bold]{escape(name)}[/] (suite): {escape(str(item))}", soft_wrap=True)
         _out.print(escape(item.read_text(encoding="utf-8")))
+    elif isinstance(item, PageFigure):
+        facts = {"summary": item.summary, "title": item.title, "one per": item.per}
+        _facts(kind, name, {**facts, "section of the page": item.section})
     else:
         _facts(kind, name, {})
 
@@ -293,9 +300,15 @@ def _metric_facts(metric: Metric) -> dict[str, str]:
             "none": "no skill: the best value is not the best imputation's alone",
         }[metric.bound],
         "interval over cells": "no" if metric.per_cell is None else "yes",
-        "needs": ", ".join(metric.needs),
+        "needs": ", ".join(map(_offered, metric.needs)),
         "reference": metric.reference,
     }
+
+
+def _offered(need: str) -> str:
+    """Name what a metric needs, and the protocols that offer it where it is not every problem."""
+    protocols = registry().offers().get(need, [])
+    return f"{need} (offered by {', '.join(sorted(protocols))})" if protocols else need
 
 
 def _imputer_facts(imputer: type[Imputer]) -> dict[str, str]:
@@ -308,6 +321,7 @@ def _imputer_facts(imputer: type[Imputer]) -> dict[str, str]:
         "keeps observed values": "yes" if imputer.keeps_observed else "no",
         "control": "yes" if imputer.is_control else "no",
         "requires": ", ".join(imputer.requires) or "nothing beyond impbench",
+        "packages": ", ".join(imputer.packages) or "NumPy and SciPy alone",
         **({"requires Python": imputer.requires_python} if imputer.requires_python else {}),
         "available": "no: " + lack if (lack := _lack(imputer)) else "yes",
     }

@@ -1,4 +1,4 @@
-"""Controls that are handed the truth, and so can only live in the scoring process.
+"""Define the controls that are handed the truth, and so live in the scoring process only.
 
 They are never ranked: the oracle shows the best score there is, `attainable` the best that filling
 zeros with constants can reach.

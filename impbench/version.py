@@ -1,3 +1,3 @@
-"""The version of impbench, for whatever must not import the rest of it."""
+"""Hold the version of impbench, for modules that must not import the rest of it."""
 
 __version__ = "0.1.0"

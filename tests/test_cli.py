@@ -163,7 +163,9 @@ def test_mistake_is_one_clear_sentence_and_status_2(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("kind", ["imputers", "metrics", "datasets", "protocols", "suites"])
+@pytest.mark.parametrize(
+    "kind", ["imputers", "metrics", "datasets", "protocols", "suites", "executors", "figures"]
+)
 def test_list_and_info_know_everything(kind: str) -> None:
     listing = json.loads(call("list", kind, "--json").stdout)[kind]
     assert listing

@@ -42,6 +42,7 @@ class Full(impbench.Imputer):
     keeps_observed = True
     requires = ("six>=1",)
     requires_python = ">=3.9"
+    packages = ("six", "torch")
 
     whole: int = impbench.parameter(3, "A whole number.", min=1, max=10)
     real: float = impbench.parameter(0.5, "A real one.", min=0, max=1, symbol="γ")
@@ -115,7 +116,7 @@ def classes(folder: Path, name: str) -> tuple[type[Imputer], type[Imputer]]:
 def declared(imputer: type[Imputer]) -> dict[str, Any]:
     """Return everything that is said of a class."""
     names = ("name", "summary", "citation", "version", "input_scale", "stochastic", "devices")
-    more = ("keeps_observed", "is_control", "requires", "requires_python")
+    more = ("keeps_observed", "is_control", "role", "requires", "requires_python", "packages")
     fields = [(f.name, f.default, f.metadata["min"], f.metadata["max"]) for f in _fields(imputer)]
     return {
         **{name: getattr(imputer, name) for name in (*names, *more)},
@@ -206,7 +207,8 @@ def test_parameters_that_a_class_checks_itself_are_checked_before_anything_runs(
 def test_our_own_methods_could_be_described_too(name: str) -> None:
     real = registry().imputers[name]
     made = stand_in(json.loads(json.dumps(tell_imputer(real))))
-    assert {**declared(made), "is_control": None} == {**declared(real), "is_control": None}
+    ours_alone = {"is_control": None, "role": None}
+    assert {**declared(made), **ours_alone} == {**declared(real), **ours_alone}
 
 
 @pytest.mark.parametrize(
@@ -227,10 +229,16 @@ def test_type_that_no_text_can_give_is_said(hint: Any) -> None:
     ("told", "message"),
     [
         (None, "the description is null"),
-        ({}, "lacks broken, imputers, parts"),
+        ({}, "description: imputers is missing; expected a list"),
         ({"imputers": 5, "parts": [], "broken": []}, "imputers is 5"),
-        ({"imputers": [{"name": "x"}], "parts": [], "broken": []}, "imputers lacks"),
-        ({"imputers": [], "parts": [{"kind": "imputers"}], "broken": []}, "kind is"),
+        (
+            {"imputers": [{"name": "x"}], "parts": [], "broken": []},
+            r"imputers\[0\].module is missing",
+        ),
+        (
+            {"imputers": [], "parts": [{"kind": "imputers"}], "broken": []},
+            r"parts\[0\].kind is \"imp",
+        ),
     ],
 )
 def test_description_that_is_none_is_refused_with_the_place(told: Any, message: str) -> None:

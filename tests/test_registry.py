@@ -115,6 +115,7 @@ def test_every_kind_of_name_has_its_own_words():
         "protocol": known.protocol,
         "metric": known.metric,
         "suite": known.suite,
+        "executor": known.executor,
     }.items():
         with pytest.raises(NotFoundError, match=f"no {kind} is called 'zzz'"):
             look_up("zzz")

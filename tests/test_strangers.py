@@ -93,11 +93,21 @@ class MyData(Source):
 def impbench_datasets():
     return [MyData]
 """
+EXECUTOR = """
+@dataclass(frozen=True)
+class MyExecutor(Local):
+    name, summary = "my-executor", "Works as the local one does."
+
+@impbench.hookimpl
+def impbench_executors():
+    return [MyExecutor]
+"""
 SMALL = "sim_equal[n_cells=40,n_genes=60]"
 HEAD = f"""
 from dataclasses import dataclass, replace
 import impbench, impbench.registry
 from impbench.data.dataset import Source
+from impbench.executors.local import Local
 from impbench.protocols.simulated_truth import SimulatedTruth
 SMALL = {SMALL!r}
 """
@@ -249,6 +259,11 @@ def test_scorer_imports_none_of_our_own_methods_either(tmp_path: Path) -> None:
             ("--datasets", "my-data", "--protocols", "simulated-truth"),
             "dataset 'my-data'",
         ),
+        (
+            [IMPUTER + EXECUTOR],
+            ("--executor", "my-executor", "--protocols", "simulated-truth"),
+            "executor 'my-executor'",
+        ),
     ],
 )
 def test_plugin_that_would_judge_its_own_method_is_refused_before_anything_runs(
@@ -311,6 +326,15 @@ def test_question_that_imports_the_package_of_a_method_is_refused(tmp_path: Path
     done = call(*options, "--imputers", "mine", cwd=tmp_path, path=site, status=2)
     assert "an imputer of 'their_methods' takes part in this run" in done.stderr
     call(*options, "--imputers", "gene-mean", "--no-report", cwd=tmp_path, path=site)
+
+
+def test_executor_that_imports_the_package_of_a_method_is_refused(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    install(site, {"their_methods/__init__.py": HEAD + IMPUTER}, {"methods": "their_methods"})
+    plugin = write(tmp_path / "executor.py", HEAD + "import their_methods\n" + EXECUTOR)
+    options = ("run", "--plugin", plugin, "--executor", "my-executor", "--datasets", SMALL)
+    done = call(*options, "--imputers", "mine", cwd=tmp_path, path=site, status=2)
+    assert "an imputer of 'their_methods' takes part in this run" in done.stderr
 
 
 def test_stranger_s_control_is_refused(fresh: None, tmp_path: Path) -> None:

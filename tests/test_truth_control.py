@@ -10,7 +10,7 @@ from impbench.data.simulate import SCENARIOS
 from impbench.errors import InputError
 from impbench.protocols.protocol import Hidden, Problem
 from impbench.protocols.simulated_truth import SimulatedTruth
-from impbench.report.analysis.run import SEES_TRUTH, read_run
+from impbench.report.analysis.run import make_run
 from impbench.report.analysis.tables import order, summarise
 from impbench.results.record import SCORING
 from impbench.results.store import Store
@@ -99,13 +99,12 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_scores_attainable_between_the_truth_and_every_other_control(asked: Path) -> None:
-    records = [r for r in Store(asked).records() if r.job.protocol == "simulated-truth"]
+    records = [r for r in Store(asked).read().records if r.job.protocol == "simulated-truth"]
     assert {record.status for record in records} == {"ok"}
     mse = {record.job.imputer: record.scores["mse"] for record in records if record.job.seed == 2}
     assert mse["oracle"] == 0
-    assert (
-        0 < mse["attainable"] < min(value for name, value in mse.items() if name not in SEES_TRUTH)
-    )
+    others = [value for name, value in mse.items() if name not in TRUTH_CONTROLS]
+    assert 0 < mse["attainable"] < min(others)
     problem = SimulatedTruth().pose(SCENARIOS["sim_rare"](n_cells=60, n_genes=50).load(), seed=1)
     expected = np.square(plain_constants(problem) - problem.hidden.truth().expression).mean()
     assert mse["attainable"] == pytest.approx(expected, rel=1e-5)
@@ -113,30 +112,26 @@ def test_a_run_scores_attainable_between_the_truth_and_every_other_control(asked
 
 def test_attainable_exists_where_truth_and_labels_do(asked: Path) -> None:
     where = {
-        name: {r.job.protocol for r in Store(asked).records() if r.job.imputer == name}
-        for name in SEES_TRUTH
+        name: {r.job.protocol for r in Store(asked).read().records if r.job.imputer == name}
+        for name in TRUTH_CONTROLS
     }
     assert where["attainable"] == {"simulated-truth", "clustering"}
     # What is set aside by thinning is a truth without cell types.
     assert where["oracle"] == {"simulated-truth", "clustering", "thinning"}
-    assert Store(asked).manifest()["scoring"] == SCORING
-    facts = Store(asked).manifest()["imputers"]
-    for name in SEES_TRUTH:
-        assert facts[name]["is_control"]
-        assert facts[name]["needs_truth"]
-        assert facts[name]["summary"] == TRUTH_CONTROLS[name].summary
+    assert Store(asked).manifest().scoring == SCORING
+    told = Store(asked).manifest().imputers
+    for name in TRUTH_CONTROLS:
+        assert told[name].is_control
+        assert told[name].needs_truth
+        assert told[name].summary == TRUTH_CONTROLS[name].summary
 
 
 def test_who_sees_the_truth_is_never_ranked(asked: Path) -> None:
-    run = read_run(Store(asked))
+    run = make_run(Store(asked).read())
     summary = summarise(run)
     ranks = summary.groupby("imputer")["rank"].count()
-    assert (ranks[list(SEES_TRUTH)] == 0).all()
-    assert (ranks.drop(list(SEES_TRUTH)) > 0).all()
+    assert (ranks[list(TRUTH_CONTROLS)] == 0).all()
+    assert (ranks.drop(list(TRUTH_CONTROLS)) > 0).all()
     assert order(run, summary, "simulated-truth")[-2:] == ["attainable", "oracle"]
-    assert not set(SEES_TRUTH) & set(run.controls)
-    assert not summary["control"].isin(SEES_TRUTH).any()
-
-
-def test_report_knows_every_control_that_sees_the_truth() -> None:
-    assert set(SEES_TRUTH) == set(TRUTH_CONTROLS)
+    assert not set(TRUTH_CONTROLS) & set(run.controls)
+    assert not summary["control"].isin(TRUTH_CONTROLS).any()

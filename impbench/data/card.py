@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import re
-import tomllib
-import types
-import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from impbench.data.counts import Scale
-from impbench.errors import InputError
+from impbench.reading import parse_toml
 
 Evidence = Literal["experimental", "genotype", "sorted", "markers", "computational"]
 """What the labels rest on: the design, genotypes, FACS, marker genes or a clustering."""
@@ -110,90 +105,27 @@ def read_card(path: Path) -> Card:
     Raises
     ------
     InputError
-        If the file is missing, is not TOML, or a key is unknown, missing or of the wrong type;
+        If the file is missing, is not TOML, or a key is unknown, missing or not as it must be;
         names the file, the line and the key.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"card {path} cannot be read: {error}") from error
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"card {path} is not valid TOML: {error}") from error
-    place = _Place(path, text)
-    card = _build(Card, table, place)
+    document = parse_toml(path, "card")
+    card = document.fit(Card)
     if card.name != path.stem:
-        raise InputError(
-            f"{place.of('name')}: name is {card.name!r} but the file is called {path.name!r}"
+        raise document.error(
+            ("name",),
+            f'is "{card.name}"; expected "{path.stem}", as the file is called {path.name}',
         )
     if len(card.files) not in FILES[card.layout]:
         expected = " or ".join(map(str, FILES[card.layout]))
-        raise InputError(
-            f"{place.of('files')}: {len(card.files)} files; layout {card.layout!r} has {expected}"
+        raise document.error(
+            ("files",), f"are {len(card.files)}; expected {expected} for the layout {card.layout}"
         )
-    for file in card.files:
+    for i, file in enumerate(card.files):
         # The file is stored under this name: it must not lead to another folder.
         if not re.fullmatch(r"(?!\.{1,2}$)[^/\\\x00-\x1f]{1,200}", file.filename):
-            raise InputError(
-                f"{place.of('files')}: {file.filename[:60]!r} is no name of a file; "
-                "add name = ... to the file"
+            raise document.error(
+                ("files", i),
+                f"would be stored as {file.filename[:60]!r}; expected a name of a file: add "
+                "name = ...",
             )
     return card
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a key stands, for error messages; tomllib gives lines for syntax errors only."""
-
-    path: Path
-    text: str
-
-    def of(self, key: str) -> str:
-        for number, line in enumerate(self.text.splitlines(), start=1):
-            if re.match(rf"\s*(\[+\s*)?{re.escape(key)}\b", line):
-                return f"card {self.path}, line {number}, key {key!r}"
-        return f"card {self.path}, key {key!r}"
-
-
-T = TypeVar("T")
-
-
-def _build(cls: type[T], table: dict[str, Any], place: _Place) -> T:
-    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(cls)
-    for key in table:
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(fields)}"
-            raise InputError(f"{place.of(key)} is unknown; {hint}")
-    for name, field in fields.items():
-        if name not in table and field.default is dataclasses.MISSING:
-            raise InputError(f"{place.of(name)} is missing; add {name} = ...")
-    return cls(**{key: _fit(hints[key], key, value, place) for key, value in table.items()})
-
-
-def _fit(hint: Any, key: str, value: Any, place: _Place) -> Any:
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:
-        return _fit(args[0], key, value, place)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_fit(args[0], key, item, place) for item in value)
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _build(typing.cast(type[Any], hint), value, place)
-    if origin is Literal and value in args:
-        return value
-    if hint in (str, int) and type(value) is hint:
-        return value
-    raise InputError(f"{place.of(key)} is {value!r}; expected {_expected(hint)}")
-
-
-def _expected(hint: Any) -> str:
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return "one of " + ", ".join(map(repr, args))
-    if origin is tuple:
-        return f"a list, each item {_expected(args[0])}"
-    if dataclasses.is_dataclass(hint):
-        return "a table"
-    return {str: "a text in quotes", int: "a whole number"}[hint]

@@ -1,4 +1,4 @@
-"""The process that builds one environment; it ends, with all it started, when its asker is gone.
+"""Build one environment in a process that ends, with all it started, when the runner exits.
 
 Run as ``python -P -m impbench.environments.build request.json``.
 """

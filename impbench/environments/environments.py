@@ -1,4 +1,4 @@
-"""Environments of their own for methods that ask for packages or an interpreter.
+"""Find or build the environment of a method that asks for packages or an interpreter.
 
 Each is built once, in a temporary folder that is renamed into place under a lock, and kept in the
 user's cache under a hash of what was asked for, the interpreter and the platform.

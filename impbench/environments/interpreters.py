@@ -1,4 +1,4 @@
-"""Python interpreters on this machine, for methods that need another one than ours."""
+"""Find Python interpreters on this machine, for methods that need another one than ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of our environment a worker in another one may import: impbench, its methods, the plugin.
+"""Link into another environment the packages that a worker there may import from ours.
 
 The worker's path holds links to those packages and nothing else, so that every other library is
 the one its own environment has.

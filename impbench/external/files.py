@@ -1,4 +1,4 @@
-"""How data pass to a program and back: one h5ad file, or CSV for languages without HDF5."""
+"""Pass data to a program and back: one h5ad file, or CSV for languages without HDF5."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The imputer that runs a program on files: one process per imputation, in the task's own tree."""
+"""Impute with a program on files: one process per imputation, among the processes of its task."""
 
 from __future__ import annotations
 

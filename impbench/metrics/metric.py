@@ -20,60 +20,6 @@ where it did not run, the ideal value. ``ideal``: the ideal value, if finite. ``
 skill, because the best value is not what the best imputation scores.
 """
 
-EVIDENCE = {
-    "imputed": "imputed expression, log2 scale, (cells, genes)",
-    "imputed_counts": "imputed expression, count scale, (cells, genes)",
-    "observed": "observed expression, log2 scale, (cells, genes)",
-    "observed_counts": "observed counts, (cells, genes)",
-    "truth": "true expression, log2 scale, (cells, genes)",
-    "truth_counts": "true counts, (cells, genes)",
-    "std": "standard deviation of the imputation, log2 scale, (cells, genes)",
-    "labels": "true cell types, (cells,)",
-    "batch": "batches, (cells,)",
-    "components": "principal components of the imputation, (cells, components)",
-    "clusters": "clusters found in the imputation, (cells,)",
-    "embedding": "coordinates the method offers, (cells, dimensions)",
-    "masked_counts": "counts taken away before the imputation, (cells, genes), sparse",
-    "full_library_size": "library sizes before counts were taken away, (cells,)",
-    "masked_truth": "counts taken away, on the protocol's log scale, (entries,)",
-    "masked_imputed": "what was imputed for them, on the same scale, (entries,)",
-    "test_counts": "molecules set aside, (cells, genes), sparse",
-    "predicted_test": "imputed expression at the depth of the molecules set aside, (cells, genes)",
-    "pit": "share of the predicted distribution below the truth, sampled entries, (entries,)",
-    "interval_width": "width of the 90 % interval, log2 scale, same entries, (entries,)",
-    "half": "random half each cell belongs to, 0 or 1, (cells,)",
-    "other_seed": "imputed expression with another seed, log2 scale, (cells, genes)",
-    "apart": "imputed expression, each half of the cells alone, log2 scale, (cells, genes)",
-    "de_true": "whether a gene differs between a type and the other cells, (types, genes)",
-    "lfc_true": "true log2 fold change of a type against the other cells, (types, genes)",
-    "top_true": "sign of the true change for the largest, else 0, (types, genes)",
-    "de_scores": "how strongly a gene was found to differ, 0 or more, (types, genes)",
-    "lfc_found": "log2 fold change found in the imputation, (types, genes)",
-    "top_found": "sign of the change found for the first in the ranking, else 0, (types, genes)",
-    "gini_true": "Gini coefficient of each gene in the reference, NaN without one, (genes,)",
-    "gini_found": "Gini coefficient of each gene's imputed normalised counts, (genes,)",
-    "cv_true": "coefficient of variation within a type, in truth, NaN if undefined, (types, genes)",
-    "cv_found": "the same in the imputation, NaN where the observed data have none, (types, genes)",
-    "zeros_true": "share of the cells in which a gene is zero, in truth, (genes,)",
-    "zeros_found": "the same in the imputation, (genes,)",
-    "expression_bin": "bin of a gene by expression, 0 where it is silent, (genes,)",
-    "rare_type": "name of the rarest cell type, (1,)",
-    "markers_true": "first genes of the ranking in each type of the reference, (types, first)",
-    "markers_found": "the same in the imputation, true types, (types, first)",
-    "markers_clusters": "the same in the cluster matched to each type, -1 if none, (types, first)",
-    "pair_correlations": "Pearson r of pairs of genes in the imputation, (pairs,)",
-    "pair_correlations_true": "the same in truth, (pairs,), NaN where a gene is constant",
-    "paired_genes": "numbers of the genes that are paired, (paired,)",
-    "null_genes": "numbers of the genes without signal, (null genes,)",
-    "group_p_values": "p values of genes without signal between found groups, (groups, null genes)",
-    "random_p_values": "the same between two random halves of the cells, (2, null genes)",
-    "type_p_values": "the same between the true cell types, (types, null genes)",
-    "wall_seconds": "wall-clock seconds of the imputation",
-    "cpu_seconds": "CPU seconds of the imputation, all threads and children",
-    "peak_memory": "peak resident memory of the worker's process tree, bytes",
-}
-"""What a metric may ask for, by the names of its arguments."""
-
 
 @dataclass(frozen=True)
 class Metric:
@@ -94,7 +40,8 @@ class Metric:
     reference
         Where the definition stands.
     function
-        Its argument names (see `EVIDENCE`) say what the metric needs.
+        Its argument names say what the metric needs: `impbench.protocols.evidence` lists what every
+        problem has, and protocols offer more.
     bound
         What a skill of 1 is.
     comparable
@@ -102,7 +49,7 @@ class Metric:
         loss, whose size is that of the counts, the report shows differences to doing nothing.
     per_cell
         For a score that is a sum over cells divided by another: both sums of every cell, from
-        arguments of `EVIDENCE`. Scoring then computes the score, and an interval, from these.
+        arguments of the same kind. Scoring then computes the score, and an interval, from these.
     root
         Whether the score is the square root of that ratio.
     """
@@ -161,21 +108,9 @@ def metric(
 
     The other arguments are those of `Metric`. `bound` says what a skill of 1 is; the default, the
     end of `range`, is right wherever no imputation but a perfect one is sure to reach it.
-
-    Raises
-    ------
-    TypeError
-        If an argument of the function or of `per_cell` is not one of `EVIDENCE`.
     """
 
     def declare(function: Callable[..., float]) -> Metric:
-        asked = set(inspect.signature(function).parameters)
-        if per_cell is not None:
-            asked |= set(inspect.signature(per_cell).parameters)
-        if unknown := asked - set(EVIDENCE):
-            raise TypeError(
-                f"metric {name!r} asks for {sorted(unknown)}; it may ask for {sorted(EVIDENCE)}"
-            )
         return Metric(
             name=name,
             title=title,

@@ -1,4 +1,4 @@
-"""Which code an imputer is: its version, and the content of the file it is from."""
+"""Identify the code of an imputer: its version, and a hash of its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a suite to the list of jobs, and from jobs to the tasks that workers carry out."""
+"""Resolve the names of a suite into a plan: who answers which question, with which seed."""
 
 from __future__ import annotations
 
@@ -125,9 +125,10 @@ def _asked(
     given: dict[str, Source] = {}
     if sources is not None:
         texts = [item for item in sources if isinstance(item, str)]
-        made = [item for item in sources if not isinstance(item, str)]
-        answering.check(registry, [("dataset", name) for name in _names(texts)], made)
+        answering.check(registry, [("dataset", name) for name in _names(texts)])
         for item in sources:
+            if not isinstance(item, str):
+                answering.check_made("dataset", item)
             source = registry.dataset(item) if isinstance(item, str) else item
             given[source.spec] = source
         questions = [Question((spec,), _protocols(suite, given[spec])) for spec in given]

@@ -1,6 +1,7 @@
-"""Who asks must not answer: where a run's parts come from, and what is imported beside them.
+"""Refuse a run in which one plugin both asks the question and answers it.
 
-A plugin whose code makes the data or judges an imputation could favour an imputer of its own.
+A plugin whose code makes the data, carries out the jobs, judges an imputation or draws it could
+favour an imputer of its own.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from impbench.data.dataset import Source
 from impbench.origin import OURS, Origin
+from impbench.parameters import Parametrised
 from impbench.registry import Registry
 from impbench.scoring.imports import PLUGINS, ImportBar, Imports, NotApartError
 
-Kind = Literal["dataset", "protocol", "metric"]
+Kind = Literal["dataset", "protocol", "metric", "figure", "executor"]
 
 
 @dataclass(frozen=True)
 class Asking:
-    """One part of a question that a stranger brings."""
+    """One part of a run that a stranger brings and whose plugin may not answer."""
 
     kind: Kind
     name: str
@@ -29,7 +30,7 @@ class Asking:
 
 
 def strangers_asking(registry: Registry, names: Iterable[tuple[Kind, str]]) -> list[Asking]:
-    """Return those of some datasets, protocols and metrics that strangers bring; import none."""
+    """Return those of some parts of a run that strangers bring; import none."""
     found = []
     for kind, name in dict.fromkeys(names):
         entry = registry.parts(f"{kind}s").entry(name)
@@ -62,20 +63,13 @@ class Answering:
                 homes.setdefault(entry.load().__module__.partition(".")[0], name)
         return cls({home: name for home, name in homes.items() if home not in OURS})
 
-    def check(
-        self,
-        registry: Registry,
-        names: Iterable[tuple[Kind, str]],
-        sources: Iterable[Source] = (),
-    ) -> None:
+    def check(self, registry: Registry, names: Iterable[tuple[Kind, str]]) -> None:
         """Refuse what asks, if it is brought by one of these; nothing is imported for that.
 
         Parameters
         ----------
         names
             Kind and name of what asks.
-        sources
-            Datasets that the caller made from classes of its own.
 
         Raises
         ------
@@ -85,16 +79,19 @@ class Answering:
         for asking in strangers_asking(registry, names):
             if asking.origin.home in self.homes:
                 raise self._refusal(asking.origin.name, asking.origin.home, asking)
-        for source in sources:
-            home = type(source).__module__.partition(".")[0]
-            if home in self.homes:
-                raise self._refusal(home, home, Asking("dataset", source.spec, Origin()))
+
+    def check_made(self, kind: Kind, made: Parametrised) -> None:
+        """Do the same for what the caller made from a class of its own."""
+        home = type(made).__module__.partition(".")[0]
+        if home in self.homes:
+            raise self._refusal(home, home, Asking(kind, made.spec, Origin()))
 
     def _refusal(self, plugin: str, home: str, asking: Asking) -> NotApartError:
         kind = asking.kind
+        act = "carry out the run" if kind == "executor" else "ask the question"
         return NotApartError(
             f"{plugin} brings both the imputer {self.homes[home]!r} and the {kind} "
-            f"{asking.name!r}, and this run uses both: a plugin must not ask the question that its "
+            f"{asking.name!r}, and this run uses both: a plugin must not {act} that its "
             f"own imputer answers; put the {kind} into a file or package of its own, or leave the "
             "imputer out"
         )
@@ -110,6 +107,7 @@ class Answering:
             sys.meta_path.remove(bar)
 
     def scoring_imports(self, asking: Iterable[Asking]) -> Imports:
-        """Return what scoring imports of what asks: not datasets, which are made elsewhere."""
-        origins = dict.fromkeys(item.origin for item in asking if item.kind != "dataset")
+        """Return what scoring imports of what asks."""
+        judging = ("protocol", "metric")
+        origins = dict.fromkeys(item.origin for item in asking if item.kind in judging)
         return Imports(tuple(origins), (PLUGINS, *sorted(self.homes)))

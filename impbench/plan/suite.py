@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from impbench.errors import InputError
+from impbench.reading import Rule, read_toml
+
+Name = Annotated[str, Rule('a name in quotes such as "magic[t=5]"')]
+Names = Annotated[tuple[Name, ...], Rule('a list of names such as ["magic[t=5]"]')]
+SomeNames = Annotated[tuple[Name, ...], Rule('a list of names such as ["magic[t=5]"]', bool)]
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Question:
         Specs; empty means the suite's.
     """
 
-    datasets: tuple[str, ...]
-    protocols: tuple[str, ...]
-    imputers: tuple[str, ...] = ()
+    datasets: SomeNames
+    protocols: SomeNames
+    imputers: Names = ()
 
 
 @dataclass(frozen=True)
@@ -56,120 +57,55 @@ class Suite:
     own_data: tuple[str, ...] = ()
 
 
-MOST_SEEDS = 10_000
-LONGEST_TIMEOUT = 10**8
-"""Seconds, three years."""
-
-_KEYS = {
-    "title",
-    "description",
-    "imputers",
-    "seeds",
-    "controls",
-    "timeout",
-    "own_data",
-    "question",
-}
-_QUESTION_KEYS = {"datasets", "protocols", "imputers"}
-
-
 def read_suite(path: Path) -> Suite:
     """Read a suite file.
 
     Raises
     ------
     InputError
-        If the file cannot be read, is not TOML (says the line), or a key is unknown, missing or
-        of the wrong type (says the key and its line).
+        If the file cannot be read, is not TOML, or a key is unknown, missing or not as it must be;
+        names the line and the key.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
-    except OSError as error:
-        raise InputError(f"suite {path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"suite {path} is not valid TOML: {error}") from error
-    return _Reader(path, text).suite(data)
+    file = read_toml(path, _File, "suite")
+    return Suite(
+        name=path.stem,
+        title=path.stem if file.title is None else file.title,
+        description=file.description,
+        questions=file.question,
+        imputers=file.imputers,
+        seeds=file.seeds,
+        controls=file.controls,
+        timeout=file.timeout,
+        own_data=file.own_data,
+    )
+
+
+MOST_SEEDS = 10_000
+LONGEST_TIMEOUT = 10**8
+"""Seconds, three years."""
+
+Seeds = Annotated[
+    int,
+    Rule(f"a positive whole number, at most {MOST_SEEDS}", lambda n: 0 < n <= MOST_SEEDS),
+]
+Timeout = Annotated[
+    int | float | None,
+    Rule(f"a positive number, at most {LONGEST_TIMEOUT}", lambda s: 0 < s <= LONGEST_TIMEOUT),
+]
 
 
 @dataclass(frozen=True)
-class _Reader:
-    """Checks one file and says where it is wrong."""
+class _File:
+    """The keys of a suite file."""
 
-    path: Path
-    text: str
-
-    def suite(self, data: Mapping[str, Any]) -> Suite:
-        self.known(data, _KEYS, "")
-        questions = data.get("question")
-        if not isinstance(questions, list) or not questions:
-            raise self.error("question", "at least one [[question]] with datasets and protocols")
-        return Suite(
-            name=self.path.stem,
-            title=self.text_value(data, "title", self.path.stem),
-            description=self.text_value(data, "description", ""),
-            questions=tuple(self.question(item) for item in questions),
-            imputers=self.specs(data, "imputers", ()),
-            seeds=self.number(data, "seeds", 2, whole=True),
-            controls=self.flag(data, "controls", True),
-            timeout=self.number(data, "timeout", None),
-            own_data=self.specs(data, "own_data", ()),
-        )
-
-    def question(self, data: Any) -> Question:
-        if not isinstance(data, dict):
-            raise self.error("question", "tables written [[question]]")
-        self.known(data, _QUESTION_KEYS, "question.")
-        return Question(
-            datasets=self.specs(data, "datasets", None),
-            protocols=self.specs(data, "protocols", None),
-            imputers=self.specs(data, "imputers", ()),
-        )
-
-    def known(self, data: Mapping[str, Any], keys: set[str], prefix: str) -> None:
-        for key in data:
-            if key not in keys:
-                raise self.error(key, f"one of the keys {', '.join(sorted(keys))}", prefix)
-
-    def specs(
-        self, data: Mapping[str, Any], key: str, default: tuple[str, ...] | None
-    ) -> tuple[str, ...]:
-        value = data.get(key, default)
-        good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-        if not good or (default is None and not value):
-            raise self.error(key, 'a list of names such as ["magic[t=5]"]')
-        return tuple(value)
-
-    def text_value(self, data: Mapping[str, Any], key: str, default: str) -> str:
-        value = data.get(key, default)
-        if not isinstance(value, str):
-            raise self.error(key, "text in quotes")
-        return value
-
-    def flag(self, data: Mapping[str, Any], key: str, default: bool) -> bool:
-        value = data.get(key, default)
-        if not isinstance(value, bool):
-            raise self.error(key, "true or false")
-        return value
-
-    def number(self, data: Mapping[str, Any], key: str, default: Any, whole: bool = False) -> Any:
-        value = data.get(key, default)
-        kind = int if whole else (int, float)
-        if value is None:
-            return None
-        most = MOST_SEEDS if whole else LONGEST_TIMEOUT
-        if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value <= most:
-            raise self.error(key, f"a positive {'whole ' * whole}number, at most {most}")
-        return value
-
-    def error(self, key: str, expected: str, prefix: str = "") -> InputError:
-        line = next(
-            (
-                number
-                for number, text in enumerate(self.text.splitlines(), 1)
-                if re.match(rf"\s*\[*\s*[\"']?{re.escape(key)}\b", text)
-            ),
-            None,
-        )
-        where = f"line {line}" if line else "key missing"
-        return InputError(f"suite {self.path}, {where}: {prefix}{key} must be {expected}")
+    question: Annotated[
+        tuple[Question, ...],
+        Rule("at least one [[question]] with datasets and protocols", bool),
+    ]
+    title: str | None = None
+    description: str = ""
+    imputers: Names = ()
+    seeds: Seeds = 2
+    controls: bool = True
+    timeout: Timeout = None
+    own_data: Names = ()

@@ -1,4 +1,4 @@
-"""Problems that are ready to be answered, and the tasks that one worker carries out on them."""
+"""Describe posed problems, and the tasks that one worker carries out on them."""
 
 from __future__ import annotations
 

@@ -49,6 +49,11 @@ class Calibration(Protocol):
     summary: ClassVar[str] = "Coverage of the intervals a method's standard deviations give"
     reference: ClassVar[str] = "Gneiting et al. 2007; Czado, Gneiting and Held 2009 for counts"
     purpose: ClassVar[str] = "uncertainty"
+    offers: ClassVar[Mapping[str, str]] = {
+        "test_counts": "molecules set aside, (cells, genes), sparse",
+        "pit": "share of the predicted distribution below the truth, sampled entries, (entries,)",
+        "interval_width": "width of the 90 % interval, log2 scale, same entries, (entries,)",
+    }
 
     truth: Literal["thinned", "simulated"] = parameter(
         "thinned", "Molecules set aside, or the true counts of simulated cells."

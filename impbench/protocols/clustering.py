@@ -28,6 +28,10 @@ class Clustering(Protocol):
     summary: ClassVar[str] = "Agreement of clusters found in the imputation with the cell types"
     reference: ClassVar[str] = "MaskClass, section 2.8 (iii); scMAE, section 2.4"
     purpose: ClassVar[str] = "clustering"
+    offers: ClassVar[Mapping[str, str]] = {
+        "components": "principal components of the imputation, (cells, components)",
+        "clusters": "clusters found in the imputation, (cells,)",
+    }
 
     library: Literal["own", "true"] = parameter(
         "own",

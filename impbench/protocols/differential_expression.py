@@ -34,6 +34,14 @@ class DifferentialExpression(Protocol):
     summary: ClassVar[str] = "Recovery of the genes that differ between cell types"
     reference: ClassVar[str] = "cnnImpute, Differential expression analysis"
     purpose: ClassVar[str] = "differential expression"
+    offers: ClassVar[Mapping[str, str]] = {
+        "de_true": "whether a gene differs between a type and the other cells, (types, genes)",
+        "lfc_true": "true log2 fold change of a type against the other cells, (types, genes)",
+        "top_true": "sign of the true change for the largest, else 0, (types, genes)",
+        "de_scores": "how strongly a gene was found to differ, 0 or more, (types, genes)",
+        "lfc_found": "log2 fold change found in the imputation, (types, genes)",
+        "top_found": "sign of the change found for the first ranks, else 0, (types, genes)",
+    }
 
     library: Literal["own", "true"] = parameter(
         "own",

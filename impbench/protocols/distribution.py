@@ -34,6 +34,15 @@ class Distribution(Protocol):
     summary: ClassVar[str] = "Inequality, variation and zeros of each gene over the cells"
     reference: ClassVar[str] = "cnnImpute, equation for GINI; AutoImpute, Figures 2 and 4"
     purpose: ClassVar[str] = "distribution"
+    offers: ClassVar[Mapping[str, str]] = {
+        "gini_true": "Gini coefficient of each gene in the reference, NaN without one, (genes,)",
+        "gini_found": "Gini coefficient of each gene's imputed normalised counts, (genes,)",
+        "cv_true": "coefficient of variation within a type, in truth, or NaN, (types, genes)",
+        "cv_found": "the same in the imputation, NaN where nothing is observed, (types, genes)",
+        "zeros_true": "share of the cells in which a gene is zero, in truth, (genes,)",
+        "zeros_found": "the same in the imputation, (genes,)",
+        "expression_bin": "bin of a gene by expression, 0 where it is silent, (genes,)",
+    }
 
     library: Literal["own", "true"] = parameter(
         "own",

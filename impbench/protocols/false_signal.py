@@ -36,6 +36,16 @@ class FalseSignal(Protocol):
     summary: ClassVar[str] = "Correlations, clusters and DE genes made up where there are none"
     reference: ClassVar[str] = "Andrews and Hemberg 2018, F1000Research 7:1740"
     purpose: ClassVar[str] = "no false signal"
+    offers: ClassVar[Mapping[str, str]] = {
+        "paired_genes": "numbers of the genes that are paired, (paired,)",
+        "pair_correlations": "Pearson r of pairs of genes in the imputation, (pairs,)",
+        "components": "principal components of the imputation, (cells, components)",
+        "clusters": "clusters found in the imputation, (cells,)",
+        "null_genes": "numbers of the genes without signal, (null genes,)",
+        "group_p_values": "p values of genes without signal between clusters, (groups, null genes)",
+        "random_p_values": "the same between two random halves of the cells, (2, null genes)",
+        "type_p_values": "the same between the true cell types, (types, null genes)",
+    }
 
     share: float = parameter(1.0, "Share of the genes that are permuted.", min=0.01, max=1.0)
     depth: Literal["thinned", "equal"] = parameter(

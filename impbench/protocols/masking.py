@@ -44,6 +44,12 @@ class Masking(Protocol):
     summary: ClassVar[str] = "Recovery of counts that were set to zero"
     reference: ClassVar[str] = "AutoImpute, Gene expression recovery; cnnImpute, Methods"
     purpose: ClassVar[str] = "recovery"
+    offers: ClassVar[Mapping[str, str]] = {
+        "masked_counts": "counts taken away before the imputation, (cells, genes), sparse",
+        "full_library_size": "library sizes before counts were taken away, (cells,)",
+        "masked_truth": "counts taken away, on the protocol's log scale, (entries,)",
+        "masked_imputed": "what was imputed for them, on the same scale, (entries,)",
+    }
 
     fraction: float = parameter(
         0.1, "Share of the non-zero counts that is masked.", min=0.001, max=0.95

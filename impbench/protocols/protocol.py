@@ -34,8 +34,8 @@ class Hidden:
     batch
         (cells,) batches, or None.
     extra
-        What else the protocol's metrics need, by its name in `impbench.metrics.metric.EVIDENCE`:
-        arrays of numbers, booleans or strings, or sparse matrices.
+        What else the protocol hides: arrays of numbers, booleans or strings, or sparse matrices.
+        Metrics get those that `Protocol.offers` names.
     """
 
     truth_counts: Matrix | None = None
@@ -112,6 +112,9 @@ class Protocol(Parametrised):
     purpose: ClassVar[str] = ""
     """What a user wants who cares for the answer, such as ``clustering``; the report's summary
     has a column for each. Empty: the protocol's name."""
+    offers: ClassVar[Mapping[str, str]] = {}
+    """Evidence that `evidence` or ``hidden.extra`` brings for metrics, beyond what every problem
+    has (`impbench.protocols.evidence`): the name of a metric's argument, and one line on it."""
 
     @abstractmethod
     def obstacle(self, dataset: Dataset) -> str | None:
@@ -124,11 +127,9 @@ class Protocol(Parametrised):
     def evidence(
         self, problem: Problem, imputed: Imputed, seed: int
     ) -> Mapping[str, Callable[[], Any]]:
-        """Return what this protocol's metrics need beyond the problem itself, computed on demand.
+        """Return what this protocol `offers` beyond ``problem.hidden.extra``, computed on demand.
 
-        Keys are among `impbench.metrics.metric.EVIDENCE`; what ``problem.hidden.extra`` holds is
-        offered without asking. `seed` drives what is random in the evaluation, such as k-means
-        starts.
+        `seed` drives what is random in the evaluation, such as k-means starts.
         """
         return {}
 

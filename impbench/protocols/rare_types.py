@@ -36,6 +36,13 @@ class RareTypes(Clustering):
     )
     reference: ClassVar[str] = "scMAE, section 3.3"
     purpose: ClassVar[str] = "rare types"
+    offers: ClassVar[Mapping[str, str]] = {
+        **Clustering.offers,
+        "rare_type": "name of the rarest cell type, (1,)",
+        "markers_true": "first genes of each type's ranking in the reference, (types, first)",
+        "markers_found": "the same in the imputation, true types, (types, first)",
+        "markers_clusters": "the same in each type's cluster, -1 if none, (types, first)",
+    }
 
     test: Literal["wilcoxon", "t-test"] = parameter(
         "wilcoxon", "Wilcoxon's rank-sum test, corrected for ties, or Welch's t-test."

@@ -33,6 +33,11 @@ class Stability(Protocol):
     summary: ClassVar[str] = "Agreement between seeds, and between halves of the cells"
     reference: ClassVar[str] = "split-half reliability, as in psychometrics"
     purpose: ClassVar[str] = "stability"
+    offers: ClassVar[Mapping[str, str]] = {
+        "half": "random half each cell belongs to, 0 or 1, (cells,)",
+        "other_seed": "imputed expression with another seed, log2 scale, (cells, genes)",
+        "apart": "imputed expression, each half of the cells alone, log2 scale, (cells, genes)",
+    }
 
     split_seed: int = parameter(1, "Which halves.", min=0)
 

@@ -30,6 +30,10 @@ class Thinning(Protocol):
     summary: ClassVar[str] = "Prediction of molecules that were set aside"
     reference: ClassVar[str] = "Open Problems denoising (Luecken et al. 2025); Batson et al. 2019"
     purpose: ClassVar[str] = "accuracy"
+    offers: ClassVar[Mapping[str, str]] = {
+        "test_counts": "molecules set aside, (cells, genes), sparse",
+        "predicted_test": "imputed molecules at the depth of those set aside, (cells, genes)",
+    }
 
     train: float = parameter(
         0.9, "Probability with which a molecule is shown to the imputer.", min=0.05, max=0.95

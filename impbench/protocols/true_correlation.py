@@ -29,6 +29,11 @@ class TrueCorrelation(Protocol):
     summary: ClassVar[str] = "Gene–gene correlations of the truth that are kept"
     reference: ClassVar[str] = "Andrews and Hemberg 2018, F1000Research 7:1740, turned round"
     purpose: ClassVar[str] = "gene correlation"
+    offers: ClassVar[Mapping[str, str]] = {
+        "paired_genes": "numbers of the genes that are paired, (paired,)",
+        "pair_correlations_true": "the same in truth, (pairs,), NaN where a gene is constant",
+        "pair_correlations": "Pearson r of pairs of genes in the imputation, (pairs,)",
+    }
 
     library: Literal["own", "true"] = parameter(
         "own",

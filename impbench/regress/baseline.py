@@ -1,4 +1,4 @@
-"""The baseline file: scores to hold later runs against, as JSON that people can read and diff.
+"""Read and write the baseline file: scores as JSON that people can read and diff.
 
 One line per score, sorted, without times or machine names: the same run always gives the same
 bytes, and a diff shows which scores moved. A digest tells a file that was edited by hand.
@@ -11,13 +11,13 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from impbench.errors import InputError
-from impbench.regress.measured import Entry, Measured, MetricFacts, Runtime, Sample
-from impbench.results.record import LARGEST
-from impbench.shape import check_shape
+from impbench.reading import parse_json
+from impbench.regress.measured import ComparedMetric, Measured, Runtime, Sample, ScoreKey
 from impbench.write_atomically import write_atomically
 
 FORMAT = 2
@@ -46,14 +46,13 @@ def read_baseline(path: Path) -> Measured:
         If the file is missing, is not such a file, or was changed by anything but impbench.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        data = path.read_bytes()
+    except OSError as error:
         raise InputError(
-            f"baseline {path} cannot be read: {reason}; "
+            f"baseline {path} cannot be read: {error.strerror}; "
             f"write one with `impbench baseline create RUN -o {path}`"
         ) from error
-    return from_json(text, str(path))
+    return from_json(data, f"baseline {path}")
 
 
 def to_json(measured: Measured) -> str:
@@ -63,36 +62,23 @@ def to_json(measured: Measured) -> str:
     return "{\n" + lines + "\n}\n"
 
 
-def from_json(text: str, origin: str = "baseline") -> Measured:
-    """Read the file's text; errors as `read_baseline`, naming `origin`."""
-    try:
-        data = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{origin} is not valid JSON: {error}; {_REMEDY}") from error
-    if not isinstance(data, dict) or not isinstance(data.get("format"), int):
-        raise InputError(f"{origin} is not an impbench baseline; {_REMEDY}")
-    if data["format"] != FORMAT:
-        raise InputError(
-            f"{origin} has format {data['format']}, this impbench reads format {FORMAT}; {_REMEDY}"
+def from_json(data: bytes, origin: str = "baseline") -> Measured:
+    """Read the file's bytes; errors as `read_baseline`, naming `origin`."""
+    document = parse_json(data, origin, "write it again with `impbench baseline create RUN`")
+    tree = document.tree
+    if not isinstance(tree, dict) or not isinstance(tree.get("format"), int):
+        raise document.error((), "is not an impbench baseline")
+    if tree["format"] != FORMAT:
+        raise document.error(
+            ("format",), f"is {tree['format']}; this impbench reads format {FORMAT}"
         )
-    if data.pop("digest", None) != _digest(data):
-        raise InputError(
-            f"{origin} was changed after impbench wrote it (its digest does not fit its content); "
-            f"numbers that nobody measured are not compared with: {_REMEDY}"
+    if tree.pop("digest", None) != _digest(tree):
+        raise document.error(
+            (),
+            "was changed after impbench wrote it (its digest does not fit its content); numbers "
+            "that nobody measured are not compared with",
         )
-    try:
-        check_shape(data, _File, origin)
-        return _measured(data)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise InputError(f"{origin} is not as impbench writes it: {reason}; {_REMEDY}") from error
-
-
-_REMEDY = "write it again with `impbench baseline create RUN`"
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a score")
+    return _measured(document.fit(_File, strict=False))
 
 
 def _content(measured: Measured) -> dict[str, Any]:
@@ -131,28 +117,18 @@ def _sample(sample: Sample) -> dict[str, Any]:
     return stored
 
 
-class _Sample(TypedDict):
-    values: dict[str, float]
-    lost: dict[str, str]
-    leads: bool
+@dataclass(frozen=True)
+class _File:
+    """What is read of a file; number, mean and deviation are there for people."""
 
-
-class _Runtime(TypedDict):
-    seconds: dict[str, float]
-    device: str
-    threads: int
-    is_control: bool
-
-
-class _File(TypedDict):
     scoring: str
     suite: str
     impbench: str
     datasets: dict[str, str]
     imputers: dict[str, str]
-    metrics: dict[str, MetricFacts]
-    scores: dict[str, dict[str, dict[str, dict[str, _Sample]]]]
-    runtimes: dict[str, dict[str, _Runtime]]
+    metrics: dict[str, ComparedMetric]
+    scores: dict[str, dict[str, dict[str, dict[str, Sample]]]]
+    runtimes: dict[str, dict[str, Runtime]]
 
 
 _DEPTH = {"scores": 4, "runtimes": 2, "metrics": 1, "datasets": 1, "imputers": 1}
@@ -181,48 +157,26 @@ def _digest(content: dict[str, Any]) -> str:
     return f"sha256:{hashlib.sha256(text.encode('utf-8', _HALVES)).hexdigest()}"
 
 
-def _score(value: float) -> float:
-    if not abs(value) <= LARGEST:
-        raise ValueError(f"{value} is no score")
-    return float(value)
-
-
-def _seconds(stored: dict[str, float]) -> dict[int, float]:
-    seconds = {int(seed): float(value) for seed, value in stored.items()}
-    if not seconds or not all(0 <= value <= LARGEST for value in seconds.values()):
-        raise ValueError("a runtime has no seconds, or they are no times")
-    return seconds
-
-
-def _measured(data: dict[str, Any]) -> Measured:
+def _measured(file: _File) -> Measured:
     scores = {
-        Entry(dataset, protocol, imputer, metric): Sample(
-            {int(seed): _score(value) for seed, value in stored["values"].items()},
-            {int(seed): str(status) for seed, status in stored.get("lost", {}).items()},
-            stored.get("leads", False),
-        )
-        for dataset, protocols in data["scores"].items()
+        ScoreKey(dataset, protocol, imputer, metric): sample
+        for dataset, protocols in file.scores.items()
         for protocol, imputers in protocols.items()
         for imputer, metrics in imputers.items()
-        for metric, stored in metrics.items()
+        for metric, sample in metrics.items()
     }
     runtimes = {
-        (dataset, imputer): Runtime(
-            **{
-                **stored,
-                "seconds": _seconds(stored["seconds"]),
-            }
-        )
-        for dataset, imputers in data["runtimes"].items()
-        for imputer, stored in imputers.items()
+        (dataset, imputer): runtime
+        for dataset, imputers in file.runtimes.items()
+        for imputer, runtime in imputers.items()
     }
     return Measured(
-        scoring=data["scoring"],
-        suite=data["suite"],
-        impbench=data["impbench"],
-        datasets=data["datasets"],
-        imputers=data["imputers"],
-        metrics={name: MetricFacts(**facts) for name, facts in data["metrics"].items()},
+        scoring=file.scoring,
+        suite=file.suite,
+        impbench=file.impbench,
+        datasets=file.datasets,
+        imputers=file.imputers,
+        metrics=file.metrics,
         scores=dict(sorted(scores.items())),
         runtimes=dict(sorted(runtimes.items())),
     )

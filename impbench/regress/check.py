@@ -1,4 +1,4 @@
-"""A run against a baseline: what became of every score, and whether the build passes."""
+"""Compare a run with a baseline: a status for every score, and whether the build passes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 from impbench.errors import InputError
 from impbench.regress.decide import holm, share_level, weigh
-from impbench.regress.measured import UNDEFINED, Entry, Measured
+from impbench.regress.measured import UNDEFINED, Measured, ScoreKey
 from impbench.regress.rules import Rules, floor_of
-from impbench.regress.runtime import compare_runtimes
-from impbench.regress.verdict import Check, Finding, Status
+from impbench.regress.runtime import UNIT_BEFORE_ROLES, compare_runtimes
+from impbench.regress.verdict import BuildCheck, ScoreChange, Status
 from impbench.report.text import listed
 
 
-def check(base: Measured, new: Measured, rules: Rules | None = None) -> Check:
+def check(base: Measured, new: Measured, rules: Rules | None = None) -> BuildCheck:
     """Hold `new` against `base`.
 
     Raises
@@ -25,6 +25,8 @@ def check(base: Measured, new: Measured, rules: Rules | None = None) -> Check:
         nothing in common.
     """
     rules = rules or Rules()
+    unit = rules.control or new.unit or base.unit or UNIT_BEFORE_ROLES
+    rules = dataclasses.replace(rules, control=unit)
     _check_comparable(base, new, rules)
     findings = [
         _judge(entry, base, new, rules) for entry in sorted(base.scores.keys() | new.scores.keys())
@@ -32,7 +34,7 @@ def check(base: Measured, new: Measured, rules: Rules | None = None) -> Check:
     paces, runtime_note = compare_runtimes(
         base.runtimes, new.runtimes, rules.control, rules.max_slowdown, rules.alpha
     )
-    return Check(
+    return BuildCheck(
         base=base,
         new=new,
         rules=rules,
@@ -74,10 +76,10 @@ def _extent(measured: Measured) -> str:
     return f"{imputers} on {datasets}"
 
 
-def _judge(entry: Entry, base: Measured, new: Measured, rules: Rules) -> Finding:
+def _judge(entry: ScoreKey, base: Measured, new: Measured, rules: Rules) -> ScoreChange:
     """Say what can be said before the correction for the number of tests."""
     old, now = base.scores.get(entry), new.scores.get(entry)
-    found = Finding(entry, "unchanged", old, now)
+    found = ScoreChange(entry, "unchanged", old, now)
     if old is None or now is None:
         return dataclasses.replace(found, status="new" if old is None else "missing")
     reason = new.reasons.get(entry[:3], "")
@@ -108,7 +110,7 @@ def _judge(entry: Entry, base: Measured, new: Measured, rules: Rules) -> Finding
     )
 
 
-def _decide(findings: list[Finding], alpha: float) -> Iterator[Finding]:
+def _decide(findings: list[ScoreChange], alpha: float) -> Iterator[ScoreChange]:
     """Correct the p values and turn them into verdicts; scores without noise need no correction."""
     tested = [f.evidence for f in findings if f.evidence is not None and f.tested]
     weights = share_level([finding.leads for finding in findings if finding.tested])

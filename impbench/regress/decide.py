@@ -1,4 +1,4 @@
-"""The decision whether a metric's mean over seeds is worse than before, and by enough to matter.
+"""Decide whether a metric's mean over seeds is worse than before, and by enough to matter.
 
 Let x be the n scores of the baseline and y the k new ones, one per seed, and δ the loss: the
 difference of means, positive where the metric got worse. The new mean should lie in the prediction

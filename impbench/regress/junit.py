@@ -1,4 +1,4 @@
-"""A check as JUnit XML: one test case per score, as CI servers display them."""
+"""Write a check as JUnit XML: one test case per score, as CI servers display them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from impbench.regress.present import describe, runtime_lines
-from impbench.regress.verdict import MEANING, Check, Finding
+from impbench.regress.verdict import MEANING, BuildCheck, ScoreChange
 from impbench.report.text import plain
 
 _ELEMENTS = {
@@ -20,7 +20,7 @@ _ELEMENTS = {
 """Every other status is a passed test."""
 
 
-def junit(check: Check) -> str:
+def junit(check: BuildCheck) -> str:
     """Return the check as one test suite; errors and failures add up to its exit code."""
     suite = Element("testsuite", name=f"impbench {plain(check.base.suite)}")
     for finding in check.findings:
@@ -54,7 +54,7 @@ def junit_error(message: str) -> str:
     return _text(suite)
 
 
-def _message(check: Check, finding: Finding) -> str:
+def _message(check: BuildCheck, finding: ScoreChange) -> str:
     row = describe(check, finding)
     numbers = f"{row.base} → {row.new}, {row.change}" if row.change else ""
     return "; ".join(filter(None, [MEANING[finding.status], numbers, row.why]))

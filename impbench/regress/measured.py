@@ -1,4 +1,4 @@
-"""What a run measured, gathered for comparison: every score and runtime by seed."""
+"""Collect what a run measured: every score and runtime by seed."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from impbench.errors import InputError
 from impbench.metrics.metric import Direction
+from impbench.reading import Rule
 from impbench.registry import registry
 from impbench.regress.decide import mean, variance
-from impbench.results.record import Record
-from impbench.results.store import Store
+from impbench.results.manifest import FORMULA
+from impbench.results.record import LARGEST, Record
+from impbench.results.store import Store, StoredRun
 from impbench.scoring.score import COST_METRICS
-
-FIRST_SCORING = "1"
-"""Manifests that do not say their scoring version are older than the second one."""
 
 UNDEFINED = "undefined"
 """Why there is no score, where the method ran but the metric is NaN for it."""
 
 
-class Entry(NamedTuple):
+class ScoreKey(NamedTuple):
     """What is compared: one score of one imputer."""
 
     dataset: str
     protocol: str
     imputer: str
     metric: str
+
+
+Score = Annotated[float, Rule(f"a score, at most {LARGEST}", lambda score: abs(score) <= LARGEST)]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Sample:
         where a loss is looked for first.
     """
 
-    values: Mapping[int, float]
+    values: Mapping[int, Score]
     lost: Mapping[int, str] = field(default_factory=dict)
     leads: bool = False
 
@@ -73,18 +75,27 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class MetricFacts:
+class ComparedMetric:
     """What a decision must know of a metric, so that a baseline needs no plugin to be read."""
 
     direction: Direction
     bounded: bool
 
 
+Seconds = Annotated[
+    Mapping[int, float],
+    Rule(
+        f"seconds by seed, from 0 to {LARGEST}",
+        lambda seconds: seconds and all(0 <= value <= LARGEST for value in seconds.values()),
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Runtime:
     """Wall-clock seconds by seed, and on what."""
 
-    seconds: Mapping[int, float]
+    seconds: Seconds
     device: str
     threads: int
     is_control: bool
@@ -108,6 +119,8 @@ class Measured:
         (dataset, imputer) → runtime; protocols that show the same data share an imputation.
     reasons
         (dataset, protocol, imputer) → first failure's sentence. Not stored in baselines.
+    unit
+        Spec of the control whose role is ``formula``, the unit of runtimes. Not stored either.
     """
 
     scoring: str
@@ -115,10 +128,11 @@ class Measured:
     impbench: str
     datasets: Mapping[str, str]
     imputers: Mapping[str, str]
-    metrics: Mapping[str, MetricFacts]
-    scores: Mapping[Entry, Sample]
+    metrics: Mapping[str, ComparedMetric]
+    scores: Mapping[ScoreKey, Sample]
     runtimes: Mapping[tuple[str, str], Runtime]
     reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    unit: str = ""
 
     @property
     def seeds(self) -> list[int]:
@@ -137,27 +151,22 @@ def measure(folder: Path) -> Measured:
     NotFoundError
         If a metric belongs to a plugin that is not loaded: its direction is unknown.
     """
-    store = Store.open(folder)
-    manifest = store.manifest()
-    records = store.records()
-    _check_complete(folder, manifest, records)
-    try:
-        scores = _scores(records, manifest["imputers"])
-        found = Measured(
-            scoring=str(manifest.get("scoring", FIRST_SCORING)),
-            suite=manifest["suite"]["name"],
-            impbench=manifest["environment"]["impbench"],
-            datasets={spec: facts["fingerprint"] for spec, facts in manifest["datasets"].items()},
-            imputers={spec: facts["version"] for spec, facts in manifest["imputers"].items()},
-            metrics={name: _facts(name) for name in sorted({entry.metric for entry in scores})},
-            scores=scores,
-            runtimes=_runtimes(records, manifest["imputers"]),
-            reasons=_reasons(records),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{folder / 'manifest.json'} is not as impbench writes it ({error!r}); run again"
-        ) from error
+    stored = Store.open(folder).read()
+    _check_complete(stored)
+    manifest = stored.manifest
+    scores = _scores(stored)
+    found = Measured(
+        scoring=manifest.scoring,
+        suite=manifest.suite.name,
+        impbench=manifest.environment.impbench,
+        datasets={spec: about.fingerprint for spec, about in manifest.datasets.items()},
+        imputers={spec: about.version for spec, about in manifest.imputers.items()},
+        metrics={name: _compared(name) for name in sorted({entry.metric for entry in scores})},
+        scores=scores,
+        runtimes=_runtimes(stored),
+        reasons=_reasons(stored.records),
+        unit=next((s for s in manifest.imputers if manifest.imputer(s).role == FORMULA), ""),
+    )
     if len(found.seeds) < 2:
         raise InputError(
             f"{folder} holds one seed only, and one seed cannot tell noise from change; "
@@ -166,26 +175,35 @@ def measure(folder: Path) -> Measured:
     return found
 
 
-def _check_complete(folder: Path, manifest: Mapping[str, Any], records: list[Record]) -> None:
-    missing = len(manifest.get("keys", [])) - len(records)
-    if missing or not records or not manifest.get("finished"):
+def _check_complete(stored: StoredRun) -> None:
+    folder, manifest, records = stored.store.folder, stored.manifest, stored.records
+    missing = len(manifest.keys) - len(records)
+    if missing or not records or not manifest.finished:
         raise InputError(
             f"the run in {folder} is not finished ({missing} of {missing + len(records)} results "
             "are missing or cannot be read); finish it with the command that started it: "
-            f"{manifest.get('command') or 'impbench run'}"
+            f"{manifest.command or 'impbench run'}"
+        )
+    told = [manifest.suite.name, manifest.environment.impbench]
+    told += [about.fingerprint for about in manifest.datasets.values()]
+    told += [about.version for about in manifest.imputers.values()]
+    if not all(told) or not manifest.datasets or not manifest.imputers:
+        raise InputError(
+            f"{folder / 'manifest.json'} is not as impbench writes it: it lacks the suite's name, "
+            "impbench's version, a dataset's fingerprint or an imputer's version; run again"
         )
 
 
-def _scores(records: Iterable[Record], imputers: Mapping[str, Any]) -> dict[Entry, Sample]:
-    values: dict[Entry, dict[int, float]] = {}
-    lost: dict[Entry, dict[int, str]] = {}
+def _scores(stored: StoredRun) -> dict[ScoreKey, Sample]:
+    values: dict[ScoreKey, dict[int, float]] = {}
+    lost: dict[ScoreKey, dict[int, str]] = {}
     first: dict[tuple[str, str], str] = {}
-    for record in records:
+    for record in stored.records:
         job = record.job
         for metric in record.scores or record.metrics:
             if metric in COST_METRICS:
                 continue
-            entry = Entry(job.dataset, job.protocol, job.imputer, metric)
+            entry = ScoreKey(job.dataset, job.protocol, job.imputer, metric)
             value = record.scores.get(metric, math.nan)
             values.setdefault(entry, {})
             lost.setdefault(entry, {})
@@ -198,22 +216,17 @@ def _scores(records: Iterable[Record], imputers: Mapping[str, Any]) -> dict[Entr
         entry: Sample(
             values=dict(sorted(values[entry].items())),
             lost=dict(sorted(lost[entry].items())),
-            leads=first[entry[:2]] == entry.metric and not _is_control(entry.imputer, imputers),
+            leads=first[entry[:2]] == entry.metric
+            and not stored.manifest.imputer(entry.imputer).is_control,
         )
         for entry in sorted(values)
     }
 
 
-def _is_control(imputer: str, imputers: Mapping[str, Any]) -> bool:
-    return bool(imputers.get(imputer, {}).get("is_control"))
-
-
-def _runtimes(
-    records: Iterable[Record], imputers: Mapping[str, Any]
-) -> dict[tuple[str, str], Runtime]:
+def _runtimes(stored: StoredRun) -> dict[tuple[str, str], Runtime]:
     found: dict[tuple[str, str], Runtime] = {}
     protocols: dict[tuple[str, str], str] = {}
-    for record in sorted(records, key=lambda record: (record.job.protocol, record.job.seed)):
+    for record in sorted(stored.records, key=lambda record: (record.job.protocol, record.job.seed)):
         job, cost = record.job, record.cost
         key = (job.dataset, job.imputer)
         if cost is None or record.status != "ok":
@@ -225,7 +238,7 @@ def _runtimes(
             seconds={**so_far, job.seed: cost.wall_seconds},
             device=cost.device,
             threads=cost.threads,
-            is_control=_is_control(job.imputer, imputers),
+            is_control=stored.manifest.imputer(job.imputer).is_control,
         )
     return dict(sorted(found.items()))
 
@@ -240,6 +253,6 @@ def _reasons(records: Iterable[Record]) -> dict[tuple[str, str, str], str]:
     return found
 
 
-def _facts(name: str) -> MetricFacts:
+def _compared(name: str) -> ComparedMetric:
     metric = registry().metric(name)
-    return MetricFacts(metric.direction, all(map(math.isfinite, metric.range)))
+    return ComparedMetric(metric.direction, all(map(math.isfinite, metric.range)))

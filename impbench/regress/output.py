@@ -1,4 +1,4 @@
-"""A check for people (terminal, Markdown) and programs (JSON)."""
+"""Print a check for people (terminal, Markdown) and programs (JSON)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from impbench.regress.measured import Sample
 from impbench.regress.present import (
     URGENT,
     VERDICTS,
-    Row,
+    CheckRow,
     accept,
     accept_sentence,
     largest_passing_mean,
@@ -24,12 +24,12 @@ from impbench.regress.present import (
     summary,
     test_sentence,
 )
-from impbench.regress.verdict import MEANING, Check, Finding, Status
+from impbench.regress.verdict import MEANING, BuildCheck, ScoreChange, Status
 
 _COLOURS = {0: "green", 1: "red", 2: "yellow"}
 
 
-def print_check(check: Check, run: str, baseline: str, out: Console | None = None) -> None:
+def print_check(check: BuildCheck, run: str, baseline: str, out: Console | None = None) -> None:
     """Print what changed, why, and what to do."""
     out = out or Console(highlight=False)
     code = check.exit_code
@@ -42,14 +42,14 @@ def print_check(check: Check, run: str, baseline: str, out: Console | None = Non
         out.print(f"{accept_sentence(check)}:\n  {escape(command)}", soft_wrap=True)
 
 
-def terminal_text(check: Check, run: str, baseline: str) -> str:
+def terminal_text(check: BuildCheck, run: str, baseline: str) -> str:
     """Return what `print_check` prints, without colours."""
     text = io.StringIO()
     print_check(check, run, baseline, Console(highlight=False, file=text, color_system=None))
     return text.getvalue()
 
 
-def print_comparison(check: Check, first: str, second: str) -> None:
+def print_comparison(check: BuildCheck, first: str, second: str) -> None:
     """Print two runs side by side: every score, with the verdict of the same test."""
     out = Console(highlight=False)
     out.print(f"A = {escape(first)}, B = {escape(second)}", soft_wrap=True)
@@ -59,7 +59,7 @@ def print_comparison(check: Check, first: str, second: str) -> None:
 
 
 def _print_rows(
-    out: Console, found: Iterable[Row], names: tuple[str, str] = ("baseline", "run")
+    out: Console, found: Iterable[CheckRow], names: tuple[str, str] = ("baseline", "run")
 ) -> None:
     status: Status | None = None
     for row in found:
@@ -76,7 +76,7 @@ def _print_rows(
             out.print(f"    [dim]{escape(row.why)}[/]", soft_wrap=True)
 
 
-def _print_rest(out: Console, check: Check) -> None:
+def _print_rest(out: Console, check: BuildCheck) -> None:
     out.print()
     colour = "red" if check.rules.fail_on_runtime else "yellow"
     for line in runtime_lines(check):
@@ -85,7 +85,7 @@ def _print_rest(out: Console, check: Check) -> None:
         out.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
 
 
-def markdown(check: Check, run: str, baseline: str) -> str:
+def markdown(check: BuildCheck, run: str, baseline: str) -> str:
     """Return the check as GitHub-flavoured Markdown, such as a step summary."""
     verdict = VERDICTS[check.exit_code]
     parts = [f"### impbench: {verdict}\n\n{_cell(summary(check))}\n"]
@@ -108,7 +108,7 @@ def markdown_error(message: str) -> str:
     return f"### impbench: {VERDICTS[2]}\n\n{_cell(message)}\n"
 
 
-def _line(row: Row) -> str:
+def _line(row: CheckRow) -> str:
     cells = (
         f"**{row.status}**" if row.status in URGENT else row.status,
         *map(_cell, (row.imputer, row.metric, row.dataset, row.protocol)),
@@ -124,7 +124,7 @@ def _cell(text: str) -> str:
     return text.replace("\n", " ").replace("@", "@\u200b")
 
 
-def as_json(check: Check, run: str = "", baseline: str = "") -> dict[str, Any]:
+def as_json(check: BuildCheck, run: str = "", baseline: str = "") -> dict[str, Any]:
     """Return everything, JSON-ready; what is not defined is null.
 
     The command that accepts the run is there where `run` and `baseline` name folder and file.
@@ -162,7 +162,7 @@ def error_as_json(message: str) -> dict[str, Any]:
     return {"exit_code": 2, "verdict": VERDICTS[2], "error": message}
 
 
-def _finding(check: Check, finding: Finding) -> dict[str, Any]:
+def _finding(check: BuildCheck, finding: ScoreChange) -> dict[str, Any]:
     evidence = finding.evidence
     return {
         **finding.entry._asdict(),

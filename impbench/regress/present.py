@@ -1,4 +1,4 @@
-"""The findings of a check in words and numbers, the same for terminal, Markdown and pytest."""
+"""Put the results of a check into words and numbers, for terminal, Markdown and pytest alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from impbench.regress.measured import Sample
-from impbench.regress.verdict import MEANING, Check, Finding, Status
+from impbench.regress.verdict import MEANING, BuildCheck, ScoreChange, Status
 from impbench.report.text import counted, plain, shorten
 
 VERDICTS = {0: "pass", 1: "regression", 2: "cannot compare"}
@@ -20,7 +20,7 @@ WORTH_SHOWING: tuple[Status, ...] = (*URGENT, "improvement", "fixed", "new")
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckRow:
     """One line of a table; every text is printable."""
 
     status: Status
@@ -34,14 +34,14 @@ class Row:
     why: str
 
 
-def rows(check: Check, statuses: Iterable[Status] = WORTH_SHOWING) -> Iterator[Row]:
+def rows(check: BuildCheck, statuses: Iterable[Status] = WORTH_SHOWING) -> Iterator[CheckRow]:
     """Describe the findings of these statuses, status by status.
 
     Where all of an imputer's metrics share their fate without a number (it failed, or was not
     run), they share a row.
     """
     for status in statuses:
-        shared: dict[tuple[str, str, str], list[Finding]] = {}
+        shared: dict[tuple[str, str, str], list[ScoreChange]] = {}
         for finding in check.having(status):
             if finding.evidence is None and status not in ("identical", "undecided"):
                 shared.setdefault(finding.entry[:3], []).append(finding)
@@ -54,14 +54,14 @@ def rows(check: Check, statuses: Iterable[Status] = WORTH_SHOWING) -> Iterator[R
             )
 
 
-def summary(check: Check) -> str:
+def summary(check: BuildCheck) -> str:
     """Count the findings of each status in one line."""
     counts = [(status, len(check.having(status))) for status in MEANING]
     parts = [f"{status} {count}" for status, count in counts if count]
     return f"{counted(len(check.findings), 'score')}: {', '.join(parts)}"
 
 
-def runtime_lines(check: Check) -> list[str]:
+def runtime_lines(check: BuildCheck) -> list[str]:
     """Say which methods are slower, and what was not compared."""
     control, allowed = check.rules.control, check.rules.max_slowdown
     lines = [
@@ -75,26 +75,26 @@ def runtime_lines(check: Check) -> list[str]:
     return [*lines, plain(check.runtime_note)] if check.runtime_note else lines
 
 
-def notes(check: Check) -> list[str]:
+def notes(check: BuildCheck) -> list[str]:
     """What else the reader should know."""
     return [plain(note) for note in check.notes]
 
 
-def accept(check: Check, run: str, baseline: str) -> str:
+def accept(check: BuildCheck, run: str, baseline: str) -> str:
     """Return the command that makes this run the baseline, where there is something to accept."""
     if not baseline or not check.having("improvement", "fixed", "new", "regression"):
         return ""
     return shlex.join(["impbench", "baseline", "create", run, "-o", baseline])
 
 
-def accept_sentence(check: Check) -> str:
+def accept_sentence(check: BuildCheck) -> str:
     """Say what accepting would accept."""
     if check.exit_code == 0:
         return "to make this run the baseline"
     return "to make this run the baseline, all that got worse included"
 
 
-def test_sentence(check: Check) -> str:
+def test_sentence(check: BuildCheck) -> str:
     """Say how it was decided."""
     return (
         f"{counted(check.tested, 'score')} tested against noise, {check.leading} of them leading, "
@@ -102,10 +102,10 @@ def test_sentence(check: Check) -> str:
     )
 
 
-def describe(check: Check, finding: Finding) -> Row:
+def describe(check: BuildCheck, finding: ScoreChange) -> CheckRow:
     """Put one finding into words."""
     entry = finding.entry
-    return Row(
+    return CheckRow(
         status=finding.status,
         dataset=plain(entry.dataset),
         protocol=plain(entry.protocol),
@@ -125,7 +125,7 @@ def _number(sample: Sample | None) -> str:
     return f"{sample.mean:.4g}{spread} (n = {sample.n})"
 
 
-def _change(check: Check, finding: Finding) -> str:
+def _change(check: BuildCheck, finding: ScoreChange) -> str:
     if finding.base is None or finding.new is None or min(finding.base.n, finding.new.n) == 0:
         return ""
     change = finding.new.mean - finding.base.mean
@@ -134,7 +134,7 @@ def _change(check: Check, finding: Finding) -> str:
     return f"{100 * change / abs(finding.base.mean):+.2f} %"
 
 
-def _why(check: Check, finding: Finding) -> str:
+def _why(check: BuildCheck, finding: ScoreChange) -> str:
     if finding.evidence is None or finding.base is None:
         return finding.reason
     if finding.evidence.noiseless:
@@ -145,7 +145,7 @@ def _why(check: Check, finding: Finding) -> str:
     return f"p = {finding.p_worse:.1g}; a mean of {limit:.4g} would have passed"
 
 
-def largest_passing_mean(check: Check, finding: Finding) -> float:
+def largest_passing_mean(check: BuildCheck, finding: ScoreChange) -> float:
     """Return the worst mean that would have passed; NaN where nothing was tested."""
     if finding.largest_passing_loss is None or finding.base is None:
         return math.nan

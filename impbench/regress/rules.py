@@ -1,4 +1,4 @@
-"""What the user may set: changes too small to matter (floors), and how strict a check is."""
+"""Read what the user may set: changes too small to matter (floors), and how strict a check is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from impbench.errors import InputError
 from impbench.lookup import find
-from impbench.regress.measured import MetricFacts
-from impbench.regress.runtime import CONTROL, MAX_SLOWDOWN
+from impbench.regress.measured import ComparedMetric
+from impbench.regress.runtime import MAX_SLOWDOWN
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ BOUNDED = Floor(0.005, relative=False)
 """Default for indices such as ARI: half a point, as their mean can be near 0."""
 
 
-def floor_of(metric: str, facts: MetricFacts, chosen: Mapping[str, Floor]) -> Floor:
+def floor_of(metric: str, facts: ComparedMetric, chosen: Mapping[str, Floor]) -> Floor:
     """Return the user's floor for `metric`, or the default."""
     return chosen.get(metric, BOUNDED if facts.bounded else UNBOUNDED)
 
@@ -83,7 +83,8 @@ class Rules:
     any_suite
         Whether the runs may be of different suites.
     control
-        The imputer whose runtime is the unit of all others'.
+        The imputer whose runtime is the unit of all others'; empty: the control whose role is
+        ``formula``.
     max_slowdown
         Runtime ratio (new : old) that is not worth a warning.
     fail_on_runtime
@@ -94,7 +95,7 @@ class Rules:
     floors: Mapping[str, Floor] = field(default_factory=dict)
     allow_missing: bool = False
     any_suite: bool = False
-    control: str = CONTROL
+    control: str = ""
     max_slowdown: float = MAX_SLOWDOWN
     fail_on_runtime: bool = False
 

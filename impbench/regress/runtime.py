@@ -1,4 +1,4 @@
-"""Runtimes in units of a control's: a slower machine slows both, a slower method only itself."""
+"""Compare runtimes in units of a control's, so that a slower machine does not count."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from impbench.regress.decide import Evidence, holm, weigh
 from impbench.regress.measured import Runtime
 
-CONTROL = "maskclass-prior"
-"""The longest of the controls, and so the least disturbed: on a busy machine its time varied by
-23 % over 55 seeds (standard deviation of the logarithm), that of `permuted` by 55 %, that of
-`nonzero-mean` by 83 %. It trains nothing and does the same arithmetic for every seed."""
+UNIT_BEFORE_ROLES = "maskclass-prior"
+"""The control in whose time runs are counted whose manifests know no `impbench.imputer.Role`."""
 
 MAX_SLOWDOWN = 1.25
 """Ratio of two ratios that is not worth a warning; timings on shared machines vary that much."""

@@ -1,4 +1,4 @@
-"""What a check found: a status for every score, and one for the build."""
+"""Define the result of a check: a status for every score, and one for the build."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from impbench.regress.decide import Evidence
-from impbench.regress.measured import Entry, Measured, Sample
+from impbench.regress.measured import Measured, Sample, ScoreKey
 from impbench.regress.rules import Rules
 from impbench.regress.runtime import Pace
 
@@ -39,7 +39,7 @@ MEANING: dict[Status, str] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class ScoreChange:
     """What became of one score.
 
     Attributes
@@ -56,7 +56,7 @@ class Finding:
         Why it failed or is undecided.
     """
 
-    entry: Entry
+    entry: ScoreKey
     status: Status
     base: Sample | None = None
     new: Sample | None = None
@@ -78,18 +78,18 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Check:
+class BuildCheck:
     """All findings; `exit_code` is 0 for a pass, 1 for a regression, 2 if it cannot be decided."""
 
     base: Measured
     new: Measured
     rules: Rules
-    findings: tuple[Finding, ...]
+    findings: tuple[ScoreChange, ...]
     paces: tuple[Pace, ...]
     runtime_note: str
     notes: tuple[str, ...] = ()
 
-    def having(self, *statuses: Status) -> list[Finding]:
+    def having(self, *statuses: Status) -> list[ScoreChange]:
         """Return the findings of these statuses, in order of entry."""
         return [finding for finding in self.findings if finding.status in statuses]
 

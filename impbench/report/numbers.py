@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: three digits, a spread at the same precision, sensible units."""
+"""Format numbers for readers: three digits, a spread at the same precision, sensible units."""
 
 from __future__ import annotations
 

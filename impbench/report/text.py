@@ -1,7 +1,8 @@
-"""Names and logs as they may be shown: printable, on one line, short, safe as a file name."""
+"""Make names and logs fit to be shown: printable, on one line, short, safe as a file name."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -22,13 +23,15 @@ def plain_lines(text: str) -> str:
 
 
 def plain_tree(value: Any) -> Any:
-    """Apply `plain` to every string of a JSON value, keys included."""
+    """Apply `plain` to every string of a JSON value or of a dataclass, keys included."""
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, dict):
         return {plain(key): plain_tree(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain_tree(item) for item in value]
+        return type(value)(map(plain_tree, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return type(value)(**plain_tree(vars(value)))
     return value
 
 

@@ -1,4 +1,4 @@
-"""Which methods of a run failed, in how many of their jobs, and which have no result at all."""
+"""List the methods of a run that failed, in how many jobs, and those without any result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of one job: what was asked, what came out, what it cost, or why it failed."""
+"""Define the record of one job: what was asked, what came out, what it cost, or why it failed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 from impbench.errors import InputError
-from impbench.shape import check_shape
+from impbench.reading import WHOLE, read_json
 
 SCHEMA = 1
 """Raised when the fields below change meaning."""
@@ -21,6 +21,12 @@ SCORING = "2"
 class SchemaError(InputError):
     """A record was written by an impbench whose records mean something else."""
 
+
+if TYPE_CHECKING:
+    Score = float
+else:
+    # NaN stands as null in a file; the reader must know, but nobody after it.
+    Score = float | None
 
 Status = Literal["ok", "failed", "timeout", "memory", "unavailable", "cancelled"]
 
@@ -44,6 +50,10 @@ class Job:
     imputer: str
     params: dict[str, Any]
     seed: int
+
+    def __post_init__(self) -> None:
+        if abs(self.seed) >= WHOLE:
+            raise ValueError(f"{self.seed} is no seed that a table can hold")
 
 
 @dataclass(frozen=True)
@@ -107,14 +117,14 @@ class Record:
     reason: str = ""
     log: str = ""
     metrics: tuple[str, ...] = ()
-    scores: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, Score] = field(default_factory=dict)
     cost: Cost | None = None
     info: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     started: str = ""
     notes: tuple[str, ...] = ()
     schema: int = SCHEMA
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    intervals: dict[str, tuple[Score, Score]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the record as one JSON object; NaN scores become null."""
@@ -133,62 +143,44 @@ class Record:
         )
 
     @classmethod
-    def from_json(cls, text: str, origin: str = "record") -> Record:
+    def from_json(cls, data: bytes | str, origin: str = "record") -> Record:
         """Read what `to_json` wrote.
 
         Raises
         ------
         InputError
-            If the text is not such an object; names `origin`.
+            If the data are not such an object; names `origin`.
         SchemaError
-            If it is, and of another schema; says what brings it up to date.
+            If they are, and of another schema; says what brings it up to date.
         """
+        data = data.encode() if isinstance(data, str) else data
+        what = f"{origin} is not an impbench record"
         try:
-            data = json.loads(text)
-            if not isinstance(data, dict):
-                raise InputError(f"{origin} is not an impbench record: it is no object")
-            if data["schema"] != SCHEMA:
-                raise SchemaError(
-                    f"{origin} was written by another version of impbench (schema "
-                    f"{data['schema']!r}, this one reads {SCHEMA}); `impbench run --fresh` with "
-                    "the options of the old run replaces its records, or choose another folder "
-                    "with --out"
-                )
-            check_shape(data, _Stored, origin)
-            data["job"] = Job(**data["job"])
-            data["cost"] = None if data["cost"] is None else Cost(**data["cost"])
-            data["scores"] = {name: _number(value) for name, value in data["scores"].items()}
-            data["metrics"] = tuple(data["metrics"])
-            data["intervals"] = {
-                name: (_number(low), _number(high))
-                for name, (low, high) in data.get("intervals", {}).items()
-            }
-            data["notes"] = tuple(data.get("notes", ()))
-            return cls(**data)
+            record = read_json(data, cls, what)
         except InputError:
+            # In another schema, any field may be of another type.
+            _check_schema(read_json(data, _Head, what).schema, origin)
             raise
-        except KeyError as error:
-            raise InputError(f"{origin} is not an impbench record: it lacks {error}") from error
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InputError(f"{origin} is not an impbench record: {error}") from error
+        _check_schema(record.schema, origin)
+        for name, score in record.scores.items():
+            record.scores[name] = _number(score)
+        for name, (low, high) in record.intervals.items():
+            record.intervals[name] = (_number(low), _number(high))
+        return record
 
 
-class _Stored(TypedDict):
-    """The fields of `Record` in a file; a score may be null there."""
+@dataclass(frozen=True)
+class _Head:
+    schema: Any = SCHEMA
 
-    key: str
-    job: Job
-    status: Status
-    reason: str
-    log: str
-    metrics: list[str]
-    scores: dict[str, float | None]
-    cost: Cost | None
-    info: dict[str, Any]
-    versions: dict[str, str]
-    started: str
-    intervals: dict[str, list[float | None]]
-    notes: list[str]
+
+def _check_schema(schema: Any, origin: str) -> None:
+    if schema != SCHEMA:
+        raise SchemaError(
+            f"{origin} was written by another version of impbench (schema {schema!r}, this one "
+            f"reads {SCHEMA}); `impbench run --fresh` with the options of the old run replaces its "
+            "records, or choose another folder with --out"
+        )
 
 
 LARGEST = 1e100

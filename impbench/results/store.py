@@ -1,4 +1,4 @@
-"""A run's folder on disk: records, pictures, logs and the manifest; nothing is ever half-written.
+"""Keep a run's folder on disk: records, pictures, logs and the manifest, never half-written.
 
 ::
 
@@ -18,9 +18,8 @@ import fcntl
 import io
 import json
 import os
-import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,14 +31,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from impbench.errors import InputError
-from impbench.results.manifest_schema import StoredManifest
+from impbench.results.manifest import RunManifest
 from impbench.results.record import Record, SchemaError
 from impbench.results.table import tidy
-from impbench.shape import check_shape
 from impbench.write_atomically import PARTIAL, write_atomically
-
-_KEY = re.compile(r"[\w-]{1,100}", re.ASCII)
-"""Keys are names of files: nothing in them may lead elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -120,47 +115,50 @@ class Store:
             )
         return cls(folder)
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Store what was run; see `impbench.runner.describe_run`."""
-        text = json.dumps(manifest, indent=1, default=str)
-        write_atomically(self.folder / "manifest.json", text.encode())
+    def write_manifest(self, manifest: Mapping[str, Any]) -> RunManifest:
+        """Store what was run (see `impbench.runner.describe_run`) and return it as it is read.
 
-    def manifest(self) -> dict[str, Any]:
+        Raises
+        ------
+        InputError
+            If it could not be read again.
+        """
+        data = json.dumps(manifest, indent=1, default=str).encode()
+        path = self.folder / "manifest.json"
+        told = RunManifest.from_json(data, str(path))
+        write_atomically(path, data)
+        return told
+
+    def manifest(self) -> RunManifest:
         """Return what was run.
 
         Raises
         ------
         InputError
-            If the file is not valid JSON, or not as `StoredManifest` says; names the place.
+            If the file is missing, or not as `RunManifest` says; names the place.
         """
         path = self.folder / "manifest.json"
         try:
-            manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            data = path.read_bytes()
+        except OSError as error:
             raise InputError(f"{path} cannot be read: {error}") from error
-        if not isinstance(manifest, dict):
-            raise InputError(f"{path} is not an impbench manifest")
-        check_shape(manifest, StoredManifest, f"{path} is not as impbench writes it")
-        for key in manifest.get("keys", []):
-            if not _KEY.fullmatch(key):
-                raise InputError(f"{path}: keys names {key[:60]!r}, which is no key of a record")
-        return manifest
+        return RunManifest.from_json(data, str(path))
 
     def write_record(self, record: Record) -> Record:
         """Store a record; a kill at any instant leaves the old file or the new one, never half.
 
         Returns
         -------
-        What was stored, and can be read: one that could not be is a failure that says so.
+        What whoever reads the file gets: a failure that says so where nobody could read `record`.
         """
         try:
-            text = record.to_json()
-            Record.from_json(text)
+            data = record.to_json().encode()
+            stored = Record.from_json(data)
         except (ValueError, TypeError, RecursionError) as error:
-            record = record.unstorable(str(error))
-            text = record.to_json()
-        write_atomically(self.folder / "records" / f"{record.key}.json", text.encode())
-        return record
+            stored = record.unstorable(str(error))
+            data = stored.to_json().encode()
+        write_atomically(self.folder / "records" / f"{record.key}.json", data)
+        return stored
 
     def record(self, key: str) -> Record | None:
         """Return the record stored under `key`, or None where there is none that can be read."""
@@ -169,43 +167,54 @@ class Store:
         except InputError:
             return None
 
-    def unreadable(self, keys: Iterable[str]) -> list[str]:
-        """Return why records under `keys` that are there cannot be read, one sentence each.
+    def readable(self, keys: Iterable[str]) -> tuple[dict[str, Record], list[str]]:
+        """Read the records that there are under `keys`.
+
+        Returns
+        -------
+        Records by key, and why others that are there cannot be read, one sentence each.
 
         Raises
         ------
-        InputError
+        SchemaError
             If a record has another schema; says how to bring the folder up to date.
         """
-        reasons = []
+        records, reasons = {}, []
         for key in keys:
             try:
-                self._read(key)
+                if record := self._read(key):
+                    records[key] = record
             except SchemaError:
                 raise
             except InputError as error:
                 reasons.append(str(error))
-        return reasons
+        return records, reasons
 
     def _read(self, key: str) -> Record | None:
         """Return a record, None where there is no file; `InputError` where it is damaged."""
         path = self.folder / "records" / f"{key}.json"
         try:
-            text = path.read_text(encoding="utf-8")
+            data = path.read_bytes()
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise InputError(f"{path} cannot be read: {error}") from error
-        record = Record.from_json(text, str(path))
+        record = Record.from_json(data, str(path))
         if record.key != key:
             raise InputError(f"{path} holds the record of another job ({record.key[:60]!r})")
         return record
 
-    def records(self) -> list[Record]:
-        """Return the records the manifest lists, in its order; unreadable ones are left out."""
-        keys = self.manifest().get("keys", [])
-        found = (self.record(key) for key in keys)
-        return [record for record in found if record is not None]
+    def read(self) -> StoredRun:
+        """Read the manifest and the records that it lists; unreadable records are left out.
+
+        Raises
+        ------
+        InputError
+            If the manifest cannot be read.
+        """
+        manifest = self.manifest()
+        found = map(self.record, manifest.keys)
+        return StoredRun(self, manifest, [record for record in found if record is not None])
 
     def picture(self, key: str) -> dict[str, NDArray[Any]] | None:
         """Return the picture stored under `key`, or None."""
@@ -216,13 +225,9 @@ class Store:
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             return None
 
-    def results(self) -> pd.DataFrame:
-        """Return the tidy table, one row per (job, metric); see `tidy`."""
-        return tidy(self.records())
-
-    def write_results(self, records: Iterable[Record] | None = None) -> pd.DataFrame:
-        """Consolidate the records, read unless given, to ``results.parquet``; return the table."""
-        table = tidy(self.records() if records is None else records)
+    def write_results(self, records: Iterable[Record]) -> pd.DataFrame:
+        """Consolidate records to ``results.parquet``; return the table, see `tidy`."""
+        table = tidy(records)
         for column in table.columns.difference(["seed", "value"]):
             # Half a character, as in the name of a file that is no text, cannot be stored.
             storable = {
@@ -234,3 +239,20 @@ class Store:
         table.to_parquet(buffer, index=False)
         write_atomically(self.folder / "results.parquet", buffer.getvalue())
         return table
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as it was stored, read once: whatever shows or judges it starts from here.
+
+    Attributes
+    ----------
+    store
+        Its folder, for pictures and for what is written beside them.
+    records
+        In the manifest's order; of some jobs there may be none.
+    """
+
+    store: Store
+    manifest: RunManifest
+    records: Sequence[Record]

@@ -1,4 +1,4 @@
-"""The tidy table of a run: one row per job and metric."""
+"""Make the tidy table of a run: one row per job and metric."""
 
 from __future__ import annotations
 

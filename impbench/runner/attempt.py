@@ -1,4 +1,4 @@
-"""One task's imputations: start a worker for each, watch it, and say what it left or why it failed.
+"""Start a worker for each imputation of a task, watch it, and report its answer or failure.
 
 A crash, a hang, too much memory or an answer that is none becomes a failure with its reason.
 """
@@ -59,7 +59,7 @@ class Workplace:
 
 
 @dataclass(frozen=True)
-class Failure:
+class NoAnswer:
     """Why an imputation has no result."""
 
     status: Status
@@ -84,7 +84,7 @@ class Attempt:
     """
 
     outputs: dict[str, Path]
-    failure: Failure | None
+    failure: NoAnswer | None
     log: str
     versions: dict[str, str]
     spent: Spent | None = None
@@ -101,7 +101,7 @@ def run_workers(
     assert task.imputer is not None
     environment = place.environments.get(type(task.imputer))
     if isinstance(environment, BuildError):
-        unbuilt = Failure(environment.status, str(environment))
+        unbuilt = NoAnswer(environment.status, str(environment))
         return Attempt({}, unbuilt, environment.log, {})
     again = task.posed[0].again
     wanted = [("", task.posed[0].view, 0), *((a.name, a.view, a.seed_shift) for a in again)]
@@ -147,7 +147,7 @@ class _Caller:
             try:
                 versions = read_answer(output, self.task.seeds).versions
             except AnswerError as error:
-                failure = Failure("failed", f"its answer is not usable: {error}")
+                failure = NoAnswer("failed", f"its answer is not usable: {error}")
         spent = finished.spent
         peak = max(finished.outcome.peak_memory, spent.peak_memory if spent else 0)
         return Attempt({name: output}, failure, read_log(folder / "log"), versions, spent, peak)
@@ -203,24 +203,24 @@ class _Caller:
         return type(self.task.imputer)
 
 
-def _failure(task: Task, finished: Finished, output: Path) -> Failure | None:
+def _failure(task: Task, finished: Finished, output: Path) -> NoAnswer | None:
     outcome = finished.outcome
     peak = f"{outcome.peak_memory / 2**20:.0f} MiB"
     if outcome.ended == "timeout":
-        return Failure("timeout", f"took longer than the limit of {task.timeout:g} s; stopped")
+        return NoAnswer("timeout", f"took longer than the limit of {task.timeout:g} s; stopped")
     if outcome.ended == "memory":
         limit = (task.memory or 0) / 2**20
-        return Failure("memory", f"used {peak}, more than the limit of {limit:.0f} MiB; stopped")
+        return NoAnswer("memory", f"used {peak}, more than the limit of {limit:.0f} MiB; stopped")
     if outcome.ended == "stopped":
-        return Failure("cancelled", "the run was stopped")
+        return NoAnswer("cancelled", "the run was stopped")
     try:
         error = read_error(output)
     except AnswerError as unreadable:
-        return Failure("failed", f"{_ending(outcome.status)}; {unreadable}")
+        return NoAnswer("failed", f"{_ending(outcome.status)}; {unreadable}")
     if error is not None:
-        return Failure(_status(error.type, finished.had_data), _reason(error))
+        return NoAnswer(_status(error.type, finished.had_data), _reason(error))
     if finished.spent is None:
-        return Failure("failed", f"{_ending(outcome.status)}; its memory peaked at {peak}")
+        return NoAnswer("failed", f"{_ending(outcome.status)}; its memory peaked at {peak}")
     return None
 
 

@@ -1,4 +1,4 @@
-"""The manifest of a run: everything a reader of its report needs besides the records."""
+"""Make the manifest of a run: everything a reader of its report needs besides the records."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import importlib.metadata
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+from packaging.requirements import Requirement
 
 from impbench.imputer import Imputer
 from impbench.plan.keys import code_version
@@ -21,19 +23,6 @@ from impbench.results.record import SCORING
 from impbench.runner.problems import Problems
 from impbench.truth_control import TruthControl
 from impbench.version import __version__
-
-_PACKAGES = (
-    "anndata",
-    "magic-impute",
-    "numba",
-    "numpy",
-    "pandas",
-    "scanpy",
-    "scikit-learn",
-    "scipy",
-    "scranpy",
-    "torch",
-)
 
 
 def describe_run(
@@ -88,7 +77,7 @@ def describe_run(
             {"kind": item.kind, "name": item.name, "source": item.origin.source} for item in asking
         ],
         "imputers": {
-            **{spec: _describe(imputer) for spec, imputer in imputers.items()},
+            **{spec: _describe(imputer, registry) for spec, imputer in imputers.items()},
             **{
                 control.name: _describe_truth_control(control)
                 for posed in problems.posed.values()
@@ -99,18 +88,20 @@ def describe_run(
         "broken_plugins": [
             {"name": plugin.name, "reason": plugin.reason} for plugin in registry.broken_so_far
         ],
-        "environment": {**_environment(), **settings},
+        "environment": {**_environment(imputers.values()), **settings},
     }
 
 
-def _describe(imputer: Imputer) -> dict[str, Any]:
+def _describe(imputer: Imputer, registry: Registry) -> dict[str, Any]:
     kind = type(imputer)
+    entry = registry.imputers.entry(kind.name)
     return {
         "name": kind.name,
         "summary": kind.summary,
         "citation": kind.citation,
         "version": code_version(kind),
         "is_control": kind.is_control,
+        "role": kind.role if entry is not None and entry.origin.is_ours else "",
         "needs_truth": False,
         "stochastic": kind.stochastic,
         "input_scale": kind.input_scale,
@@ -127,6 +118,7 @@ def _describe_truth_control(control: TruthControl) -> dict[str, Any]:
         "citation": "",
         "version": control.version,
         "is_control": True,
+        "role": "",
         "needs_truth": True,
         "stochastic": False,
         "input_scale": "lognorm",
@@ -136,13 +128,7 @@ def _describe_truth_control(control: TruthControl) -> dict[str, Any]:
     }
 
 
-def _environment() -> dict[str, Any]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+def _environment(imputers: Iterable[Imputer]) -> dict[str, Any]:
     return {
         "impbench": __version__,
         "python": platform.python_version(),
@@ -150,8 +136,21 @@ def _environment() -> dict[str, Any]:
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
-        "versions": versions,
+        "versions": _versions(imputers),
     }
+
+
+def _versions(imputers: Iterable[Imputer]) -> dict[str, str]:
+    """Return the versions of what impbench needs, and of what the imputers declare."""
+    needed = {Requirement(text) for text in importlib.metadata.requires("impbench") or ()}
+    names = {item.name for item in needed if item.marker is None}
+    # Packages of an environment of the method's own are in its records.
+    names.update(name for item in imputers if not item.requires for name in item.packages)
+    versions = {}
+    for name in sorted(names):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def _cpu_name() -> str:

@@ -1,4 +1,4 @@
-"""Carry out one task: have it imputed, have what came out scored, make its records."""
+"""Carry out one task: impute, score, and make its records."""
 
 from __future__ import annotations
 

@@ -20,9 +20,11 @@ from impbench.metrics.metric import Metric
 from impbench.plan.plan import Plan
 from impbench.plan.separation import Asking, Kind, strangers_asking
 from impbench.plan.task import Posed, PosedAgain
+from impbench.protocols.evidence import check_needs
 from impbench.protocols.molecules import median_count
 from impbench.protocols.protocol import Problem, Protocol
 from impbench.registry import Registry
+from impbench.runner.executor import Executor
 from impbench.runner.secret import Secret
 from impbench.scoring.score import COST_METRICS
 from impbench.scoring.truth_file import conceal
@@ -121,20 +123,29 @@ def pose_all(
     return found
 
 
-def strangers_in(plan: Plan, problems: Problems, registry: Registry) -> list[Asking]:
-    """Name what strangers bring of the questions; only now is it known which metrics answer them.
+def strangers_in(
+    plan: Plan, problems: Problems, registry: Registry, executor: Executor
+) -> list[Asking]:
+    """Name what strangers bring of the run; only now is it known which metrics answer it.
 
     Raises
     ------
     NotApartError
         If a plugin of an imputer also brings a metric by which it would be judged.
+    InputError
+        If a protocol names a metric that needs what the protocol does not offer.
     """
     metrics = [name for posed in problems.posed.values() for name in posed.metrics]
     plan.answering.check(registry, [("metric", name) for name in metrics])
+    for item in plan.asked:
+        posed = problems.posed.get((item.source.spec, item.protocol.spec))
+        for name in posed.metrics if posed else ():
+            check_needs(registry.metrics[name], item.protocol.offers, item.protocol.name)
     names: list[tuple[Kind, str]] = [
         *(("dataset", type(source).name) for source in plan.sources),
         *(("protocol", type(item.protocol).name) for item in plan.asked),
         *(("metric", name) for name in metrics),
+        ("executor", executor.name),
     ]
     return strangers_asking(registry, names)
 

@@ -1,4 +1,4 @@
-"""A seed that nobody knows while a run goes on, for methods that might look its answers up.
+"""Draw a seed that nobody knows while a run goes on, so that no method can look answers up.
 
 Whoever has impbench can simulate ``sim_rare`` with its default seed, or draw the masks of a
 question, and so knows what is hidden. With a secret the simulations and masks of a run are others.

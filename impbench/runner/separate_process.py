@@ -1,4 +1,4 @@
-"""One imputation in a process of its own, in the environment that its method asks for."""
+"""Impute once in a process of its own, in the environment that the method asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGTERM, as a cluster's scheduler sends it before it kills: let jobs in flight finish, then end.
+"""On SIGTERM, which schedulers send before they kill: let jobs in flight finish, then end.
 
 A handler that raised wherever the program happens to be could do so while a record is written. So
 where jobs run (`draining`), the signal only sets a mark that the executor looks at; elsewhere,

@@ -1,4 +1,4 @@
-"""What the runner lets a worker reach: its method's own files, its task's folders, what users open.
+"""List what a worker may reach: its method's files, its task's folders, what users open.
 
 `impbench.worker.isolation` adds Python and the system, and puts the walls up.
 """

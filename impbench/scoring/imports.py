@@ -1,4 +1,4 @@
-"""What a scoring process imports, and what it must never import: the imputers that it scores."""
+"""Import the metrics and protocols of a scoring process, and refuse the imputers it scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is odd about an imputation's values, to be said beside its scores; one look at each."""
+"""Note what is odd about an imputation's values, to be said beside its scores."""
 
 from __future__ import annotations
 

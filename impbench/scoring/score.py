@@ -1,4 +1,4 @@
-"""Scoring: hold one imputation against what the imputer never saw.
+"""Score one imputation against what the imputer never saw.
 
 Runs in a process of our own, never in the plugin's.
 """
@@ -176,7 +176,7 @@ def _largest(view: str) -> float:
 def _evidence(
     problem: Problem, imputed: Imputed, protocol: Protocol, seed: int, cost: Mapping[str, float]
 ) -> dict[str, Callable[[], Any]]:
-    """Everything a metric may ask for, by name, each computed at most once."""
+    """Return all that a metric may ask for here, by name, each computed at most once."""
     observed, hidden = problem.observed, problem.hidden
     offers: dict[str, Callable[[], Any]] = {
         "imputed": lambda: imputed.lognorm(observed),
@@ -193,9 +193,20 @@ def _evidence(
         "cpu_seconds": lambda: cost["cpu_seconds"],
         "peak_memory": lambda: cost["peak_memory"],
     }
-    offers.update({name: partial(hidden.extra.__getitem__, name) for name in hidden.extra})
-    offers.update(protocol.evidence(problem, imputed, seed))
+    brought: dict[str, Callable[[], Any]] = {
+        name: partial(hidden.extra.__getitem__, name) for name in hidden.extra
+    }
+    brought.update(protocol.evidence(problem, imputed, seed))
+    for name in protocol.offers:
+        offers[name] = brought.get(name, partial(_not_brought, protocol.name, name))
     return {name: cache(offer) for name, offer in offers.items()}
+
+
+def _not_brought(protocol: str, name: str) -> Any:
+    raise InputError(
+        f"the protocol {protocol!r} offers {name!r} but brings none for this problem, neither from "
+        "evidence() nor in hidden.extra"
+    )
 
 
 def _required(value: Any, what: str) -> Any:

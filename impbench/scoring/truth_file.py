@@ -1,4 +1,4 @@
-"""Where the truth waits: in files without a name, which only the scoring processes inherit.
+"""Keep the truth in files without a name, which only scoring processes inherit.
 
 A worker runs as the same user, so a folder with truth in it could be found by a plugin that looks
 around. A file that is deleted while open can only be read by a process that was given it.

@@ -1,4 +1,4 @@
-"""What comes back from a worker, checked once at the door: nothing in it is taken on trust.
+"""Check once, at the door, what a worker sends back; trust nothing in it.
 
 A method can write anything where its answer should be: half a file, a link to somebody else's, a
 pipe that is never filled. What does not fit is the job's failure, with the reason.

@@ -1,4 +1,4 @@
-"""The CPU time of another process, as the kernel keeps it."""
+"""Read another process's CPU time from the kernel."""
 
 from __future__ import annotations
 

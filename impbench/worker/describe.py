@@ -1,4 +1,4 @@
-"""Ask what a stranger's plugin brings, in a process that is not ours: it alone imports the plugin.
+"""Ask a child process what a stranger's plugin brings; the child alone imports it.
 
 The child runs as ``python -P -m impbench.worker.describe DESCRIPTOR REQUEST`` and answers with one
 line of JSON on that descriptor. What the plugin prints is kept for the case that it fails.

@@ -1,4 +1,4 @@
-"""How matrices pass between processes: plain .npy files in a folder, never pickles.
+"""Pass matrices between processes as plain .npy files in a folder, never as pickles.
 
 Only NumPy and SciPy are needed, because the worker may run in an environment with nothing else.
 """

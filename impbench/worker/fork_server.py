@@ -1,4 +1,4 @@
-"""One process that has imported and prepared an imputer, and forks itself for each job of its kind.
+"""Import and prepare an imputer once, then fork for each of its jobs.
 
 Starting Python and importing a method's libraries takes seconds, forking takes milliseconds. A job
 still has a process of its own, and what it changes, or breaks, ends with that process. This file

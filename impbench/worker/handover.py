@@ -1,4 +1,4 @@
-"""How a worker is given its data: as open files over its channel, once it is ready and not before.
+"""Hand a worker its data as open files, once it is ready and not before.
 
 Until then no file with data can be opened by it, so nothing can be done with them ahead of the
 clock. This file also runs on Python 3.8.

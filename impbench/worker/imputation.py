@@ -1,4 +1,4 @@
-"""What a worker does between its walls: build the imputer, read what may be seen, impute, write.
+"""Impute inside the walls: build the imputer, read what may be seen, impute, write.
 
 Nothing here measures: what an imputation costs is read from outside. This file and what it imports
 also run on Python 3.8, with NumPy and SciPy alone.
@@ -21,14 +21,8 @@ from impbench.imputer import Context, Imputed, Imputer
 from impbench.plugin_file import file_spec
 from impbench.worker.exchange import read_observed, save_imputed
 
-_NOTABLE = {
-    "numpy": "numpy",
-    "scipy": "scipy",
-    "sklearn": "scikit-learn",
-    "torch": "torch",
-    "numba": "numba",
-    "magic": "magic-impute",
-}
+_OF_EVERY_IMPUTER = ("numpy", "scipy")
+"""What `impbench.imputer` itself needs."""
 
 
 class Standby:
@@ -131,9 +125,9 @@ def _contexts(request: Mapping[str, Any]) -> list[Context]:
 
 def _versions(imputer: Imputer, results: Sequence[Imputed]) -> dict[str, Any]:
     """Name what took part; ``info["versions"]`` tells what lies outside Python, such as R."""
-    found = {
-        package: _version(package) for module, package in _NOTABLE.items() if module in sys.modules
-    }
+    packages = (*_OF_EVERY_IMPUTER, *imputer.packages)
+    versions = {package: _version(package) for package in packages}
+    found = {package: version for package, version in versions.items() if version}
     python = ".".join(map(str, sys.version_info[:3]))
     told: dict[str, Any] = {}
     for result in results:
@@ -143,4 +137,8 @@ def _versions(imputer: Imputer, results: Sequence[Imputed]) -> dict[str, Any]:
 
 @lru_cache
 def _version(package: str) -> str:
-    return importlib.metadata.version(package)
+    """Return the version that is installed here; empty where there is none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -1,4 +1,4 @@
-"""The walls around a worker: what its process may reach, and what holds them up.
+"""Shut a process in: limit what it can reach, and for good.
 
 By default nothing: walls let through Python and its packages, the system's programs, and what is
 listed. The worker puts them up around itself before it imports a method, or, where it forked from

@@ -1,4 +1,4 @@
-"""Linux Landlock through ctypes: what a process may open, connect to and signal, for good.
+"""Restrict, through Linux Landlock, what a process may open, connect to and signal.
 
 The two packages on PyPI are pre-releases, and a worker may run where only NumPy and SciPy are
 installed. Constants are those of ``linux/landlock.h``. This file also runs on Python 3.8.

@@ -1,4 +1,4 @@
-"""Processes that a method left behind and that got away from its worker: they come to us (Linux).
+"""Find and end processes that a method left behind after its worker ended (Linux).
 
 A worker adopts the orphans of its tree, and a filter keeps the method from changing that. When the
 worker ends before them, the kernel hands them to the nearest ancestor that adopts: the runner.

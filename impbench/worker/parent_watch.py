@@ -1,4 +1,4 @@
-"""How a process that the runner started ends as soon as the runner is gone, however it went."""
+"""End a child process as soon as its runner exits, for whatever reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker process of one slot: kept while our own methods of one kind follow, else used once."""
+"""Keep the worker of one slot for further jobs of our own methods; use others once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A filter of system calls for what Landlock leaves open: networks, memory shared by number.
+"""Refuse system calls that Landlock leaves open: networks, memory shared by number.
 
 Only processes of this machine's main architecture are let through it. This file also runs on
 Python 3.8.

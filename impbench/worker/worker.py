@@ -1,4 +1,4 @@
-"""The sandboxed process: shuts itself in, gets its method ready, is given data, imputes, ends.
+"""Run one sandboxed worker: shut in, get ready, take the data, impute, end.
 
 Run as ``python -P -m impbench.worker.worker request.json CHANNEL``, where CHANNEL is the descriptor
 of a socket to the runner. A process that serves our own methods is kept for further requests, each

@@ -28,6 +28,7 @@ class Alra(Imputer):
         "Communications 13:192"
     )
     stochastic = True
+    packages = ("scikit-learn",)
 
     k: int | Literal["auto"] = parameter(
         "auto",
@@ -73,7 +74,7 @@ class Alra(Imputer):
             If there are too few cells or genes for the rank, or to choose one, or if no singular
             value stands out.
         """
-        from impbench_plugins.r_random import Normals
+        from impbench_plugins.shared.r_random import Normals
         from threadpoolctl import threadpool_limits
 
         from .low_rank import approximate, choose_rank

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ class AutoClass(Imputer):
         "single-cell RNA-Seq data, Nature Communications 13:1901"
     )
     stochastic = True
+    packages = ("numba", "scikit-learn")
 
     n_clusters: int | Literal["groups"] | None = parameter(
         None,
@@ -76,11 +77,13 @@ class AutoClass(Imputer):
             If there are fewer than two cells or no counts, or the number of groups is asked for and
             unknown.
         """
+        from impbench_plugins.shared.keras_training import KerasSchedule
+        from impbench_plugins.shared.same_fields import same_fields
         from threadpoolctl import threadpool_limits
 
         from .clustering import cluster_numbers, components, labels
-        from .network import Network
-        from .training import Schedule, train
+        from .network import AutoClassNetwork
+        from .training import train
 
         if observed.n_cells < 2 or observed.counts.sum() == 0:
             raise InputError(
@@ -94,11 +97,10 @@ class AutoClass(Imputer):
                 "give n_groups, or a number, or leave n_clusters out"
             )
         rng = np.random.default_rng(context.seed)
-        schedule = Schedule(**{f.name: getattr(self, f.name) for f in fields(Schedule)})
+        schedule = same_fields(KerasSchedule, self)
         factors = scale.size_factors(scale.library_sizes(observed.counts))
         lognorm = scale.lognorm(observed.counts, factors)
         numbers = cluster_numbers(k, observed.n_cells)
-        total = len(numbers) * schedule.epochs
         expression = np.zeros_like(lognorm)
         bottlenecks = []
         info: dict[str, Any] = {"n_clusters": numbers, "epochs": [], "validation_loss": []}
@@ -106,7 +108,7 @@ class AutoClass(Imputer):
         with threadpool_limits(1):
             scores = components(lognorm, self.variance, self.n_pc)
             for i, n_clusters in enumerate(numbers):
-                network = Network(
+                network = AutoClassNetwork(
                     observed.n_genes,
                     self.bottleneck,
                     n_clusters,
@@ -120,7 +122,7 @@ class AutoClass(Imputer):
                     labels(scores, n_clusters, context.seed),
                     schedule,
                     rng,
-                    lambda done, before=i * schedule.epochs: context.progress(before + done, total),
+                    lambda done, most, i=i: context.progress(i * most + done, len(numbers) * most),
                 )
                 reconstruction, bottleneck = network.reconstruct(lognorm)
                 expression += reconstruction

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ class AutoImpute(Imputer):
     )
     input_scale = "lognorm"
     stochastic = True
+    packages = ("numba",)
 
     hidden: int = parameter(2000, "Hidden units (Table 2 has one per data set).", min=1)
     ridge: float = parameter(
@@ -78,9 +79,10 @@ class AutoImpute(Imputer):
         InputError
             If there are no counts, or no gene is expressed enough for the rule in `genes`.
         """
+        from impbench_plugins.shared.same_fields import same_fields
         from threadpoolctl import threadpool_limits
 
-        from .training import Settings, train
+        from .training import AutoImputeSettings, train
 
         chosen = self._chosen(observed)
         x = observed.lognorm[:, chosen]
@@ -90,7 +92,7 @@ class AutoImpute(Imputer):
                 "autoimpute has nothing to learn from: all counts of the genes to impute are 0"
             )
         x = np.ascontiguousarray(x[np.ix_(cells, genes)])
-        settings = Settings(**{f.name: getattr(self, f.name) for f in fields(Settings)})
+        settings = same_fields(AutoImputeSettings, self)
         rng = np.random.default_rng(context.seed)
         with threadpool_limits(1):
             trained = train(x, settings, rng, context.threads, context.progress)

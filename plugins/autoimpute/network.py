@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from impbench_plugins.compiled import njit
+from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
@@ -24,7 +24,7 @@ DECAY, EPSILON = 0.9, 1e-10
 
 
 @dataclass(frozen=True)
-class Rates:
+class Descent:
     """How to learn.
 
     Attributes
@@ -42,7 +42,7 @@ class Rates:
     biases: bool = True
 
 
-class Weights:
+class RmspropArray:
     """One array of weights with its running mean of squared gradients."""
 
     def __init__(self, values: Float32) -> None:
@@ -59,17 +59,16 @@ class Weights:
             np.float32(ridge),
         )
 
-    def sum_of_squares(self) -> float:
-        """Return ‖values‖²."""
-        flat = self.values.reshape(-1)
-        return float(np.dot(flat, flat))
 
-
-class Block:
+class HiddenUnits:
     """Some of the hidden units: their columns of E, entries of b and rows of D."""
 
     def __init__(self, encoder: Float32, bias: Float32, decoder: Float32) -> None:
-        self.encoder, self.bias, self.decoder = Weights(encoder), Weights(bias), Weights(decoder)
+        self.encoder, self.bias, self.decoder = (
+            RmspropArray(encoder),
+            RmspropArray(bias),
+            RmspropArray(decoder),
+        )
         self._hidden = np.empty((0, 0), np.float32)
 
     def forward(self, x: Float32) -> Float32:
@@ -79,7 +78,7 @@ class Block:
         self._hidden = _sigmoid(z)
         return self._hidden @ self.decoder.values
 
-    def step(self, x: Float32, by_output: Float32, rates: Rates) -> Float32:
+    def step(self, x: Float32, by_output: Float32, rates: Descent) -> Float32:
         """Descend along the gradient, given the loss's derivatives by the output; `forward`."""
         by_decoder = self._hidden.T @ by_output
         by_z = by_output @ self.decoder.values.T
@@ -93,10 +92,10 @@ class Block:
 
     def sum_of_squares(self) -> float:
         """Return this block's share of ‖E‖² + ‖D‖²."""
-        return self.encoder.sum_of_squares() + self.decoder.sum_of_squares()
+        return sum_of_squares(self.encoder.values) + sum_of_squares(self.decoder.values)
 
 
-class Network:
+class AutoImputeNetwork:
     """The network and the input it is trained on.
 
     Parameters
@@ -120,7 +119,7 @@ class Network:
         x: Float32,
         hidden: int,
         initial_sd: float,
-        rates: Rates,
+        rates: Descent,
         rng: np.random.Generator,
         map: Map = map,
     ) -> None:
@@ -133,8 +132,8 @@ class Network:
         if not rates.biases:
             bias[:], output_bias[:] = 0, 0
         units = np.array_split(np.arange(hidden), min(N_BLOCKS, hidden))
-        self.blocks = [Block(encoder[:, u], bias[u], decoder[u]) for u in units]
-        self.output_bias = Weights(output_bias)
+        self.blocks = [HiddenUnits(encoder[:, u], bias[u], decoder[u]) for u in units]
+        self.output_bias = RmspropArray(output_bias)
         self._x, self._rates, self._map = x, rates, map
 
     def output(self) -> Float32:
@@ -151,7 +150,7 @@ class Network:
 
     def sum_of_squares(self) -> float:
         """Return ‖E‖² + ‖D‖²."""
-        return sum(self._map(Block.sum_of_squares, self.blocks))
+        return sum(self._map(HiddenUnits.sum_of_squares, self.blocks))
 
     def _add_up(self, parts: Iterable[Float32]) -> Float32:
         total = np.empty_like(self._x)
@@ -159,6 +158,12 @@ class Network:
         for part in parts:
             total += part
         return total
+
+
+def sum_of_squares(values: Float32) -> float:
+    """Return ‖values‖²."""
+    flat = values.reshape(-1)
+    return float(np.dot(flat, flat))
 
 
 def _sigmoid(z: Float32) -> Float32:

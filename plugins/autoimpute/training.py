@@ -10,13 +10,13 @@ from typing import Literal
 
 import numpy as np
 
-from .network import Float32, Network, Rates
+from .network import AutoImputeNetwork, Descent, Float32, sum_of_squares
 
 Stop = Literal["per-cell", "total"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class AutoImputeSettings:
     """What decides a training; the defaults are those for Blakeley in the paper's Table 2."""
 
     hidden: int = 2000
@@ -50,7 +50,7 @@ class Trained:
 
 def train(
     x: Float32,
-    settings: Settings,
+    settings: AutoImputeSettings,
     rng: np.random.Generator,
     threads: int,
     progress: Callable[[int, int], None],
@@ -65,18 +65,18 @@ def train(
     x
         (cells, genes) log scale.
     """
-    rates = Rates(settings.learning_rate, settings.ridge, settings.biases)
+    rates = Descent(settings.learning_rate, settings.ridge, settings.biases)
     smallest_change = settings.threshold * (len(x) if settings.stop == "per-cell" else 1)
     unobserved = x == 0
     losses: list[float] = []
     with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
         spread = map if pool is None else pool.map
-        network = Network(x, settings.hidden, settings.initial_sd, rates, rng, spread)
+        network = AutoImputeNetwork(x, settings.hidden, settings.initial_sd, rates, rng, spread)
         output = network.output()
         for step in range(settings.steps + 1):
             error = output - x
             error[unobserved] = 0
-            losses.append(_sum_of_squares(error) + settings.ridge / 2 * network.sum_of_squares())
+            losses.append(sum_of_squares(error) + settings.ridge / 2 * network.sum_of_squares())
             settled = step > 0 and abs(losses[-1] - losses[-2]) < smallest_change
             if settled or step == settings.steps:
                 break
@@ -84,8 +84,3 @@ def train(
             output = network.step(error)
             progress(step + 1, settings.steps)
     return Trained(output, losses, settled)
-
-
-def _sum_of_squares(values: Float32) -> float:
-    flat = values.reshape(-1)
-    return float(np.dot(flat, flat))

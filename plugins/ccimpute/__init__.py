@@ -32,6 +32,7 @@ class CcImpute(Imputer):
     )
     input_scale = "lognorm"
     stochastic = True
+    packages = ("numba",)
     keeps_observed = True
 
     n_groups: int | None = parameter(
@@ -57,7 +58,7 @@ class CcImpute(Imputer):
         """Compile the ranks, k-means and the products of the solver."""
         counts = np.random.default_rng(0).poisson(2.0, (30, 20))
         self.impute(Observed.from_counts(counts, n_groups=2), Context())
-        from impbench_plugins.kmeans import compile_kmeans
+        from impbench_plugins.shared.kmeans import compile_kmeans
 
         from .solve import compile_products
 
@@ -72,7 +73,7 @@ class CcImpute(Imputer):
         InputError
             If fewer than two cells have counts, or there are more groups than such cells.
         """
-        from .method import Clustering, cluster, gene_weights, impute_given
+        from .method import ConsensusClustering, cluster, gene_weights, impute_given
 
         counts, lognorm = observed.dense_counts, observed.lognorm
         # A cell without counts has no ranks: it takes no part and stays as it is.
@@ -88,7 +89,7 @@ class CcImpute(Imputer):
                 f"ccimpute: {n_groups} groups, but only {n_used} cells have counts; "
                 "pass a smaller n_groups"
             )
-        how = Clustering(
+        how = ConsensusClustering(
             n_groups=n_groups,
             n_starts=self.n_starts or (1000 if n_used <= 2000 else 50),
             max_passes=self.max_passes,

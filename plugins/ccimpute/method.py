@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from impbench_plugins.distance_components import Components, distance_components
-from impbench_plugins.kmeans import best_kmeans
+from impbench_plugins.shared.distance_components import Components, distance_components
+from impbench_plugins.shared.kmeans import best_kmeans
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -28,7 +28,7 @@ GENES = 256
 
 
 @dataclass(frozen=True)
-class Clustering:
+class ConsensusClustering:
     """How the cells are clustered; the parameters of the method that concern it."""
 
     n_groups: int
@@ -74,7 +74,7 @@ def dimensions(n_cells: int, shares: Floats) -> list[int]:
 def cluster(
     counts: NDArray[Any],
     weights: Floats,
-    how: Clustering,
+    how: ConsensusClustering,
     progress: Callable[[float], None],
 ) -> Labels:
     """Cluster the cells once for every number of components; (cells, clusterings)."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from impbench_plugins.compiled import njit
+from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 from scipy.linalg import solve
 from scipy.sparse.linalg import LinearOperator, gmres, minres

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -31,6 +31,7 @@ class CnnImpute(Imputer):
         "single cell RNA sequencing data, Scientific Reports 14:3946"
     )
     stochastic: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("numba", "scikit-learn", "torch")
     logarithm: ClassVar[bool] = True
     """Whether the networks see ln(1 + CPM) or CPM."""
 
@@ -86,9 +87,10 @@ class CnnImpute(Imputer):
             If fewer than ten cells have counts, there are too few for the number of clusters, or
             the number of groups is asked for and unknown.
         """
+        from impbench_plugins.shared.same_fields import same_fields
         from threadpoolctl import threadpool_limits
 
-        from .method import Settings, impute_counts
+        from .method import CnnImputeSettings, impute_counts
 
         n_clusters = observed.n_groups if self.n_clusters == "groups" else self.n_clusters
         if self.n_clusters == "groups" and n_clusters is None:
@@ -103,12 +105,7 @@ class CnnImpute(Imputer):
                 f"cnnimpute needs at least {FEWEST_CELLS} cells with counts, to train and to "
                 f"validate on; got {used.sum()}"
             )
-        names = {f.name for f in fields(Settings)} - {"n_clusters", "logarithm"}
-        settings = Settings(
-            n_clusters=n_clusters,
-            logarithm=self.logarithm,
-            **{name: getattr(self, name) for name in names},
-        )
+        settings = same_fields(CnnImputeSettings, self, n_clusters=n_clusters)
         # One thread: sums always run in the same order.
         with threadpool_limits(1):
             done = impute_counts(counts[used], settings, context.seed, context.progress)

@@ -16,7 +16,7 @@ SHORTEST_INPUT = 10
 
 
 @dataclass(frozen=True)
-class Block:
+class ConvolutionBlock:
     """Genes to predict with one network, and the genes to predict them from.
 
     Attributes
@@ -55,7 +55,7 @@ class Block:
 
 def make_blocks(
     values: NDArray[Any], missing: Bools, size: int, inputs_per_target: int, max_missing: float
-) -> list[Block]:
+) -> list[ConvolutionBlock]:
     """Divide the target genes into blocks and choose the inputs of each.
 
     A target is a gene with a missing value. Inputs are, for one target after the other, the genes
@@ -86,7 +86,9 @@ def make_blocks(
     parts = [part for part in _parts(targets, size) if not _alone(allowed, part)]
     standard = _standardised(values)
     return [
-        Block(part, _inputs(standard, part, allowed, inputs_per_target), size, inputs_per_target)
+        ConvolutionBlock(
+            part, _inputs(standard, part, allowed, inputs_per_target), size, inputs_per_target
+        )
         for part in parts
     ]
 

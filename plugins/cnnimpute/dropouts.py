@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from impbench_plugins.scimpute.impute import valid_genes
-from impbench_plugins.scimpute.method import log_cpm
-from impbench_plugins.scimpute.mixture import dropout_probabilities, fit_mixtures
+from impbench_plugins.shared.dropout_mixture import (
+    dropout_probabilities,
+    fit_mixtures,
+    log_cpm,
+    valid_genes,
+)
 from numpy.typing import NDArray
 
 

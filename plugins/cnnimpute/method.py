@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from impbench_plugins.maskclass.network import single_thread
+from impbench_plugins.shared.keras_training import KerasSchedule
+from impbench_plugins.shared.same_fields import same_fields
+from impbench_plugins.shared.torch_networks import single_thread
 from numpy.typing import NDArray
 
-from .blocks import Block, make_blocks
+from .blocks import ConvolutionBlock, make_blocks
 from .dropouts import dropout_matrix
 from .groups import find_groups
-from .network import Network, Shape
-from .training import Schedule, predict, train
+from .network import CnnImputeNetwork, Shape
+from .training import predict, train
 
 
 @dataclass(frozen=True)
-class Settings:
+class CnnImputeSettings:
     """The parameters of the imputer, see there."""
 
     n_clusters: int | None
@@ -58,13 +60,13 @@ class Done:
     labels: NDArray[np.intp]
     coordinates: NDArray[np.float64]
     n_targets: int
-    blocks: list[Block]
+    blocks: list[ConvolutionBlock]
     losses: list[list[float]]
 
 
 def impute_counts(
     counts: NDArray[Any],
-    settings: Settings,
+    settings: CnnImputeSettings,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> Done:
@@ -95,8 +97,8 @@ def impute_counts(
     with single_thread():
         for i, block in enumerate(blocks):
 
-            def trained(epoch: int, before: int = i * settings.epochs) -> None:
-                progress(10 + 90 * (before + epoch) // (len(blocks) * settings.epochs), 100)
+            def trained(epoch: int, most: int, i: int = i) -> None:
+                progress(10 + 90 * (i * most + epoch) // (len(blocks) * most), 100)
 
             predicted, validation_losses = _predict_block(
                 values, missing, block, settings, generator, trained
@@ -124,23 +126,22 @@ def impute_counts(
 def _predict_block(
     values: NDArray[np.float64],
     missing: NDArray[np.bool_],
-    block: Block,
-    settings: Settings,
+    block: ConvolutionBlock,
+    settings: CnnImputeSettings,
     generator: torch.Generator,
-    progress: Callable[[int], None],
+    progress: Callable[[int, int], None],
 ) -> tuple[NDArray[np.float32], list[float]]:
     """Train the block's network; return predictions of its targets, and validation losses."""
-    shape = Shape(
+    shape = same_fields(
+        Shape,
+        settings,
         input_length=block.input_length,
         n_inputs=len(block.inputs),
         n_targets=block.size,
-        pooling=settings.pooling,
-        output=settings.output,
-        dropout_rate=settings.dropout_rate,
     )
-    schedule = Schedule(**{f.name: getattr(settings, f.name) for f in fields(Schedule)})
-    network = Network(shape, generator)
+    network = CnnImputeNetwork(shape, generator)
     inputs = torch.from_numpy(block.input_values(values))
     targets = torch.from_numpy(block.target_values(values, missing))
+    schedule = same_fields(KerasSchedule, settings)
     losses = train(network, inputs, targets, schedule, generator, progress)
     return predict(network, inputs)[:, : len(block.targets)], losses

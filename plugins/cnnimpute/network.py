@@ -78,7 +78,7 @@ class BatchNorm(nn.Module):
         return (x - mean) * (self.gain / torch.sqrt(variance + NORM_EPSILON)) + self.shift
 
 
-class Network(nn.Module):
+class CnnImputeNetwork(nn.Module):
     """Conv, ReLU, max-pool, norm; Conv, ReLU, pool, norm; dropout; Dense, ReLU; Dense.
 
     Weights are drawn from Glorot's uniform distribution by `generator`, which draws the dropout

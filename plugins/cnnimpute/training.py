@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import floor
 
 import numpy as np
 import torch
+from impbench_plugins.shared.keras_training import KerasSchedule, train_by_epochs
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .network import Network, masked_loss
+from .network import CnnImputeNetwork, masked_loss
 
 _CELLS_PER_BATCH = 256
 VALIDATION_SHARE = 0.1
@@ -19,28 +19,18 @@ ADAM_EPSILON = 1e-7
 """Keras's."""
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """When and how fast to learn; the defaults are the published ones."""
-
-    epochs: int = 150
-    batch_size: int = 32
-    learning_rate: float = 1e-4
-    early_stop: int = 5
-
-
 def train(
-    network: Network,
+    network: CnnImputeNetwork,
     inputs: Tensor,
     targets: Tensor,
-    schedule: Schedule,
+    schedule: KerasSchedule,
     generator: torch.Generator,
-    progress: Callable[[int], None],
+    progress: Callable[[int, int], None],
 ) -> list[float]:
     """Train in place; return the validation loss after each epoch.
 
-    A tenth of the cells, drawn at random and at least one, validates. The last weights stand, not
-    the best. `progress` gets the epochs done, and may raise to stop.
+    A tenth of the cells, drawn at random and at least one, validates. For `progress`, see
+    `train_by_epochs`.
 
     Parameters
     ----------
@@ -52,25 +42,27 @@ def train(
     n_training = min(floor(n_cells * (1 - VALIDATION_SHARE)), n_cells - 1)
     training, validation = order[:n_training], order[n_training:]
     adam = torch.optim.Adam(network.parameters(), lr=schedule.learning_rate, eps=ADAM_EPSILON)
-    losses: list[float] = []
-    best, waited = np.inf, 0
-    for epoch in range(schedule.epochs):
+
+    def step(cells: Tensor, rate: float) -> None:
         network.train()
-        shuffled = training[torch.randperm(n_training, generator=generator)]
-        for batch in torch.split(shuffled, schedule.batch_size):
-            adam.zero_grad()
-            torch.autograd.backward(masked_loss(network(inputs[batch]), targets[batch]))
-            adam.step()
+        adam.zero_grad()
+        torch.autograd.backward(masked_loss(network(inputs[cells]), targets[cells]))
+        adam.step()
+
+    def validation_loss() -> float:
         predicted = torch.from_numpy(predict(network, inputs[validation]))
-        losses.append(float(masked_loss(predicted, targets[validation])))
-        progress(epoch + 1)
-        best, waited = (losses[-1], 0) if losses[-1] < best else (best, waited + 1)
-        if waited == schedule.early_stop:
-            break
-    return losses
+        return float(masked_loss(predicted, targets[validation]))
+
+    return train_by_epochs(
+        schedule,
+        lambda: training[torch.randperm(n_training, generator=generator)],
+        step,
+        validation_loss,
+        progress,
+    )
 
 
-def predict(network: Network, inputs: Tensor) -> NDArray[np.float32]:
+def predict(network: CnnImputeNetwork, inputs: Tensor) -> NDArray[np.float32]:
     """Return predictions without dropout, (cells, targets), by the running moments."""
     network.eval()
     with torch.no_grad():

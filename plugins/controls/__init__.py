@@ -21,6 +21,7 @@ class NoImputation(Imputer):
     input_scale = "lognorm"
     keeps_observed = True
     is_control = True
+    role = "nothing"
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Return a copy of the observed log values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ class Dca(Imputer):
         "Nature Communications 10:390"
     )
     stochastic = True
+    packages = ("numba",)
 
     type: Literal["nb-conddisp", "nb", "zinb", "zinb-conddisp", "poisson"] = parameter(
         "nb-conddisp",
@@ -78,11 +79,13 @@ class Dca(Imputer):
         InputError
             If fewer than two cells have counts.
         """
+        from impbench_plugins.shared.keras_training import KerasSchedule
+        from impbench_plugins.shared.same_fields import same_fields
         from threadpoolctl import threadpool_limits
 
         from .likelihood import NOISE
-        from .network import Network
-        from .training import Schedule, TrainingSet, denoise, train
+        from .network import DcaNetwork
+        from .training import DcaTrainingSet, denoise, train
 
         cells = np.flatnonzero(observed.counts.sum(axis=1))
         genes = np.flatnonzero(observed.counts.sum(axis=0))
@@ -95,11 +98,11 @@ class Dca(Imputer):
         # One thread: sums always run in the same order, and products this small gain nothing.
         with threadpool_limits(1):
             counts = observed.counts[cells][:, genes]
-            data = TrainingSet.prepare(counts.toarray() if sp.issparse(counts) else counts)
+            data = DcaTrainingSet.prepare(counts.toarray() if sp.issparse(counts) else counts)
             train_dropout = self.train_dropout or self.type == "zinb-conddisp"
-            network = Network(len(genes), self.hidden_size, NOISE[self.type], rng, train_dropout)
-            schedule = Schedule(**{f.name: getattr(self, f.name) for f in fields(Schedule)})
-            losses = train(network, data, schedule, rng, context.progress)
+            network = DcaNetwork(len(genes), self.hidden_size, NOISE[self.type], rng, train_dropout)
+            schedule = same_fields(KerasSchedule, self)
+            losses = train(network, data, schedule, self.clip_grad, rng, context.progress)
             mean, bottleneck = denoise(network, data)
         expression = np.zeros((observed.n_cells, observed.n_genes), dtype=np.float32)
         expression[np.ix_(cells, genes)] = mean

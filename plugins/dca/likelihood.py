@@ -15,7 +15,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from impbench_plugins.compiled import njit
+from impbench_plugins.shared.compiled import njit
 from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from impbench_plugins.compiled import njit
+from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.flat_weights import Float32, draw_glorot, flat_zeros
 
-from .likelihood import MEAN_BOUNDS, Float32, Noise
+from .likelihood import MEAN_BOUNDS, Noise
 
 BATCH_NORM_EPSILON = 1e-3
 BATCH_NORM_MOMENTUM = 0.99
 
 
 @dataclass(frozen=True)
-class Parameters:
+class DcaWeights:
     """Weights, or their gradients; views of one buffer, `flat`.
 
     Attributes
@@ -44,31 +45,17 @@ class Parameters:
     log_theta: Float32
 
     @classmethod
-    def zeros(cls, n_genes: int, hidden: tuple[int, ...], n_heads: int) -> Parameters:
+    def zeros(cls, n_genes: int, hidden: tuple[int, ...], n_heads: int) -> DcaWeights:
         """Allocate."""
         layers = list(zip((n_genes, *hidden), hidden, strict=False))
         shapes: list[tuple[int, ...]] = [*layers, *((width,) for width in hidden)]
         shapes += [(hidden[-1], n_heads * n_genes), (n_heads * n_genes,), (n_genes,)]
-        ends = np.cumsum([np.prod(shape) for shape in shapes])
-        flat = np.zeros(ends[-1], dtype=np.float32)
-        parts = [p.reshape(s) for p, s in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
+        flat, parts = flat_zeros(shapes)
         n = len(hidden)
         return cls(flat, tuple(parts[:n]), tuple(parts[n : 2 * n]), *parts[2 * n :])
 
-    @classmethod
-    def initial(
-        cls, n_genes: int, hidden: tuple[int, ...], n_heads: int, rng: np.random.Generator
-    ) -> Parameters:
-        """Draw weights from Glorot's uniform distribution, each head a layer; the rest is 0."""
-        parameters = cls.zeros(n_genes, hidden, n_heads)
-        heads = np.split(parameters.head_weights, n_heads, axis=1)
-        for weights in (*parameters.weights, *heads):
-            bound = np.sqrt(6 / sum(weights.shape))
-            weights[:] = rng.uniform(-bound, bound, weights.shape)
-        return parameters
 
-
-class Network:
+class DcaNetwork:
     """G – hidden – bottleneck – hidden – heads; each hidden layer is Linear, batch norm, ReLU.
 
     Parameters
@@ -80,7 +67,7 @@ class Network:
     noise
         The likelihood, which decides how many heads there are.
     rng
-        Draws the weights.
+        Draws the weights from Glorot's distribution, each head a layer; the rest starts at 0.
     train_dropout
         Whether the dropout head learns, if there is one, or keeps its first weights.
     """
@@ -95,8 +82,10 @@ class Network:
     ) -> None:
         self.noise = noise
         self.frozen_outputs = n_genes if noise.zero_inflated and not train_dropout else 0
-        self.parameters = Parameters.initial(n_genes, hidden, noise.n_heads, rng)
-        self.gradients = Parameters.zeros(n_genes, hidden, noise.n_heads)
+        self.parameters = DcaWeights.zeros(n_genes, hidden, noise.n_heads)
+        self.gradients = DcaWeights.zeros(n_genes, hidden, noise.n_heads)
+        heads = np.split(self.parameters.head_weights, noise.n_heads, axis=1)
+        draw_glorot((*self.parameters.weights, *heads), rng)
         self.moving_means = tuple(np.zeros(width, np.float32) for width in hidden)
         self.moving_variances = tuple(np.ones(width, np.float32) for width in hidden)
 

@@ -28,6 +28,7 @@ class DcaOriginal(Imputer):
     )
     version = "0.3.4"
     stochastic = True
+    packages = ("keras", "numba", "scanpy", "scikit-learn", "tensorflow")
     # DCA asks for TensorFlow < 2.5, last built for Python 3.8; later releases of protobuf break
     # that, and later ones of PyYAML break kopt, which DCA imports.
     requires = ("dca==0.3.4", "protobuf<3.21", "pyyaml<6")

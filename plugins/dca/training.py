@@ -8,20 +8,24 @@ from math import floor
 from typing import Any
 
 import numpy as np
-from impbench_plugins.compiled import njit
-from impbench_plugins.keras_pace import Pace
+from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.flat_weights import Float32
+from impbench_plugins.shared.keras_training import (
+    CELLS_PER_BLOCK,
+    KerasSchedule,
+    mean_loss,
+    train_by_epochs,
+)
 from numpy.typing import NDArray
 
-from .likelihood import Float32
-from .network import Network
+from .network import DcaNetwork
 
-_CELLS_PER_BLOCK = 1024
 VALIDATION_SHARE = 0.1
 DECAY, EPSILON = 0.9, 1e-7
 
 
 @dataclass(frozen=True)
-class TrainingSet:
+class DcaTrainingSet:
     """Counts and what is made of them once.
 
     Attributes
@@ -40,7 +44,7 @@ class TrainingSet:
     inputs: Float32
 
     @classmethod
-    def prepare(cls, counts: NDArray[Any]) -> TrainingSet:
+    def prepare(cls, counts: NDArray[Any]) -> DcaTrainingSet:
         """Compute size factors and inputs from the counts of non-empty cells and genes."""
         sizes = counts.sum(axis=1, dtype=np.float64)
         factors = (sizes / np.median(sizes)).astype(np.float32)
@@ -60,63 +64,44 @@ class TrainingSet:
         return self.inputs[chosen], self.counts[chosen], self.factors[chosen]
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """When and how fast to learn; the defaults are the published ones."""
-
-    epochs: int = 300
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    reduce_lr: int = 10
-    early_stop: int = 15
-    clip_grad: float = 5.0
-
-
 def train(
-    network: Network,
-    data: TrainingSet,
-    schedule: Schedule,
+    network: DcaNetwork,
+    data: DcaTrainingSet,
+    schedule: KerasSchedule,
+    clip_grad: float,
     rng: np.random.Generator,
     progress: Callable[[int, int], None],
 ) -> list[float]:
     """Train in place; return the validation loss after each epoch.
 
-    The last tenth of the cells, in the order given, validates. The last weights stand, not the
-    best. `progress` may raise to stop.
+    The last tenth of the cells, in the order given, validates. `clip_grad` bounds each element of
+    the gradient. For `progress`, see `train_by_epochs`.
     """
     n_training = floor(len(data) * (1 - VALIDATION_SHARE))
     weights, gradients = network.parameters.flat, network.gradients.flat
     mean_square = np.zeros_like(weights)
-    pace, losses = Pace(schedule), []
-    for epoch in range(schedule.epochs):
-        order = rng.permutation(n_training)
-        for start in range(0, n_training, schedule.batch_size):
-            network.backpropagate(*data.cells(order[start : start + schedule.batch_size]))
-            _rmsprop(weights, gradients, mean_square, pace.rate, schedule.clip_grad)
-        losses.append(_loss(network, data, n_training))
-        progress(epoch + 1, schedule.epochs)
-        if not pace.goes_on_after(losses[-1]):
-            break
-    return losses
+
+    def step(cells: NDArray[np.intp], rate: float) -> None:
+        network.backpropagate(*data.cells(cells))
+        _rmsprop(weights, gradients, mean_square, rate, clip_grad)
+
+    return train_by_epochs(
+        schedule,
+        lambda: rng.permutation(n_training),
+        step,
+        lambda: mean_loss(lambda cells: network.loss(*data.cells(cells)), n_training, len(data)),
+        progress,
+    )
 
 
-def denoise(network: Network, data: TrainingSet) -> tuple[Float32, Float32]:
+def denoise(network: DcaNetwork, data: DcaTrainingSet) -> tuple[Float32, Float32]:
     """Return every cell's mean × size factor, (cells, genes), and bottleneck, (cells, width)."""
     parts = []
-    for block in range(0, len(data), _CELLS_PER_BLOCK):
-        inputs, _, factors = data.cells(slice(block, block + _CELLS_PER_BLOCK))
+    for start in range(0, len(data), CELLS_PER_BLOCK):
+        inputs, _, factors = data.cells(slice(start, start + CELLS_PER_BLOCK))
         parts.append(network.denoise(inputs, factors))
     means, bottlenecks = zip(*parts, strict=True)
     return np.concatenate(means), np.concatenate(bottlenecks)
-
-
-def _loss(network: Network, data: TrainingSet, start: int) -> float:
-    """Return the mean loss of the cells from `start` on."""
-    total = 0.0
-    for block in range(start, len(data), _CELLS_PER_BLOCK):
-        inputs, counts, factors = data.cells(slice(block, block + _CELLS_PER_BLOCK))
-        total += network.loss(inputs, counts, factors) * len(counts)
-    return total / (len(data) - start)
 
 
 @njit(fastmath=True, error_model="numpy", nogil=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class DeepImpute(Imputer):
         "network method to impute single-cell RNA-seq data, Genome Biology 20:211"
     )
     stochastic = True
+    packages = ("numba",)
     keeps_observed = True
 
     min_dispersion: float = parameter(
@@ -68,11 +69,13 @@ class DeepImpute(Imputer):
         InputError
             If no count reaches 10, no gene varies enough, or too few cells are there to validate.
         """
+        from impbench_plugins.shared.keras_training import KerasSchedule
+        from impbench_plugins.shared.same_fields import same_fields
         from threadpoolctl import threadpool_limits
 
         from .blocks import choose_blocks, dispersion
-        from .network import Network
-        from .training import Schedule, predict, train
+        from .network import DeepImputeNetwork
+        from .training import predict, train
 
         counts = observed.counts
         largest = float(counts.max()) if observed.n_cells and observed.n_genes else 0.0
@@ -101,9 +104,11 @@ class DeepImpute(Imputer):
             blocks = choose_blocks(
                 dense, self.min_dispersion, self.block_size, self.n_predictors, rng
             )
-            networks = [Network(block, self.hidden_size, self.dropout, rng) for block in blocks]
+            networks = [
+                DeepImputeNetwork(block, self.hidden_size, self.dropout, rng) for block in blocks
+            ]
             log_counts = np.log1p(dense, dtype=np.float32)
-            schedule = Schedule(**{f.name: getattr(self, f.name) for f in fields(Schedule)})
+            schedule = same_fields(KerasSchedule, self)
             losses = train(networks, log_counts, n_validating, schedule, rng, context.progress)
             expression = predict(networks, log_counts)
         np.copyto(expression, dense, where=dense > 0, casting="same_kind")

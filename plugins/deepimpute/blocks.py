@@ -12,7 +12,7 @@ Genes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Block:
+class GeneBlock:
     """What one network predicts from what, as positions of genes.
 
     Attributes
@@ -41,7 +41,7 @@ def choose_blocks(
     size: int,
     n_predictors: int,
     rng: np.random.Generator,
-) -> list[Block]:
+) -> list[GeneBlock]:
     """Choose the genes to impute, deal them out at random, and find the predictors of each block.
 
     The genes with a dispersion above `min_dispersion` are rounded up to whole blocks by the next
@@ -72,7 +72,7 @@ def choose_blocks(
         members = np.unique(targets)
         correlation = np.abs(unit[:, members].T @ unit[:, outside])
         nearest = np.argsort(-correlation, axis=1, kind="stable")[:, :n_predictors]
-        blocks.append(Block(np.unique(outside[nearest]), targets))
+        blocks.append(GeneBlock(np.unique(outside[nearest]), targets))
     return blocks
 
 

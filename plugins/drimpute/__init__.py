@@ -28,6 +28,7 @@ class DrImpute(Imputer):
     )
     input_scale = "lognorm"
     stochastic = True
+    packages = ("numba",)
     keeps_observed = True
 
     ks: tuple[int, ...] = parameter(
@@ -57,7 +58,7 @@ class DrImpute(Imputer):
 
     def prepare(self, context: Context) -> None:
         """Compile k-means, and import what computes."""
-        from impbench_plugins.kmeans import compile_kmeans
+        from impbench_plugins.shared.kmeans import compile_kmeans
 
         from . import clusterings  # noqa: F401
 

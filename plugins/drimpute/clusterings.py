@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from impbench_plugins.distance_components import distance_components
-from impbench_plugins.kmeans import best_kmeans
+from impbench_plugins.shared.distance_components import distance_components
+from impbench_plugins.shared.kmeans import best_kmeans
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from threadpoolctl import threadpool_limits

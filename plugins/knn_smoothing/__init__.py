@@ -26,6 +26,7 @@ class KnnSmoothing(Imputer):
         "single-cell RNA-Seq data, bioRxiv 217737"
     )
     stochastic = True
+    packages = ("scikit-learn",)
 
     k: int = parameter(32, "Nearest cells summed over, besides the cell itself.", min=1)
     d: int = parameter(

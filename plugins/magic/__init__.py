@@ -33,6 +33,7 @@ class Magic(Imputer):
     version = "3.0.0"
     input_scale = "lognorm"
     stochastic = True
+    packages = ("graphtools", "magic-impute", "numba", "scikit-learn")
 
     knn: int = parameter(5, "Nearest cells that set a cell's kernel width.", min=1)
     decay: float = parameter(1.0, "Exponent of the kernel's tails, above zero.", min=1e-6)

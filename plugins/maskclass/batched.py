@@ -12,30 +12,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from impbench_plugins.shared.torch_networks import single_thread
 from torch import Tensor
 from torch.nn import functional
 
-from .network import Network, single_thread
-from .training import Settings, TrainingSet
+from .network import MaskClassNetwork
+from .training import MaskClassData, MaskClassSettings
 
 _STEPS_PER_BLOCK = 64
 
 
 def train_many(
-    data: TrainingSet,
-    settings: Settings,
+    data: MaskClassData,
+    settings: MaskClassSettings,
     seeds: Sequence[int],
     progress: Callable[[int, int], None],
     device: str = "cpu",
-) -> list[tuple[Network, list[float]]]:
-    """Train one network per seed; see `training.Engine` for what each result holds.
+) -> list[tuple[MaskClassNetwork, list[float]]]:
+    """Train one network per seed; see `fast.train` for what each result holds.
 
     Raises
     ------
     torch.OutOfMemoryError
         If the replicates do not fit the device together.
     """
-    networks = [Network.initial(data.n_genes, settings, seed) for seed in seeds]
+    networks = [MaskClassNetwork.initial(data.n_genes, settings, seed) for seed in seeds]
     names = [name for name, _ in networks[0].named_parameters()]
     weights = {
         name: torch.stack([network.get_parameter(name).detach() for network in networks])
@@ -44,7 +45,7 @@ def train_many(
         for name in names
     }
     corruption = BlockCorruption.of(data, settings, seeds, device)
-    block = Block.empty(len(seeds), data, settings, device)
+    block = ReplicateBatches.empty(len(seeds), data, settings, device)
     steps = Steps(weights, block, corruption.s0, settings, device)
     n_cells, cells_per_block = data.n_cells, _STEPS_PER_BLOCK * settings.batch_size
     losses: list[Tensor] = []
@@ -66,7 +67,7 @@ def train_many(
 
 
 @dataclass(frozen=True)
-class Block:
+class ReplicateBatches:
     """Some mini-batches of every replicate, (replicates, cells, genes) each: s̃, s, p_bio, w m."""
 
     s_tilde: Tensor
@@ -75,7 +76,9 @@ class Block:
     weight: Tensor
 
     @classmethod
-    def empty(cls, n_seeds: int, data: TrainingSet, settings: Settings, device: str) -> Block:
+    def empty(
+        cls, n_seeds: int, data: MaskClassData, settings: MaskClassSettings, device: str
+    ) -> ReplicateBatches:
         """Allocate room for a full block, or for all cells if they are fewer."""
         n_cells = min(data.n_cells, _STEPS_PER_BLOCK * settings.batch_size)
         shape = (n_seeds, n_cells, data.n_genes)
@@ -95,11 +98,15 @@ class BlockCorruption:
     s0: Tensor
     max_count: Tensor
     keys: Tensor
-    settings: Settings
+    settings: MaskClassSettings
 
     @classmethod
     def of(
-        cls, data: TrainingSet, settings: Settings, seeds: Sequence[int], device: str
+        cls,
+        data: MaskClassData,
+        settings: MaskClassSettings,
+        seeds: Sequence[int],
+        device: str,
     ) -> BlockCorruption:
         """Put the data on the device."""
 
@@ -118,7 +125,7 @@ class BlockCorruption:
         cells = torch.arange(len(self.s), device=self.s.device)
         return hashed(hashed(self.keys + epoch)[:, None] - 1 - cells).argsort(dim=1)
 
-    def fill(self, block: Block, cells: Tensor, epoch: int) -> None:
+    def fill(self, block: ReplicateBatches, cells: Tensor, epoch: int) -> None:
         """Corrupt `cells`, (replicates, cells of the block), into the beginning of `block`."""
         p, n = self.settings, cells.shape[1]
         genes = torch.arange(self.s.shape[1], device=self.s.device)
@@ -137,7 +144,12 @@ class Steps:
     """Training steps over a block's mini-batches; on a GPU, recorded per block length."""
 
     def __init__(
-        self, weights: dict[str, Tensor], block: Block, s0: Tensor, settings: Settings, device: str
+        self,
+        weights: dict[str, Tensor],
+        block: ReplicateBatches,
+        s0: Tensor,
+        settings: MaskClassSettings,
+        device: str,
     ) -> None:
         self.weights, self.block, self.s0, self.settings = weights, block, s0, settings
         self.on_gpu = device != "cpu"

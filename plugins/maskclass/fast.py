@@ -25,17 +25,24 @@ from .fast_network import (
     full_output,
     masked_output,
 )
-from .network import Network
+from .network import MaskClassNetwork
 from .rows import aligned_zeros
 from .scaler import GeneScaler
-from .training import Settings, TrainingSet
+from .training import MaskClassData, MaskClassSettings
 
 
 def train(
-    data: TrainingSet, settings: Settings, seed: int, progress: Callable[[int, int], None]
-) -> tuple[Network, list[float]]:
-    """Train on every cell of `data`; see `training.Engine`."""
-    network = Network.initial(data.n_genes, settings, seed)
+    data: MaskClassData,
+    settings: MaskClassSettings,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> tuple[MaskClassNetwork, list[float]]:
+    """Train on every cell of `data`; every engine does the same in distribution.
+
+    Returns the trained network, on the CPU, and the mean loss of each epoch. `progress` gets the
+    epochs done and their total, and may raise to stop.
+    """
+    network = MaskClassNetwork.initial(data.n_genes, settings, seed)
     training = Training.start(data, settings, network, seed)
     losses = []
     for epoch in range(settings.epochs):
@@ -58,7 +65,7 @@ class Training:
     """
 
     scaled: Scaled
-    settings: Settings
+    settings: MaskClassSettings
     seed: int
     weights: Weights
     gradient: Weights
@@ -68,7 +75,13 @@ class Training:
     activations: Activations
 
     @classmethod
-    def start(cls, data: TrainingSet, settings: Settings, network: Network, seed: int) -> Training:
+    def start(
+        cls,
+        data: MaskClassData,
+        settings: MaskClassSettings,
+        network: MaskClassNetwork,
+        seed: int,
+    ) -> Training:
         """Start from the weights of `network`."""
         weights = Weights.of(network)
         m, v = (aligned_zeros(weights.flat.size) for _ in range(2))
@@ -101,10 +114,10 @@ class Training:
 def compile_kernels() -> None:
     """Compile the engine, or load it from numba's cache, by training on next to nothing."""
     lognorm = np.eye(3, dtype=np.float32)
-    data = TrainingSet(
+    data = MaskClassData(
         lognorm, 1 - lognorm, np.ones(3, np.float32), GeneScaler.fit(lognorm), DropoutCurve(-1, 0)
     )
-    train(data, Settings(epochs=1), 0, lambda done, total: None)
+    train(data, MaskClassSettings(epochs=1), 0, lambda done, total: None)
 
 
 @cache

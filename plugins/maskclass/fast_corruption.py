@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .rows import LANES, inlined, jit, prefetch
-from .training import TrainingSet
+from .training import MaskClassData
 
 Float32 = NDArray[np.float32]
 GENES_PER_ROUND = 128
@@ -41,7 +41,7 @@ class Scaled(NamedTuple):
     s0: Float32
 
     @classmethod
-    def of(cls, data: TrainingSet) -> Scaled:
+    def of(cls, data: MaskClassData) -> Scaled:
         """Bring a training set into this form."""
         scaler = data.scaler
         per_gene = (scaler.q_low, scaler.q_high, scaler.slope, scaler.s0)

@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from .fast_corruption import GENES_PER_ROUND
-from .network import Network
+from .network import MaskClassNetwork
 from .rows import LANES, add_to_rows, add_weighted_rows, aligned_zeros, dot, inlined, jit, matmul
 
 Float32 = NDArray[np.float32]
@@ -62,7 +62,7 @@ class Weights(NamedTuple):
         return cls(flat, *parts[:7], parts[-1], *parts[7:-1])
 
     @classmethod
-    def of(cls, network: Network) -> Weights:
+    def of(cls, network: MaskClassNetwork) -> Weights:
         """Copy a network's weights."""
         first = network.encoder[0]
         weights = cls.zeros(first.in_features, first.out_features, network.encoder[3].out_features)
@@ -70,13 +70,13 @@ class Weights(NamedTuple):
             ours[tuple(slice(n) for n in theirs.shape)] = theirs.detach().numpy()
         return weights
 
-    def copy_to(self, network: Network) -> None:
+    def copy_to(self, network: MaskClassNetwork) -> None:
         """Write the weights into a network of the same shape."""
         with torch.no_grad():
             for ours, theirs in self.pairs(network):
                 theirs.copy_(torch.from_numpy(ours[tuple(slice(n) for n in theirs.shape)]))
 
-    def pairs(self, network: Network) -> list[tuple[Float32, torch.Tensor]]:
+    def pairs(self, network: MaskClassNetwork) -> list[tuple[Float32, torch.Tensor]]:
         """Pair each array with the network's tensor that means the same, the same way round."""
         e, d = network.encoder, network.decoder
         return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ class MaskClassBest(Imputer):
     )
     stochastic: ClassVar[bool] = True
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    packages: ClassVar[tuple[str, ...]] = ("numba", "torch")
     keeps_observed: ClassVar[bool] = True
 
     gamma: float = parameter(
@@ -112,9 +113,9 @@ class MaskClassBest(Imputer):
         _check(observed)
         device = choose_device(contexts[0].device)
         engine = self._engine(device)
-        from .training import TrainingSet
+        from .training import MaskClassData
 
-        data = TrainingSet.prepare(observed.counts, observed.lognorm, self.alpha, self.quantiles)
+        data = MaskClassData.prepare(observed.counts, observed.lognorm, self.alpha, self.quantiles)
         settings = self._settings()
         if engine == "batched":
             trained = _train_together(data, settings, contexts, device)
@@ -167,9 +168,11 @@ class MaskClassBest(Imputer):
         return self.engine
 
     def _settings(self) -> Any:
-        from .training import Settings
+        from impbench_plugins.shared.same_fields import same_fields
 
-        return Settings(**{field.name: getattr(self, field.name) for field in fields(Settings)})
+        from .training import MaskClassSettings
+
+        return same_fields(MaskClassSettings, self)
 
 
 @dataclass(frozen=True)

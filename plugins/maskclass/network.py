@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from impbench_plugins.shared.torch_networks import draw_weights, single_thread
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from .training import Settings, TrainingSet
+    from .training import MaskClassData, MaskClassSettings
 
 _CELLS_PER_BLOCK = 1024
 
 
-class Network(nn.Module):
+class MaskClassNetwork(nn.Module):
     """Encoder f_θ and decoder g_φ; each block is Linear, LayerNorm, SiLU, the last Linear alone."""
 
     def __init__(self, n_genes: int, hidden: int = 64, bottleneck: int = 32) -> None:
@@ -26,23 +25,17 @@ class Network(nn.Module):
         self.decoder = nn.Sequential(*_block(bottleneck, hidden), nn.Linear(hidden, n_genes))
 
     @classmethod
-    def initial(cls, n_genes: int, settings: Settings, seed: int) -> Network:
+    def initial(cls, n_genes: int, settings: MaskClassSettings, seed: int) -> MaskClassNetwork:
         """Draw weights and biases from U(−1/√fan_in, 1/√fan_in), PyTorch's default, by `seed`."""
         network = cls(n_genes, settings.hidden, settings.bottleneck)
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for layer in network.modules():
-                if isinstance(layer, nn.Linear):
-                    bound = layer.in_features**-0.5
-                    layer.weight.uniform_(-bound, bound, generator=generator)
-                    layer.bias.uniform_(-bound, bound, generator=generator)
+        draw_weights(network, torch.Generator().manual_seed(seed))
         return network
 
     def forward(self, scaled: Tensor) -> Tensor:
         """Return ŝ, the reconstruction of scaled values, (cells, genes)."""
         return self.decoder(self.encoder(scaled))  # type: ignore[no-any-return]
 
-    def reconstruct(self, data: TrainingSet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def reconstruct(self, data: MaskClassData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Run the uncorrupted data through the network.
 
         Returns
@@ -64,7 +57,9 @@ def _block(n_in: int, n_out: int) -> tuple[nn.Module, ...]:
     return nn.Linear(n_in, n_out), nn.LayerNorm(n_out), nn.SiLU()
 
 
-def masked_loss(s_hat: Tensor, s: Tensor, zero: Tensor, mask: Tensor, settings: Settings) -> Tensor:
+def masked_loss(
+    s_hat: Tensor, s: Tensor, zero: Tensor, mask: Tensor, settings: MaskClassSettings
+) -> Tensor:
     """L_mask, section 2.5: squared error over masked entries, weighted by kind of entry.
 
     Parameters
@@ -91,14 +86,3 @@ def biozero_loss(s_hat: Tensor, s0: Tensor, p_bio: Tensor) -> Tensor:
         (cells, genes), 0 at observed non-zeros.
     """
     return (p_bio * (s_hat - s0).square()).sum() / p_bio.sum().clamp(min=1)
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Keep PyTorch to one thread, whose sums always run in the same order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -19,6 +19,10 @@ class MaskClassPrior(Imputer):
     citation: ClassVar[str] = "MaskClass, section 2.6 (anonymous authors, under review)"
     keeps_observed: ClassVar[bool] = True
     is_control: ClassVar[bool] = True
+    role = "formula"
+    """Also the unit of time in `impbench check`: the longest of the controls, so the least
+    disturbed. On a busy machine its time varied by 23 % over 55 seeds (standard deviation of the
+    logarithm), that of `permuted` by 55 %, that of `nonzero-mean` by 83 %."""
 
     alpha: float = parameter(
         0.3, "Strength of the cell sparsity adjustment of p_bio (2.6).", min=0, max=1, symbol="α"

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from impbench_plugins.shared.torch_networks import single_thread
 from torch import Tensor
 
-from .network import Network, biozero_loss, masked_loss, single_thread
-from .training import Settings, TrainingSet
+from .network import MaskClassNetwork, biozero_loss, masked_loss
+from .training import MaskClassData, MaskClassSettings
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Corruption:
     q_high: Tensor
     slope: Tensor
     max_count: Tensor
-    settings: Settings
+    settings: MaskClassSettings
 
     def __call__(
         self, s: Tensor, zero: Tensor, p_bio: Tensor, generator: torch.Generator
@@ -46,13 +47,13 @@ class Corruption:
 
 
 def train(
-    data: TrainingSet,
-    settings: Settings,
+    data: MaskClassData,
+    settings: MaskClassSettings,
     seed: int,
     progress: Callable[[int, int], None],
     device: str = "cpu",
-) -> tuple[Network, list[float]]:
-    """Train on every cell of `data`; see `training.Engine`.
+) -> tuple[MaskClassNetwork, list[float]]:
+    """Train on every cell of `data`; see `fast.train`.
 
     Runs on one thread, so that the result does not depend on how many there are.
     """
@@ -61,7 +62,7 @@ def train(
         return torch.as_tensor(values, dtype=torch.float32, device=device)
 
     generator = torch.Generator(device).manual_seed(seed)
-    network = Network.initial(data.n_genes, settings, seed).to(device)
+    network = MaskClassNetwork.initial(data.n_genes, settings, seed).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     scaler = data.scaler
     corrupt = Corruption(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .biozero import Biozero, DropoutCurve
-from .network import Network
 from .scaler import GeneScaler
 
 Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Settings:
+class MaskClassSettings:
     """Hyper-parameters with the paper's symbols; the defaults are the paper's (2.3, 2.5 to 2.7)."""
 
     gamma: float = 0.0
@@ -34,7 +32,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class TrainingSet:
+class MaskClassData:
     """A data set ready for training.
 
     Attributes
@@ -64,7 +62,7 @@ class TrainingSet:
         lognorm: Float32,
         alpha: float = 0.3,
         quantiles: tuple[float, float] = (2.0, 99.5),
-    ) -> TrainingSet:
+    ) -> MaskClassData:
         """Estimate p_bio from the counts and the gene scaling from the log-normalised values.
 
         Parameters
@@ -96,19 +94,3 @@ class TrainingSet:
     def n_genes(self) -> int:
         """Number of genes."""
         return int(self.lognorm.shape[1])
-
-
-class Engine(Protocol):
-    """A way to train: every engine does the same in distribution, at a different speed."""
-
-    def __call__(
-        self,
-        data: TrainingSet,
-        settings: Settings,
-        seed: int,
-        progress: Callable[[int, int], None],
-    ) -> tuple[Network, list[float]]:
-        """Return the trained network, on the CPU, and the mean loss of each epoch.
-
-        `progress` gets the epochs done and their total, and may raise to stop.
-        """

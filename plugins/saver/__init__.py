@@ -33,6 +33,7 @@ class Saver(Imputer):
     version = "1"
     input_scale = "counts"
     stochastic = True
+    packages = ("numba",)
 
     do_fast: bool = parameter(
         True, "Cross-validate some 200 genes only and derive λ of the others from them."

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from impbench_plugins.r_random import folds
 from impbench_plugins.saver.passes import Moments, moments
 from impbench_plugins.saver.prediction import (
     N_FOLDS,
-    Prediction,
+    GenePrediction,
     approximate,
     cross_validated,
     largest_correlation,
 )
-from impbench_plugins.saver.schedule import Task
+from impbench_plugins.saver.schedule import GeneTask
+from impbench_plugins.shared.r_random import folds
 from numpy.typing import NDArray
 
 MIN_PREDICTOR_MEAN = 0.1
@@ -57,7 +57,7 @@ class Genes:
         row[able] = np.arange(len(able))
         return cls(counts, size_factors, predictors, moments(predictors, everything), row)
 
-    def predict(self, task: Task) -> Prediction:
+    def predict(self, task: GeneTask) -> GenePrediction:
         """Return what the other genes say of `task.gene`, in the way the task asks for."""
         y = self.counts[task.gene] / self.size_factors
         own = self.row[task.gene]
@@ -66,7 +66,7 @@ class Genes:
             return cross_validated(self.predictors, self.moments, y, fold, own)
         if task.chosen > 0:
             return approximate(self.predictors, self.moments, y, own, task.largest, task.chosen)
-        return Prediction(np.full(len(y), y.mean()), 0.0, 0.0, 0.0)
+        return GenePrediction(np.full(len(y), y.mean()), 0.0, 0.0, 0.0)
 
     def largest_correlation(self, gene: int) -> float:
         """Return the largest absolute correlation of a gene with a predictor other than itself."""

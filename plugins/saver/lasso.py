@@ -18,7 +18,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from impbench_plugins.compiled import njit
 from impbench_plugins.saver.passes import (
     Moments,
     Vector,
@@ -28,6 +27,7 @@ from impbench_plugins.saver.passes import (
     dot_row,
     take_from_residual,
 )
+from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 
 TOLERANCE = 1e-7
@@ -39,12 +39,13 @@ MAX_ETA = 250.0
 
 ADVANCED, PATH_ENDS, FAILED = 0, 1, 2
 
-# Places in `Fit.number` and `Fit.counter`: numba's tuples are immutable, so scalars live in arrays.
+# Places in `LassoFit.number` and `.counter`: numba's tuples are immutable, so scalars live in
+# arrays.
 INTERCEPT, CURVATURE, SUM_RESIDUAL, SATURATED, NULL_DEVIANCE, PENALTY = range(6)
 N_ACTIVE, N_PASSES, N_STEPS = range(3)
 
 
-class Fit(NamedTuple):
+class LassoFit(NamedTuple):
     """One regression on its way along the path; arrays over cells (n,) or predictors (p,).
 
     Attributes
@@ -105,7 +106,7 @@ def start(
     used: NDArray[np.bool_],
     left_out: int,
     n_steps: int,
-) -> Fit:
+) -> LassoFit:
     """Fit the null model, at the smallest λ that keeps every coefficient at 0: `number[PENALTY]`.
 
     Parameters
@@ -143,7 +144,7 @@ def start(
         if response[i] > 0.0:
             null += response[i] * math.log(y[i])
     number[NULL_DEVIANCE] = null
-    fit = Fit(
+    fit = LassoFit(
         predictors=predictors,
         weight=weight,
         response=response,
@@ -175,7 +176,7 @@ def start(
 
 
 @njit(nogil=True)
-def advance(fit: Fit, penalty: float, max_nonzero: int) -> int:
+def advance(fit: LassoFit, penalty: float, max_nonzero: int) -> int:
     """Move the solution to the next λ of the path.
 
     Returns
@@ -211,7 +212,7 @@ def advance(fit: Fit, penalty: float, max_nonzero: int) -> int:
 
 
 @njit(nogil=True, error_model="numpy")
-def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: int) -> bool:
+def _minimise_quadratic(fit: LassoFit, penalty: float, tolerance: float, max_active: int) -> bool:
     """Descend along the coordinates until a pass over all strong predictors changes nothing.
 
     The arrays are taken out of the tuple once: passing the tuple on costs more than an update.
@@ -273,7 +274,7 @@ def _minimise_quadratic(fit: Fit, penalty: float, tolerance: float, max_active: 
 
 
 @njit(nogil=True)
-def _renew_quadratic(fit: Fit, intercept_before: float) -> None:
+def _renew_quadratic(fit: LassoFit, intercept_before: float) -> None:
     """Bring η up to date, then weights and residuals of the next quadratic."""
     number, eta = fit.number, fit.eta
     offset = number[INTERCEPT] - intercept_before
@@ -308,7 +309,7 @@ def _renew_quadratic(fit: Fit, intercept_before: float) -> None:
 
 
 @njit(nogil=True)
-def _let_in_violators(fit: Fit, penalty: float) -> bool:
+def _let_in_violators(fit: LassoFit, penalty: float) -> bool:
     """Check the optimality conditions outside the strong set; let in what breaks them.
 
     A standardised predictor has length 1 under q, so no gradient changes by more than the residual
@@ -333,13 +334,13 @@ def _let_in_violators(fit: Fit, penalty: float) -> bool:
 
 
 @njit(nogil=True)
-def _gradient(fit: Fit, k: int) -> float:
+def _gradient(fit: LassoFit, k: int) -> float:
     slope = dot_row(fit.predictors, k, fit.residual) - fit.centre[k] * fit.number[SUM_RESIDUAL]
     return float(abs(slope / fit.spread[k]))
 
 
 @njit(nogil=True)
-def _record(fit: Fit, max_nonzero: int) -> int:
+def _record(fit: LassoFit, max_nonzero: int) -> int:
     """Note the deviance explained; say whether the path ends here."""
     number, step = fit.number, fit.counter[N_STEPS]
     likelihood = np.dot(fit.response, fit.eta) - number[CURVATURE] - number[SATURATED]

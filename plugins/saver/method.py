@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from impbench_plugins.r_random import permutation
+from impbench_plugins.shared.r_random import permutation
 
 from impbench import Context, Imputed, Observed
 
 from .genes import Genes
 from .posterior import posterior
 from .prediction import approximate
-from .schedule import Outcome, Task, schedule
+from .schedule import GeneOutcome, GeneTask, schedule
 
 MIN_COUNT = 1e-3
 """Smaller values count as 0."""
@@ -35,17 +35,17 @@ def impute(observed: Observed, context: Context, do_fast: bool, null_model: bool
     expressed = np.flatnonzero(genes.counts.any(axis=1))
     done = 0
 
-    def impute_gene(task: Task) -> Outcome:
+    def impute_gene(task: GeneTask) -> GeneOutcome:
         prediction = genes.predict(task)
         estimates = posterior(genes.counts[task.gene], prediction.mean, genes.size_factors)
         for result, values in zip((expression, std), estimates, strict=True):
             result[cells, task.gene] = np.ceil(values * 1000) / 1000 * genes.size_factors
-        return Outcome(prediction.largest, prediction.chosen, prediction.gain)
+        return GeneOutcome(prediction.largest, prediction.chosen, prediction.gain)
 
     info: dict[str, Any] = {}
     with _pool(context.threads) as pool:
 
-        def run(tasks: Sequence[Task]) -> Iterator[Outcome]:
+        def run(tasks: Sequence[GeneTask]) -> Iterator[GeneOutcome]:
             nonlocal done
             for outcome in pool.map(impute_gene, tasks):
                 done += 1
@@ -53,7 +53,7 @@ def impute(observed: Observed, context: Context, do_fast: bool, null_model: bool
                 yield outcome
 
         if null_model:
-            list(run([Task(int(gene)) for gene in expressed]))
+            list(run([GeneTask(int(gene)) for gene in expressed]))
         else:
             correlation = np.zeros(observed.n_genes)
             correlation[expressed] = list(pool.map(genes.largest_correlation, expressed))

@@ -9,7 +9,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from impbench_plugins.compiled import njit
+from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]

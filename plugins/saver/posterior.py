@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from impbench_plugins.compiled import njit
+from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]

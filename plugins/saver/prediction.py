@@ -10,10 +10,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from impbench_plugins.compiled import njit
 from impbench_plugins.saver import lasso
-from impbench_plugins.saver.lasso import Fit
+from impbench_plugins.saver.lasso import LassoFit
 from impbench_plugins.saver.passes import Moments, Vector, dot_row, moments
+from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 
 N_FOLDS = 5
@@ -29,7 +29,7 @@ APPROXIMATE_STEP = math.exp(-0.2)
 RISE, STEPS_AFTER, FALL = 0.5, 5, 0.1
 
 
-class Prediction(NamedTuple):
+class GenePrediction(NamedTuple):
     """What the other genes say of one gene.
 
     Attributes
@@ -55,7 +55,7 @@ def cross_validated(
     y: Vector,
     fold: NDArray[np.int64],
     left_out: int,
-) -> Prediction:
+) -> GenePrediction:
     """Regress `y` on the predictors with the λ of least cross-validated deviance.
 
     Parameters
@@ -76,7 +76,7 @@ def cross_validated(
     """
     n = len(y)
     n_predictors = len(predictors) - (left_out >= 0)
-    nothing = Prediction(np.full(n, y.mean()), 0.0, 0.0, 0.0)
+    nothing = GenePrediction(np.full(n, y.mean()), 0.0, 0.0, 0.0)
     everything = np.ones(n, dtype=np.bool_)
     if n_predictors < 2 or not _can_learn(y, everything):
         return nothing
@@ -95,11 +95,11 @@ def cross_validated(
         fit = lasso.start(predictors, over_all, y, everything, left_out, N_STEPS)
         _walk(fit, penalties[: best + 1])
     gain = (deviance[0] - deviance[best]) / error[best] if best > 0 else 0.0
-    return Prediction(np.exp(fit.eta), largest, penalties[best], gain)
+    return GenePrediction(np.exp(fit.eta), largest, penalties[best], gain)
 
 
 @njit(nogil=True)
-def _walk(fit: Fit, penalties: Vector) -> int:
+def _walk(fit: LassoFit, penalties: Vector) -> int:
     """Move a fit from the first λ to the last; return the number of λ before the path ended."""
     for k in range(1, len(penalties)):
         status = lasso.advance(fit, penalties[k], MAX_NONZERO)
@@ -155,7 +155,7 @@ class _Path(NamedTuple):
     `ended` one truth value.
     """
 
-    fit: Fit
+    fit: LassoFit
     held_out: NDArray[np.int64]
     step: float
     eta_before: Vector
@@ -208,9 +208,9 @@ def approximate(
     left_out: int,
     largest: float,
     chosen: float,
-) -> Prediction:
+) -> GenePrediction:
     """Regress `y` on the predictors at λ `chosen`, reached in steps of e^−0.2 from `largest`."""
-    nothing = Prediction(np.full(len(y), y.mean()), 0.0, 0.0, 0.0)
+    nothing = GenePrediction(np.full(len(y), y.mean()), 0.0, 0.0, 0.0)
     everything = np.ones(len(y), dtype=np.bool_)
     if len(predictors) - (left_out >= 0) < 2 or not _can_learn(y, everything):
         return nothing
@@ -222,7 +222,7 @@ def approximate(
         if lasso.advance(fit, penalty, MAX_NONZERO) == lasso.FAILED:
             break
         eta[:] = fit.eta
-    return Prediction(np.exp(eta), largest, chosen, 0.0)
+    return GenePrediction(np.exp(eta), largest, chosen, 0.0)
 
 
 @njit(nogil=True)

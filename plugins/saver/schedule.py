@@ -24,7 +24,7 @@ USEFUL_GENES = 100
 
 
 @dataclass(frozen=True)
-class Task:
+class GeneTask:
     """A gene, to be predicted by cross-validation (`fold_seed`), at λ `chosen`, or by its mean."""
 
     gene: int
@@ -34,7 +34,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GeneOutcome:
     """λ without predictors and λ used, both 0 if the mean predicts the gene; gain of the latter."""
 
     largest: float
@@ -46,11 +46,11 @@ class Outcome:
 class Summary:
     """Outcomes of all genes; correlation above which a gene is predicted, None if none was set."""
 
-    outcomes: dict[int, Outcome]
+    outcomes: dict[int, GeneOutcome]
     cutoff: float | None
 
 
-Run = Callable[[Sequence[Task]], Iterable[Outcome]]
+Run = Callable[[Sequence[GeneTask]], Iterable[GeneOutcome]]
 
 
 def schedule(
@@ -74,9 +74,9 @@ def schedule(
     do_fast
         False: cross-validate every gene.
     """
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, GeneOutcome] = {}
 
-    def run_block(tasks: list[Task]) -> None:
+    def run_block(tasks: list[GeneTask]) -> None:
         outcomes.update(zip((task.gene for task in tasks), run(tasks), strict=True))
 
     first = order[:FIRST_BLOCK] if do_fast else order
@@ -91,7 +91,7 @@ def schedule(
     share = predictable[first].mean()
     n_second = math.ceil(min(len(rest), USEFUL_GENES / share)) if share > 0 else len(rest)
     second, third = rest[:n_second], rest[n_second:]
-    run_block([t if predictable[t.gene] else Task(t.gene) for t in _cross_validate(second)])
+    run_block([t if predictable[t.gene] else GeneTask(t.gene) for t in _cross_validate(second)])
     if not len(third):
         return Summary(outcomes, cutoff)
 
@@ -102,15 +102,15 @@ def schedule(
     chosen = largest * np.exp(-np.sqrt(np.maximum(0, intercept + slope * correlation)))
     run_block(
         [
-            Task(g, largest=largest[g], chosen=chosen[g]) if predictable[g] else Task(g)
+            GeneTask(g, largest=largest[g], chosen=chosen[g]) if predictable[g] else GeneTask(g)
             for g in third
         ]
     )
     return Summary(outcomes, cutoff)
 
 
-def _cross_validate(genes: NDArray[np.int64]) -> list[Task]:
-    return [Task(int(gene), fold_seed=i + 1) for i, gene in enumerate(genes)]
+def _cross_validate(genes: NDArray[np.int64]) -> list[GeneTask]:
+    return [GeneTask(int(gene), fold_seed=i + 1) for i, gene in enumerate(genes)]
 
 
 def _cutoff(correlation: NDArray[np.float64], gains: list[float]) -> float:

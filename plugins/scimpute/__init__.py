@@ -29,6 +29,7 @@ class ScImpute(Imputer):
     )
     input_scale = "counts"
     stochastic = True
+    packages = ("numba", "scikit-learn")
 
     n_groups: int | None = parameter(
         None, "Groups of cells; none takes the data's own number.", min=1, symbol="K"
@@ -54,9 +55,10 @@ class ScImpute(Imputer):
             If the number of groups is neither given nor known, or exceeds the number of cells with
             counts, or there are fewer than two such cells.
         """
+        from impbench_plugins.shared.dropout_mixture import log_cpm
         from threadpoolctl import threadpool_limits
 
-        from .method import OUTLIER, find_groups, impute_given, log_cpm
+        from .method import OUTLIER, find_groups, impute_given
 
         n_groups = self.n_groups or observed.n_groups
         if n_groups is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from impbench_plugins.shared.dropout_mixture import POINT, Floats
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.sparse.linalg import eigsh
@@ -10,8 +11,6 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
-
-from .mixture import POINT, Floats
 
 MANY_CELLS = 5000
 """From here on 60 % of the variance is kept, by randomised PCA, instead of 40 %."""

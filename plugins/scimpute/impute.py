@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
+from impbench_plugins.shared.dropout_mixture import (
+    Floats,
+    dropout_probabilities,
+    fit_mixtures,
+    valid_genes,
+)
 from numpy.typing import NDArray
 
-from .mixture import Floats, dropout_probabilities, fit_mixtures, gamma_density, normal_density
 from .nnls import nnls
 
 FEW_VALID_GENES = 10
@@ -66,23 +70,6 @@ def impute_group(
         result[cell, valid[genes]] = np.minimum(coefficients @ others[:, genes], highest[genes])
         progress(cell + 1)
     return result, imputed
-
-
-def valid_genes(parameters: Floats) -> NDArray[np.bool_]:
-    """Tell which genes' mixtures separate dropout from expression, (genes,).
-
-    They were fitted, the normal lies above log10(2.01), and where it is low (μ ≤ 1) it exceeds the
-    gamma at μ + 1.
-    """
-    valid = np.isfinite(parameters).all(axis=1)
-    for gene in np.flatnonzero(valid):
-        _, shape, rate, mean, deviation = parameters[gene]
-        at = mean + 1.0
-        low = mean <= 1.0 and gamma_density(at, math.log(at), shape, rate) >= normal_density(
-            at, mean, deviation
-        )
-        valid[gene] = mean > math.log10(2.01) and not low
-    return valid
 
 
 def _predictors(cell: int, coordinates: Floats, n_confident: int) -> NDArray[np.int64]:

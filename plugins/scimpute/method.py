@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from impbench_plugins.shared.dropout_mixture import POINT, Floats, log_cpm
 from numpy.typing import NDArray
 
 from .groups import cell_coordinates, find_outliers, spectral_clusters
 from .impute import impute_group
-from .mixture import POINT, Floats
 
 OUTLIER = -1
 
@@ -30,14 +30,6 @@ class Groups:
 
     labels: NDArray[np.int64]
     coordinates: Floats
-
-
-def log_cpm(counts: NDArray[Any]) -> Floats:
-    """Return log10(10⁶ count / library size + 1.01), (cells, genes) float64; no cell is empty."""
-    values = counts.astype(np.float64)
-    values *= 1e6 / values.sum(axis=1, keepdims=True)
-    values += 1.01
-    return np.log10(values, out=values)
 
 
 def counts_of(values: Floats, library_sizes: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +31,7 @@ class Scmae(Imputer):
     )
     input_scale = "lognorm"
     stochastic = True
+    packages = ("numba", "scanpy", "scikit-learn", "torch")
 
     n_hvg: int | None = parameter(
         1000, "Most variable genes that the network sees; none means all genes.", min=1
@@ -99,9 +100,11 @@ class Scmae(Imputer):
         InputError
             If there are fewer than two cells, or no counts.
         """
+        from impbench_plugins.shared.same_fields import same_fields
+
         from impbench.data.genes import highly_variable
 
-        from .training import Settings, run
+        from .training import ScmaeSettings, run
 
         if observed.n_cells < 2 or observed.counts.sum() == 0:
             raise InputError(
@@ -113,7 +116,7 @@ class Scmae(Imputer):
         seen = observed.lognorm[:, genes]
         mean, sd = seen.mean(axis=0), seen.std(axis=0, ddof=1)
         sd[sd == 0] = 1
-        settings = Settings(**{f.name: getattr(self, f.name) for f in fields(Settings)})
+        settings = same_fields(ScmaeSettings, self)
         fit = run((seen - mean) / sd, settings, context.seed, context.progress)
         expression = observed.lognorm.copy()
         expression[:, genes] = np.maximum(fit.reconstruction * sd + mean, 0)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class Network(nn.Module):
+class ScmaeNetwork(nn.Module):
     """Encoder G – hidden – latent – latent; linear mask predictor; linear decoder.
 
     LayerNorm and Mish follow the encoder's first two layers, its last is linear, eq. (3). The

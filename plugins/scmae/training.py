@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from impbench_plugins.maskclass.network import single_thread
-from impbench_plugins.torch_weights import draw_weights
+from impbench_plugins.shared.torch_networks import draw_weights, single_thread
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .network import Network, mask_loss, reconstruction_loss
+from .network import ScmaeNetwork, mask_loss, reconstruction_loss
 
 _CELLS_PER_BLOCK = 1024
 _GENES_PER_BLOCK = 64
 
 
 @dataclass(frozen=True)
-class Settings:
+class ScmaeSettings:
     """Hyper-parameters; the defaults are the published code's."""
 
     p_mask: float = 0.4
@@ -37,7 +36,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Fit:
+class ScmaeFit:
     """What training leaves.
 
     Attributes
@@ -56,10 +55,10 @@ class Fit:
 
 def run(
     values: NDArray[np.float32],
-    settings: Settings,
+    settings: ScmaeSettings,
     seed: int,
     progress: Callable[[int, int], None],
-) -> Fit:
+) -> ScmaeFit:
     """Train, then encode and decode the unchanged cells; on one thread.
 
     Parameters
@@ -71,20 +70,20 @@ def run(
     """
     generator = torch.Generator().manual_seed(seed)
     x = torch.from_numpy(values)
-    network = Network(
+    network = ScmaeNetwork(
         x.shape[1], settings.hidden, settings.latent, settings.mask_input == "probabilities"
     )
     draw_weights(network, generator)
     with single_thread():
         losses = _train(network, x, settings, generator, progress)
         reconstruction, embedding = _apply(network, x)
-    return Fit(reconstruction, embedding, *losses)
+    return ScmaeFit(reconstruction, embedding, *losses)
 
 
 def _train(
-    network: Network,
+    network: ScmaeNetwork,
     x: Tensor,
-    settings: Settings,
+    settings: ScmaeSettings,
     generator: torch.Generator,
     progress: Callable[[int, int], None],
 ) -> tuple[float, float]:
@@ -151,7 +150,7 @@ def exchange(
     return corrupted, mask.to(x.dtype)
 
 
-def _apply(network: Network, x: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _apply(network: ScmaeNetwork, x: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     with torch.no_grad():
         blocks = [network(block) for block in x.split(_CELLS_PER_BLOCK)]  # type: ignore[no-untyped-call]
         return (

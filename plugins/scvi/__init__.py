@@ -6,6 +6,9 @@ import importlib.util
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import scipy.sparse as sp
+
 from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter, scale
 from impbench.errors import InputError, UnavailableError
 
@@ -28,6 +31,7 @@ class Scvi(Imputer):
         "of single-cell omics data, Nature Biotechnology 40:163-166"
     )
     stochastic = True
+    packages = ("anndata", "lightning", "numba", "scikit-learn", "scvi-tools", "torch")
 
     gene_likelihood: Literal["zinb", "nb", "poisson"] = parameter(
         "zinb", "Distribution of the counts."
@@ -87,7 +91,11 @@ class Scvi(Imputer):
             If scvi-tools is not installed.
         """
         self.prepare(context)
-        from .model import run
+        import anndata
+        import scvi
+        from impbench_plugins.shared.torch_networks import single_thread
+
+        from .surroundings import Progress, quiet, seeded
 
         library_size = scale.library_sizes(observed.counts)
         if observed.n_cells < 2 or (library_size == 0).any():
@@ -100,9 +108,46 @@ class Scvi(Imputer):
             raise InputError(
                 "scvi: covariates=batch, but the data hold no batches; leave covariates out"
             )
-        expression, embedding, info = run(self, observed, library_size, context)
-        result: dict[str, Any] = info
-        return Imputed(expression, "counts", embedding=embedding, info=result)
+        cells = anndata.AnnData(sp.csr_matrix(observed.counts, dtype=np.float32))
+        batch_key = "batch" if self.covariates == "batch" else None
+        if batch_key is not None:
+            cells.obs[batch_key] = np.asarray(observed.batch)
+        with single_thread(), seeded(context.seed), quiet():
+            scvi.model.SCVI.setup_anndata(cells, batch_key=batch_key)
+            model = scvi.model.SCVI(
+                cells,
+                n_hidden=self.n_hidden,
+                n_latent=self.n_latent,
+                n_layers=self.n_layers,
+                dropout_rate=self.dropout_rate,
+                dispersion=self.dispersion,
+                gene_likelihood=self.gene_likelihood,
+            )
+            model.train(
+                max_epochs=self.epochs,
+                accelerator="cpu",
+                batch_size=self.batch_size,
+                plan_kwargs={"lr": self.learning_rate},
+                callbacks=[Progress(context)],
+                # Nothing is written there, but the default would be a folder of scvi-tools' own.
+                default_root_dir=str(context.scratch or "."),
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
+            # library_size=1 leaves the share of each gene, which sums to 1 in every cell.
+            share = model.get_normalized_expression(
+                library_size=1, n_samples=self.n_samples, return_numpy=True
+            )
+            latent = model.get_latent_representation()
+            info: dict[str, Any] = {
+                "epochs": model.trainer.current_epoch,
+                "elbo": -float(model.get_elbo()),
+                "scvi_tools": scvi.__version__,
+            }
+        expression = (share * library_size[:, None]).astype(np.float32)
+        return Imputed(expression, "counts", embedding=latent.astype(np.float32), info=info)
 
 
 @hookimpl

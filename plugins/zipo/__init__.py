@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ class Zipo(Imputer):
         "de-noise single-cell RNA sequencing data (ZiPo)"
     )
     stochastic = True
+    packages = ("torch",)
     negative_binomial: ClassVar[bool] = False
 
     encoder: tuple[int, ...] = parameter(
@@ -107,7 +108,9 @@ class Zipo(Imputer):
         InputError
             If there are fewer than three cells, or no counts, or batches are asked for and unknown.
         """
-        from .training import Settings, run
+        from impbench_plugins.shared.same_fields import same_fields
+
+        from .training import ZipoSettings, run
 
         if observed.n_cells < 3 or observed.counts.sum() == 0:
             raise InputError(
@@ -115,9 +118,7 @@ class Zipo(Imputer):
                 f"on; got {observed.n_cells} × {observed.n_genes} with {observed.counts.sum()} "
                 "counts"
             )
-        settings = Settings(
-            **{f.name: getattr(self, f.name) for f in fields(Settings) if hasattr(self, f.name)}
-        )
+        settings = same_fields(ZipoSettings, self)
         fit = run(observed.dense_counts, self._known(observed), settings, context)
         return Imputed(fit.rates, "counts", embedding=fit.latents, info=fit.facts)
 

@@ -43,7 +43,7 @@ class Heads:
         return self.log_l.double() + self.log_mu.double()
 
 
-class Network(nn.Module):
+class ZipoNetwork(nn.Module):
     """Encoder blocks of Linear, sigmoid and batch norm; every head is linear in the latents.
 
     With residuals, the last block's linear layer sums up linear maps of the outputs of all earlier

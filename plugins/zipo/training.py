@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from impbench_plugins.maskclass.network import single_thread
-from impbench_plugins.torch_weights import draw_weights
+from impbench_plugins.shared.torch_networks import draw_weights, single_thread
 from numpy.typing import NDArray
 from torch import Tensor
 
 from impbench import Context
 
 from .likelihood import log_likelihood
-from .network import Heads, Network, below, weight_ratio
+from .network import Heads, ZipoNetwork, below, weight_ratio
 
 DECAY = 0.9
 PLATEAU_FACTOR = 0.1
@@ -25,7 +24,7 @@ _CELLS_PER_BLOCK = 512
 
 
 @dataclass(frozen=True)
-class Settings:
+class ZipoSettings:
     """Hyper-parameters; see the parameters of the imputers."""
 
     negative_binomial: bool = False
@@ -49,7 +48,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Fit:
+class ZipoFit:
     """What training leaves.
 
     Attributes
@@ -67,14 +66,14 @@ class Fit:
     facts: dict[str, Any]
 
 
-class Pace:
+class ZipoPace:
     """The learning rate and when to stop, judged by the validation loss after each epoch.
 
     The rate falls by a tenth every epoch until it reaches `final_rate` (at epoch 30 with the
     published numbers), and besides to a tenth after `reduce_lr` epochs without a gain of 0.1 %.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ZipoSettings) -> None:
         self._settings = settings
         self._epoch, self._factor = 0, 1.0
         self._best = self._plateau = np.inf
@@ -103,8 +102,8 @@ class Pace:
 
 
 def run(
-    counts: NDArray[Any], known: NDArray[np.float32], settings: Settings, context: Context
-) -> Fit:
+    counts: NDArray[Any], known: NDArray[np.float32], settings: ZipoSettings, context: Context
+) -> ZipoFit:
     """Train, then predict the rates of all cells; on one thread.
 
     Parameters
@@ -120,7 +119,7 @@ def run(
     x, known_ = torch.from_numpy(counts.astype(np.float32)), torch.from_numpy(known)
     inputs = torch.log1p(x) if settings.input == "log" else x
     s = settings
-    network = Network(
+    network = ZipoNetwork(
         x.shape[1], known.shape[1], s.encoder, s.library_layers, s.residuals, s.negative_binomial
     )
     draw_weights(network, generator)
@@ -132,15 +131,15 @@ def run(
             weights[below(weights, s.prune)] = 0
         rates, latents, facts = _predict(network, x, inputs, known_)
     facts |= {"epochs": len(losses), "validation_loss": min(losses), "sparsity": sparsity}
-    return Fit(rates, latents, facts)
+    return ZipoFit(rates, latents, facts)
 
 
 def _train(
-    network: Network,
+    network: ZipoNetwork,
     x: Tensor,
     inputs: Tensor,
     known: Tensor,
-    settings: Settings,
+    settings: ZipoSettings,
     generator: torch.Generator,
     context: Context,
 ) -> list[float]:
@@ -154,7 +153,7 @@ def _train(
         mean = x[training].sum(dim=1).mean()
         torch.nn.init.constant_(network.library[-1].bias, float(mean.clamp(min=1).log()))  # type: ignore[arg-type]
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
-    pace, losses = Pace(settings), list[float]()
+    pace, losses = ZipoPace(settings), list[float]()
     best = [tensor.clone() for tensor in network.state_dict().values()]
     for epoch in range(settings.epochs):
         for group in optimizer.param_groups:
@@ -179,7 +178,7 @@ def _train(
     return losses
 
 
-def loss(heads: Heads, x: Tensor, first_weights: Tensor, settings: Settings) -> Tensor:
+def loss(heads: Heads, x: Tensor, first_weights: Tensor, settings: ZipoSettings) -> Tensor:
     """Return the loss of II-E, with the penalty of III-F for the negative binomial.
 
     The log-likelihood of a cell is the sum over its genes; E is the mean over cells or entries.
@@ -206,7 +205,12 @@ def loss(heads: Heads, x: Tensor, first_weights: Tensor, settings: Settings) -> 
 
 
 def _validate(
-    network: Network, x: Tensor, inputs: Tensor, known: Tensor, cells: Tensor, settings: Settings
+    network: ZipoNetwork,
+    x: Tensor,
+    inputs: Tensor,
+    known: Tensor,
+    cells: Tensor,
+    settings: ZipoSettings,
 ) -> float:
     network.eval()
     total = 0.0
@@ -219,7 +223,7 @@ def _validate(
 
 
 def _predict(
-    network: Network, x: Tensor, inputs: Tensor, known: Tensor
+    network: ZipoNetwork, x: Tensor, inputs: Tensor, known: Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
     network.eval()
     rates, latents = torch.empty_like(x), []

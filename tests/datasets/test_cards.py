@@ -69,14 +69,19 @@ def test_good_card_is_read(tmp_path):
     ("old", "new", "message"),
     [
         ("cells = 3", "cells = ", r"not valid TOML: .*line 6"),
-        ("cells = 3", "cels = 3", r"line 6, key 'cels' is unknown; did you mean 'cells'"),
-        ("cells = 3", "cells = '3'", r"line 6, key 'cells' is '3'; expected a whole number"),
-        ('layout = "h5ad"', 'layout = "zip"', r"line 4, key 'layout' is 'zip'; expected one of"),
-        ('title = "Toy"\n', "", r"key 'title' is missing"),
-        ("[[files]]", "[files]", r"line 8, key 'files' is .* expected a list"),
-        ('layout = "h5ad"', 'layout = "counts-csv"', r"line 8, key 'files': 1 files; .* has 2"),
-        ("url =", "uri =", r"line 9, key 'uri' is unknown; did you mean 'url'"),
-        ('"toy"', '"other"', r"line 1, key 'name': name is 'other' but the file is called"),
+        ("cells = 3", "cels = 3", r"line 6: cels is unknown; did you mean cells"),
+        ("cells = 3", "cells = '3'", r'line 6: cells is "3"; expected a whole number'),
+        ('layout = "h5ad"', 'layout = "zip"', r'line 4: layout is "zip"; expected one of "h5ad"'),
+        ('title = "Toy"\n', "", r"title is missing; expected text in quotes"),
+        ("[[files]]", "[files]", r"line 8: files is a table; expected a list"),
+        (
+            'layout = "h5ad"',
+            'layout = "counts-csv"',
+            r"line 8: files are 1; expected 2 for the layout c",
+        ),
+        ("url =", "uri =", r"line 9: files\[0\]\.uri is unknown; did you mean url"),
+        ('"toy"', '"other"', r'line 1: name is "other"; expected "toy", as the file'),
+        ("/toy.h5ad", "/..", r"line 8: files\[0\] would be stored as '\.\.'; .* add name = "),
     ],
 )
 def test_broken_card_names_file_line_and_key(tmp_path, old, new, message):

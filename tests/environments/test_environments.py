@@ -113,13 +113,13 @@ def ran(registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ra
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMPBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         first, second = Told(), Told()
-        settings = Settings.sensible(jobs=2, threads=1, timeout=60)
+        settings = Settings(jobs=2, threads=1, timeout=60)
         for imputers, told in ((IMPUTERS, first), (IMPUTERS[:2], second)):
             impbench.run(
                 SUITE, out, imputers=imputers, listener=told, settings=settings, report=False
             )
             if told is first:
-                records = Store(out).records()
+                records = Store(out).read().records
         named = {name: [r for r in records if r.job.imputer == name] for name in IMPUTERS}
         yield Ran(out, named, first.built, second.built)
 

@@ -11,12 +11,11 @@ import scipy.sparse as sp
 
 from impbench import Context, Imputed, Imputer, Observed, hookimpl, metric
 from impbench.data.dataset import Dataset
-from impbench.metrics.metric import EVIDENCE, Metric
+from impbench.metrics.metric import Metric
 from impbench.protocols.protocol import Again, Hidden, Problem, Protocol, observe
 
 HALF = 20
-for name in ("seed_difference", "half_difference", "dense_extra", "sparse_extra", "text_extra"):
-    EVIDENCE.setdefault(name, "for tests")
+OFFERS = ("seed_difference", "half_difference", "dense_extra", "sparse_extra", "text_extra")
 
 
 @metric("seed-difference", title="Seed", direction="min")
@@ -43,6 +42,7 @@ def extras(dense_extra: Any, sparse_extra: Any, text_extra: Any) -> float:
 class AsksAgain(Protocol):
     name = "asks-again"
     summary = "Asks three times"
+    offers = dict.fromkeys(OFFERS, "for tests")
 
     def obstacle(self, dataset: Dataset) -> str | None:
         return None

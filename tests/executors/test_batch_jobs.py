@@ -17,29 +17,29 @@ from typer.testing import CliRunner
 
 import impbench
 from impbench.cli import app
-from impbench.errors import InputError, UnavailableError
-from impbench.executors.dask.cluster import TLS, Cluster, parse_option
-from impbench.registry import load_file
+from impbench.errors import ImpbenchError, InputError, UnavailableError
+from impbench.executors.batch_jobs import LSF, PBS, SGE, BatchJobs, Slurm
+from impbench.registry import load_file, registry
 from impbench.runner.settings import Settings
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("dask_jobqueue")
 
-SMALL = {"cores": 8, "memory": "16GB"}
+SMALL = ("cores=8", "memory=16GB")
 
 
 @pytest.mark.parametrize(
     ("executor", "lines"),
     [
-        ("slurm", ["#SBATCH --cpus-per-task=8", "#SBATCH --mem=15G", "#SBATCH -p short"]),
-        ("pbs", ["#PBS -l select=1:ncpus=8:mem=15GB", "#PBS -q short"]),
-        ("lsf", ["#BSUB -n 8", "#BSUB -q short"]),
-        ("sge", ["#$ -q short", "#$ -l h_rt=02:00:00"]),
+        (Slurm, ["#SBATCH --cpus-per-task=8", "#SBATCH --mem=15G", "#SBATCH -p short"]),
+        (PBS, ["#PBS -l select=1:ncpus=8:mem=15GB", "#PBS -q short"]),
+        (LSF, ["#BSUB -n 8", "#BSUB -q short"]),
+        (SGE, ["#$ -q short", "#$ -l h_rt=02:00:00"]),
     ],
 )
-def test_job_script_asks_for_what_was_given(executor: str, lines: list[str]) -> None:
-    options = {**SMALL, "queue": "short", "walltime": "02:00:00"}
-    script = Cluster(executor, options=options).job_script().splitlines()
+def test_job_script_asks_for_what_was_given(executor: type[BatchJobs], lines: list[str]) -> None:
+    options = (*SMALL, "queue=short", "walltime=02:00:00")
+    script = executor(options=options).job_script(1).splitlines()
     assert set(lines) <= set(script)
     (command,) = [line for line in script if "dask_worker" in line]
     assert "tcp://SCHEDULER:PORT" in command
@@ -48,47 +48,49 @@ def test_job_script_asks_for_what_was_given(executor: str, lines: list[str]) -> 
 
 
 def test_threads_of_a_job_make_for_fewer_jobs_at_once() -> None:
-    command = Cluster("slurm", options=SMALL).job_script(threads=4)
+    command = Slurm(options=SMALL).job_script(threads=4)
     assert command.rstrip().endswith("--nthreads 2")
     with pytest.raises(InputError, match="--threads 9 is more than a worker has: 8 cores"):
-        Cluster("slurm", options=SMALL).job_script(threads=9)
+        Slurm(options=SMALL).job_script(threads=9)
 
 
 def test_encryption_reaches_the_job_script(tmp_path: Path) -> None:
     for name in ("ca", "cert", "key"):
         (tmp_path / name).touch()
-    tls = TLS(tmp_path / "ca", tmp_path / "cert", tmp_path / "key")
-    command = Cluster("slurm", options=SMALL, tls=tls).job_script()
+    tls = {f"tls_{name}": str(tmp_path / name) for name in ("cert", "key")}
+    command = Slurm(options=SMALL, tls_ca_file=str(tmp_path / "ca"), **tls).job_script(1)
     assert "tls://SCHEDULER:PORT" in command
     assert f"--tls-ca-file {tmp_path / 'ca'}" in command
     assert f"--tls-key {tmp_path / 'key'}" in command
     with pytest.raises(InputError, match=r"TLS file .*nowhere does not exist"):
-        Cluster("slurm", options=SMALL, tls=TLS(tmp_path / "nowhere", tls.cert, tls.key))
+        Slurm(options=SMALL, tls_ca_file=str(tmp_path / "nowhere"), **tls).job_script(1)
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"cores": 8}, "how much cores and memory"),
-        ({**SMALL, "coers": 8}, "unexpected keyword argument 'coers'"),
-        ({**SMALL, "memory": "lots"}, "Could not interpret 'lots'"),
+        (("cores=8",), "how much cores and memory"),
+        ((*SMALL, "coers=8"), "unexpected keyword argument 'coers'"),
+        (("cores=8", "memory=lots"), "Could not interpret 'lots'"),
     ],
 )
-def test_option_that_does_not_fit_is_said(options: dict[str, object], reason: str) -> None:
+def test_option_that_does_not_fit_is_said(options: tuple[str, ...], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        Cluster("slurm", options=options).job_script()
+        Slurm(options=options).job_script(1)
 
 
 def test_options_are_typed_as_dask_types_its_own() -> None:
-    texts = ("cores=8", "memory=16GB", "nanny=false", "job_extra_directives=['--gres=gpu:1']")
-    assert [parse_option(text)[1] for text in texts] == [8, "16GB", False, ["--gres=gpu:1"]]
+    script = Slurm(options=(*SMALL, "nanny=false", "job_extra_directives=['--gres=gpu:1']"))
+    lines = script.job_script(1).splitlines()
+    assert "#SBATCH --gres=gpu:1" in lines
+    assert "--no-nanny" in lines[-1]
     with pytest.raises(InputError, match="'cores 8' is not of the form name=value"):
-        parse_option("cores 8")
+        Slurm(options=("cores 8",))
 
 
 def test_dask_s_own_configuration_fills_in() -> None:
     with dask.config.set({"jobqueue.slurm.queue": "long", "jobqueue.slurm.processes": 2}):
-        script = Cluster("slurm", options=SMALL).job_script()
+        script = Slurm(options=SMALL).job_script(1)
     assert "#SBATCH -p long" in script
     assert "--nworkers 2" in script
 
@@ -100,18 +102,20 @@ def test_dask_s_own_configuration_fills_in() -> None:
         (["--executor", "dask"], "needs the address of a scheduler"),
         (["--scheduler", "tcp://a:1"], "need --executor"),
         (["--workers", "3"], "need --executor"),
-        (["--executor", "slurm", "--scheduler", "tcp://a:1"], "--scheduler is for the executor"),
-        (["--executor", "dask", "--scheduler", "tcp://a:1", "--workers", "2"], "describe batch"),
+        (["--executor", "slurm", "--scheduler", "tcp://a:1"], "slurm has no parameter 'scheduler'"),
         (["--executor", "slurm", "--jobs", "4"], "give --workers"),
         (["--executor", "slurm", "--device", "cuda:1"], "on a cluster a job takes any GPU"),
         (["--executor", "slurm", "--tls-cert", "a"], "needs all of --tls-ca-file"),
-        (["--job-script"], "--job-script needs --executor"),
+        (["--executor", "slurm", "--allow-network"], "are for this machine, not for a cluster"),
+        (["--executor", "slurm[workers=0]"], "workers=0 must be at least 1"),
+        (["--executor", "local", "--workers", "3"], "local has no parameter 'workers'"),
+        (["--job-script"], "the executor local submits no batch jobs"),
         (["--executor", "dask", "--scheduler", "tcp://a:1", "--job-script"], "has no job script"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(arguments: list[str], reason: str) -> None:
     result = CliRunner().invoke(app, ["run", *arguments])
-    assert isinstance(result.exception, InputError)
+    assert isinstance(result.exception, ImpbenchError)
     assert reason in str(result.exception)
 
 
@@ -119,13 +123,26 @@ def test_command_line_shows_the_job_script() -> None:
     options = ["--cluster-option", "cores=8", "--cluster-option", "memory=16GB"]
     result = CliRunner().invoke(app, ["run", "--executor", "sge", *options, "--job-script"])
     assert result.exit_code == 0, result.output
-    assert result.stdout == Cluster("sge", options=SMALL).job_script()
+    assert result.stdout == SGE(options=SMALL).job_script(1)
+
+
+def test_options_and_brackets_say_the_same() -> None:
+    directives = "job_extra_directives=['--gres=gpu:1', '--comment=\"a, b\"']"
+    texts = ("cores=4", "memory=3GB", directives)
+    options = [word for text in texts for word in ("--cluster-option", text)]
+    one = CliRunner().invoke(app, ["run", "--executor", "slurm", *options, "--job-script"])
+    spec = Slurm(options=texts).spec
+    assert registry().executor(spec) == Slurm(options=texts)
+    other = CliRunner().invoke(app, ["run", "--executor", spec, "--job-script"])
+    assert one.exit_code == other.exit_code == 0
+    assert '#SBATCH --comment="a, b"' in one.stdout.splitlines()
+    assert one.stdout == other.stdout
 
 
 def test_batch_system_that_is_not_there_or_refuses_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster = Cluster("slurm", options=SMALL)
+    cluster = Slurm(options=SMALL)
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
         pytest.raises(UnavailableError, match=r"slurm did not take a batch job: .*'sbatch'"),
@@ -142,7 +159,6 @@ def test_batch_system_that_is_not_there_or_refuses_is_said(
 
 def test_batch_jobs_without_a_gpu_are_not_submitted_for_gpu_jobs(tmp_path: Path) -> None:
     load_file(Path(__file__).parents[1] / "example_plugins" / "elsewhere.py")
-    settings = Settings.sensible(device="cuda", cluster=Cluster("slurm", options=SMALL))
     with pytest.raises(InputError, match=r"the batch jobs announce no GPU: .*worker_extra_args="):
         impbench.run(
             "default",
@@ -150,7 +166,8 @@ def test_batch_jobs_without_a_gpu_are_not_submitted_for_gpu_jobs(tmp_path: Path)
             datasets=["sim_equal[n_cells=40,n_genes=60]"],
             protocols=["simulated-truth"],
             imputers=["tells-gpu"],
-            settings=settings,
+            executor=Slurm(options=SMALL),
+            settings=Settings(device="cuda"),
         )
 
 
@@ -216,7 +233,7 @@ def test_run_on_batch_jobs_submits_again_what_ends(
 
 
 def test_help_and_list_import_no_dask() -> None:
-    for command in (["--help"], ["run", "--help"], ["list", "imputers"]):
+    for command in (["--help"], ["run", "--help"], ["list", "executors"]):
         script = (
             "import sys; from impbench.cli import app\n"
             "try: app(sys.argv[1:])\n"

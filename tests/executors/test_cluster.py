@@ -21,7 +21,7 @@ import pytest
 
 import impbench
 from impbench.errors import ImpbenchError, InputError, UnavailableError
-from impbench.executors.dask.cluster import TLS, Cluster
+from impbench.executors.dask_scheduler import DaskScheduler
 from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
 from impbench.results.record import Record
@@ -128,13 +128,13 @@ class Counting(Silent):
         self.records.append(record)
 
 
-def run(out: Path, cluster: Cluster | str | None, *imputers: str, **options: Any) -> Results:
-    if isinstance(cluster, str):
-        cluster = Cluster("dask", cluster)
+def run(out: Path, address: str | None, *imputers: str, **options: Any) -> Results:
+    executor: str | DaskScheduler = "local" if address is None else f"dask[scheduler={address}]"
+    executor = options.pop("executor", executor)
     listener = options.pop("listener", None)
     seeds = options.pop("seeds", 2)
     protocols = options.pop("protocols", ["simulated-truth"])
-    settings = Settings.sensible(threads=1, timeout=60.0, cluster=cluster, **options)
+    settings = Settings(threads=1, timeout=60.0, **options)
     return impbench.run(
         SUITE,
         out,
@@ -142,6 +142,7 @@ def run(out: Path, cluster: Cluster | str | None, *imputers: str, **options: Any
         protocols=protocols,
         report=False,
         seeds=seeds,
+        executor=executor,
         settings=settings,
         listener=listener,
     )
@@ -196,8 +197,8 @@ def test_records_are_those_of_a_local_run_bit_for_bit(tmp_path: Path, remote: Pa
     methods = ("fine", "permuted", "raises")
     run(tmp_path, None, *methods, seeds=1, protocols=["simulated-truth", "clustering"])
     here, there = Store(tmp_path), Store(remote)
-    assert len(here.records()) == 10
-    for one in here.records():
+    assert len(here.read().records) == 10
+    for one in here.read().records:
         other = there.record(one.key)
         assert other is not None
         assert scored(other) == scored(one)
@@ -245,14 +246,14 @@ def test_workers_import_no_method_and_score_with_what_was_shipped(
 
 
 def test_limits_are_the_workers(remote: Path) -> None:
-    hoards = [record for record in Store(remote).records() if record.job.imputer == "hoards"]
+    hoards = [record for record in Store(remote).read().records if record.job.imputer == "hoards"]
     # Nine tenths of the worker's 1 GB, for its one thread.
     assert all("more than the limit of 858 MiB" in record.reason for record in hoards)
     assert {record.status for record in hoards} == {"memory"}
 
 
 def test_nothing_of_the_truth_lies_about_and_nothing_is_left(remote: Path, address: str) -> None:
-    record = next(r for r in Store(remote).records() if r.job.imputer == "looks")
+    record = next(r for r in Store(remote).read().records if r.job.imputer == "looks")
     assert record.status == "ok", record.reason
     assert record.info["folder"].startswith("impbench-")
     assert landlock.abi() == 0 or record.info["lying"] == []
@@ -300,7 +301,7 @@ def test_job_that_takes_its_workers_with_it_has_failed(tmp_path: Path) -> None:
         victim.kill()
         thread.join(60)
     assert isinstance(outcome[0], Results), outcome
-    (record,) = (r for r in Store(tmp_path / "out").records() if r.job.imputer == "waits")
+    (record,) = (r for r in Store(tmp_path / "out").read().records if r.job.imputer == "waits")
     assert record.status == "failed"
     assert "every worker that took it died (1 in all, the last one tcp://" in record.reason
 
@@ -376,9 +377,10 @@ def test_gpu_jobs_go_where_a_gpu_is_announced(tmp_path: Path, address: str) -> N
             client.wait_for_workers(3, timeout=40)
         run(tmp_path / "out", address, "tells-gpu", "fine", seeds=4, device="cuda")
     store = Store(tmp_path / "out")
-    told = [record for record in store.records() if record.job.imputer == "tells-gpu"]
+    told = [record for record in store.read().records if record.job.imputer == "tells-gpu"]
     assert {(record.status, record.info["visible"]) for record in told} == {("ok", "GPU-7")}
-    assert {r.cost.device for r in store.records() if r.job.imputer == "fine" and r.cost} == {"cpu"}
+    fine = [record.cost for record in store.read().records if record.job.imputer == "fine"]
+    assert {cost.device for cost in fine if cost} == {"cpu"}
 
 
 def test_encrypted_scheduler_takes_only_who_has_the_certificate(tmp_path: Path) -> None:
@@ -394,10 +396,11 @@ def test_encrypted_scheduler_takes_only_who_has_the_certificate(tmp_path: Path) 
         worker(address, tmp_path / "w", *options),
     ):
         assert address.startswith("tls://")
-        tls = TLS(paths["ca-file"], paths["cert"], paths["key"])
+        tls = {f"tls_{name.replace('-', '_')}": str(path) for name, path in paths.items()}
         with pytest.raises(InputError, match="cannot connect to the Dask scheduler"):
             run(tmp_path / "out", address, "fine")
-        table = run(tmp_path / "out", Cluster("dask", address, tls=tls), "fine", seeds=1).scores
+        encrypted = DaskScheduler(scheduler=address, **tls)
+        table = run(tmp_path / "out", None, "fine", seeds=1, executor=encrypted).scores
     assert set(table.status) == {"ok"}
 
 
@@ -410,7 +413,7 @@ def test_connection_that_fails_leaves_no_thread_behind(
     gc.disable()
     try:
         for address in ("tcp://127.0.0.1:9", "tls://127.0.0.1:9", "nonsense://127.0.0.1:9"):
-            with pytest.raises(ImpbenchError), Cluster("dask", address).connect(1):
+            with pytest.raises(ImpbenchError), DaskScheduler(scheduler=address).connect(1):
                 pass
             left = [t.name for t in threading.enumerate() if t.ident not in before]
             assert left == []
@@ -420,7 +423,7 @@ def test_connection_that_fails_leaves_no_thread_behind(
 
 def test_scheduler_without_workers_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_file(HOSTILE)
-    monkeypatch.setattr("impbench.executors.dask.run.PATIENCE", 0.5)
+    monkeypatch.setattr(DaskScheduler, "patience", 0.5)
     with (
         scheduler(tmp_path) as (_, address),
         pytest.raises(UnavailableError, match=rf"no worker is connected to {address}; start one"),

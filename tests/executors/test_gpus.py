@@ -8,7 +8,7 @@ import pytest
 
 import impbench
 from impbench.errors import UnavailableError
-from impbench.executors.gpus import find_gpus
+from impbench.executors.machine.gpus import find_gpus
 from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
 from impbench.results.record import Record
@@ -30,7 +30,8 @@ def run(out: Path, gpus: tuple[str, ...], device: str, *imputers: str) -> list[R
     load_file(Path(__file__).parents[1] / "example_plugins" / "elsewhere.py")
     settings = Settings(2, 1, 60.0, None, device, gpus=gpus)
     impbench.run(SUITE, out, imputers=imputers, seeds=3, settings=settings, report=False)
-    return [record for record in Store(out).records() if record.job.imputer not in TRUTH_CONTROLS]
+    records = Store(out).read().records
+    return [record for record in records if record.job.imputer not in TRUTH_CONTROLS]
 
 
 def overlap(one: Record, other: Record) -> bool:

@@ -182,9 +182,9 @@ SUITE = Suite(
 
 def run(out: Path, path: Path, **limits: float) -> dict[str, object]:
     """Run the manifest's imputer with the real runner; return its record's status and reason."""
-    settings = Settings.sensible(jobs=1, threads=1, **limits)  # type: ignore[arg-type]
+    settings = Settings(jobs=1, threads=1, **limits)  # type: ignore[arg-type]
     impbench.run(SUITE, out, imputers=[path.stem], plugins=[path], settings=settings, report=False)
-    record = next(r for r in Store(out).records() if r.job.imputer == path.stem)
+    record = next(r for r in Store(out).read().records if r.job.imputer == path.stem)
     return {"status": record.status, "reason": record.reason, "log": record.log}
 
 
@@ -311,25 +311,49 @@ def test_number_of_groups_is_asked_for_in_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("summary =", "summry ="), r"summry is no key of a manifest; did you mean 'summary'\?"),
-        (('name = "awk-mean"', 'name = "Awk Mean"'), "name 'Awk Mean' must be lower-case"),
-        (('name = "awk-mean"', "name = 3"), "name must be a text in quotes"),
+        (("summary =", "summry ="), r"line 3: summry is unknown; did you mean summary\?"),
+        (
+            ('name = "awk-mean"', 'name = "Awk Mean"'),
+            r'line 2: name is "Awk Mean"; expected lower-case',
+        ),
+        (('name = "awk-mean"', "name = 3"), "line 2: name is 3; expected .* in quotes"),
         (
             ('scale = "lognorm"\ninput', 'scale = "log"\ninput'),
-            "scale is 'log', but must be one of",
+            r'line 7: scale is "log"; expected one of "counts", "lognorm"',
         ),
-        (('\nscale = "lognorm"', "\n"), "scale is missing and must be one of lognorm, counts"),
-        (('"{output}", ', ""), r"command must hold \{output\}"),
+        (
+            ('\nscale = "lognorm"', "\n"),
+            r'toml: scale is missing; expected one of "counts", "lognorm"',
+        ),
+        (('"{output}", ', ""), r"line 5: command must hold \{output\}"),
         (("{weight}", "{wait}"), r"command holds \{wait\}, which is no parameter; there are input"),
-        (('"{weight}"', '"0.5"'), r"parameters declare 'weight', but command lacks \{weight\}"),
-        (("command = [", "command = 3 # ["), "command must be a list of texts"),
-        (("default = 0.5", ""), "parameters.weight must be a table with default and help"),
-        (("default = 0.5", "default = [1]"), "parameters.weight.default must be a text, number"),
-        (("help = ", "hlep = "), r"parameters.weight.hlep is no key .* did you mean 'help'\?"),
-        (("min = 0", 'min = "0"'), "parameters.weight.min must be a number"),
-        (("min = 0", "choices = [1, 2]"), "choices must be a list that holds the default"),
-        (("[parameters.weight]", "[parameters.seed]"), "parameters.seed must be a plain name"),
-        (("format =", "stochastic = 1\nformat ="), "stochastic must be true or false"),
+        (
+            ('"{weight}"', '"0.5"'),
+            r"line 10: parameters\.weight is declared, but command lacks \{weight\}",
+        ),
+        (("command = [", "command = 3 # ["), "line 5: command is 3; expected a list of texts"),
+        (("default = 0.5", ""), r"line 10: parameters\.weight\.default is missing; expected text"),
+        (
+            ("default = 0.5", "default = [1]"),
+            r"line 11: parameters\.weight\.default is a list; expected text in quotes, a number",
+        ),
+        (
+            ("help = ", "hlep = "),
+            r"line 12: parameters\.weight\.hlep is unknown; did you mean help\?",
+        ),
+        (("min = 0", 'min = "0"'), r'line 13: parameters\.weight\.min is "0"; expected a number'),
+        (
+            ("min = 0", "choices = [1, 2]"),
+            r"line 13: parameters\.weight\.choices must hold the default",
+        ),
+        (
+            ("[parameters.weight]", "[parameters.seed]"),
+            r"line 10: parameters\.seed must be called by a plain name",
+        ),
+        (
+            ("format =", "stochastic = 1\nformat ="),
+            "line 6: stochastic is 1; expected true or false",
+        ),
         (("format =", "format ]"), "is not valid TOML: .*line 6"),
     ],
 )

@@ -13,7 +13,7 @@ from strangers import EXAMPLES, each_place, fuzz, outcome, spoilings, texts
 from impbench.errors import ImpbenchError
 from impbench.regress.baseline import _digest, read_baseline, to_json
 from impbench.regress.check import check as hold
-from impbench.regress.measured import Entry, Measured, MetricFacts, Runtime, Sample
+from impbench.regress.measured import ComparedMetric, Measured, Runtime, Sample, ScoreKey
 from impbench.regress.output import markdown, terminal_text
 from impbench.regress.rules import Rules, read_floors
 
@@ -23,9 +23,9 @@ MEASURED = Measured(
     impbench="0.1",
     datasets={"d": "f"},
     imputers={"magic": "1", "no-imputation": "1"},
-    metrics={"ari": MetricFacts("max", True)},
+    metrics={"ari": ComparedMetric("max", True)},
     scores={
-        Entry("d", "p", name, "ari"): Sample({1: 0.5, 2: 0.6}, {3: "failed"}, name == "magic")
+        ScoreKey("d", "p", name, "ari"): Sample({1: 0.5, 2: 0.6}, {3: "failed"}, name == "magic")
         for name in ("magic", "no-imputation")
     },
     runtimes={

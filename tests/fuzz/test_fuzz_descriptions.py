@@ -24,7 +24,7 @@ TUPLE: Any = {
 }
 TOLD: Any = {
     "imputers": [{**tell_imputer(registry().imputers["magic"]), "checks_itself": False}],
-    "parts": [{"kind": "metrics", "name": "mine", "summary": "Mine", "path": ""}],
+    "parts": [{"kind": "metrics", "name": "mine", "summary": "Mine", "path": "", "offers": {}}],
     "broken": [{"reason": "No licence", "details": ""}],
 }
 TOLD["imputers"][0]["parameters"][1:] = [TUPLE]

@@ -114,9 +114,9 @@ QUOTED = r"\"[^\"]*\"|'[^']*'"
 
 def report(folder: Path) -> Path:
     """What `impbench report` does."""
-    store = Store.open(folder)
-    store.write_results()
-    page = write_report(store)
+    stored = Store.open(folder).read()
+    stored.store.write_results(stored.records)
+    page = write_report(stored)
     check_page(page)
     return page
 
@@ -144,7 +144,7 @@ def test_records_of_strangers(run: Path) -> None:
     def read() -> Any:
         store = Store(run)
         record = store.record(RECORD.key)
-        store.unreadable([RECORD.key])
+        store.readable([RECORD.key])
         if record is not None:
             assert record.key == RECORD.key
             assert all(isinstance(value, float) for value in record.scores.values())

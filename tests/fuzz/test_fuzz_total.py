@@ -104,16 +104,18 @@ def test_a_record_leads_to_no_other_file(tmp_path: Path) -> None:
     (store.folder / "records" / "b.json").write_text(Record("../a", job, "ok").to_json())
     assert store.record("a") is not None
     assert store.record("b") is None
-    store.write_manifest({"keys": ["../../secret"]})
+    (store.folder / "manifest.json").write_text('{"keys": ["../../secret"]}')
     with pytest.raises(ImpbenchError, match="no key of a record"):
-        store.records()
+        store.read()
 
 
 def test_names_that_parquet_cannot_hold_are_stored_all_the_same(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "run")
     store.write_record(Record("a", Job("d\ud800", "p", "i", {}, 1), "ok", scores={"ari": 1.0}))
     store.write_manifest({"keys": ["a"]})
-    store.write_results()
+    (record,) = store.read().records
+    assert record.job.dataset == "d\ud800"
+    store.write_results([record])
     assert (store.folder / "results.parquet").is_file()
 
 

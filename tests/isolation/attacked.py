@@ -88,7 +88,7 @@ def run_attacks(folder: Path, python: str, port: int, ordinary: bool) -> Attacke
         **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if ordinary else {}),
     )
     assert (out / "manifest.json").exists(), done.stderr
-    return Attacked(out, data, Store(out).records(), done.stderr)
+    return Attacked(out, data, Store(out).read().records, done.stderr)
 
 
 def _write_data(path: Path) -> None:

@@ -126,16 +126,16 @@ def test_file_beside_a_plugin_is_closed_until_it_is_opened(tmp_path: Path) -> No
     ]
     closed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert closed.returncode == 3, closed.stderr
-    (record,) = (r for r in Store(tmp_path / "out").records() if r.job.imputer == "weighs")
+    (record,) = (r for r in Store(tmp_path / "out").read().records if r.job.imputer == "weighs")
     assert record.status == "failed"
     assert "PermissionError" in record.reason
     assert "--allow-read" in record.reason
     opened = [*command, "--allow-read", tmp_path / "weight.txt"]
     subprocess.run(opened, capture_output=True, text=True, check=True)
-    (record,) = (r for r in Store(tmp_path / "out").records() if r.job.imputer == "weighs")
+    (record,) = (r for r in Store(tmp_path / "out").read().records if r.job.imputer == "weighs")
     assert record.status == "ok", record.reason
-    environment = Store(tmp_path / "out").manifest()["environment"]
-    assert environment["opened"] == [str(tmp_path / "weight.txt")]
+    environment = Store(tmp_path / "out").manifest().environment
+    assert environment.opened == (str(tmp_path / "weight.txt"),)
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs another user")

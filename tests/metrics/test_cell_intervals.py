@@ -7,7 +7,6 @@ import pytest
 import scipy.sparse as sp
 
 from impbench.metrics.cells import MIN_CELLS, PIECES, intervals, of_cells
-from impbench.metrics.metric import metric
 from impbench.registry import registry
 
 METRICS = [item for item in registry().metrics.values() if item.per_cell is not None]
@@ -87,11 +86,3 @@ def test_score_without_entries_has_neither_value_nor_interval():
     sums = (np.zeros(20), np.zeros(20))
     assert math.isnan(of_cells(sums))
     assert intervals([sums], [False]) == [None]
-
-
-def test_sums_may_ask_only_for_evidence_there_is():
-    with pytest.raises(TypeError, match="gossip"):
-
-        @metric("m", title="M", direction="min", per_cell=lambda gossip: None)
-        def m(imputed):
-            """Score."""

@@ -44,13 +44,31 @@ def test_good_suite_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seeds = 3", "seeds = 0", r"line 2: seeds must be a positive whole number"),
-        ("seeds = 3", "seeds = true", r"line 2: seeds must be"),
-        ("seeds = 3", "sedes = 3", r"line 2: sedes must be one of the keys"),
-        ("timeout = 20", "timeout = '20'", r"line 4: timeout must be a positive number"),
-        ('title = "Two"', "title = 2", r"line 1: title must be text"),
-        ('["magic[t=5]"]', "[5]", r"line 3: imputers must be a list of names"),
-        ('protocols = ["clustering"]', 'protocol = ["clustering"]', r"line 8: question.protocol"),
+        ("seeds = 3", "seeds = 0", r"line 2: seeds is 0; expected a positive whole number"),
+        ("seeds = 3", "seeds = true", r"line 2: seeds is true; expected a positive whole number"),
+        ("seeds = 3", "sedes = 3", r"line 2: sedes is unknown; did you mean seeds"),
+        ("timeout = 20", "timeout = '20'", r'line 4: timeout is "20"; expected a positive number'),
+        ('title = "Two"', "title = 2", r"line 1: title is 2; expected text in quotes"),
+        ('["magic[t=5]"]', "[5]", r"line 3: imputers\[0\] is 5; expected a name in quotes such as"),
+        ('["magic[t=5]"]', '"magic"', r'line 3: imputers is "magic"; expected a list of names'),
+        (
+            '["clustering"]',
+            "[]",
+            r"line 8: question\[0\]\.protocols is an empty list; expected a list",
+        ),
+        ('["no-imputation"]', "true", r"line 13: question\[1\]\.imputers is true; expected a list"),
+        ('["simulated-truth"]', "[\n'a',\n3]", r"line 14: question\[1\]\.protocols\[1\] is 3"),
+        (
+            'datasets = ["sim_rare',
+            'dataset = ["sim_rare',
+            r"line 11: question\[1\]\.dataset is unk",
+        ),
+        ('protocols = ["simulated-truth"]', "", r"line 10: question\[1\]\.protocols is missing"),
+        (
+            'protocols = ["clustering"]',
+            'protocol = ["clustering"]',
+            r"line 8: question\[0\]\.protocol is",
+        ),
         ("seeds = 3", "seeds = = 3", r"not valid TOML: .*line 2"),
     ],
 )
@@ -62,7 +80,7 @@ def test_mistake_is_named_with_line_and_key(
 
 
 def test_suite_without_questions_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="key missing: question must be at least one"):
+    with pytest.raises(InputError, match="question is missing; expected at least one"):
         read_suite(suite(tmp_path, "title = 'none'"))
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from impbench_plugins.r_random import Normals, permutation
+from impbench_plugins.shared.r_random import Normals, permutation
 
 PRINTED = {
     1: ([-0.8356286124100472, -0.8204683841180153, 0.4874290524284853], [0, 3, 7, 1, 5, 2, 6, 4]),

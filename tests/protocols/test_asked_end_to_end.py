@@ -21,7 +21,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     results = impbench.run(
         Suite("asked", "asked", "", (question,), IMPUTERS, seeds=1, controls=False),
         tmp_path_factory.mktemp("asked"),
-        settings=Settings.sensible(jobs=2, threads=1, timeout=120),
+        settings=Settings(jobs=2, threads=1, timeout=120),
     )
     assert results.report.exists()
     return results.scores

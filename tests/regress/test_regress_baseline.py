@@ -11,11 +11,11 @@ import pytest
 
 from impbench.errors import InputError
 from impbench.regress.baseline import from_json, read_baseline, to_json, write_baseline
-from impbench.regress.measured import Entry, Measured, measure
+from impbench.regress.measured import Measured, ScoreKey, measure
 from impbench.results.record import SCORING
 
 KEY = ("d[n=5]", "p", "method")
-ENTRY = Entry(*KEY, "mse")
+ENTRY = ScoreKey(*KEY, "mse")
 Make = Callable[..., Path]
 
 
@@ -72,8 +72,11 @@ def test_scoring_version_of_a_real_run_is_the_current_one(make_run: Make) -> Non
         (lambda text: text.replace("0.43", "0.46"), "changed after impbench wrote it"),
         (lambda text: text.replace('"tiny"', '"other"'), "changed after impbench wrote it"),
         (lambda text: text.replace('"digest"', '"degist"'), "changed after impbench wrote it"),
-        (lambda text: text.replace("0.43", "NaN"), "NaN is not a score"),
-        (lambda text: text.replace('"format": 2', '"format": 1'), "has format 1"),
+        (lambda text: text.replace("0.43", "NaN"), "changed after impbench wrote it"),
+        (
+            lambda text: text.replace('"format": 2', '"format": 1'),
+            "line 2: format is 1; this impbench reads format 2; write it again",
+        ),
         (lambda text: text[:-20], "not valid JSON"),
         (lambda text: "[]", "not an impbench baseline"),
         (lambda text: '{"scores": {}}', "not an impbench baseline"),
@@ -84,14 +87,14 @@ def test_edited_file_is_refused(
     measured: Measured, edit: Callable[[str], str], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        from_json(edit(to_json(measured)), "b.json")
+        from_json(edit(to_json(measured)).encode(), "b.json")
 
 
 def test_missing_or_binary_file_says_how_to_write_one(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="impbench baseline create RUN"):
         read_baseline(tmp_path / "absent.json")
     (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not text"):
+    with pytest.raises(InputError, match="no UTF-8 text"):
         read_baseline(tmp_path / "b.json")
 
 

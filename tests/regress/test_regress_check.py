@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from impbench.errors import ImpbenchError, InputError
+from impbench.regress.baseline import from_json, to_json
 from impbench.regress.check import check
 from impbench.regress.measured import measure
 from impbench.regress.rules import Rules, read_floors
-from impbench.regress.verdict import Check
+from impbench.regress.verdict import BuildCheck
 
 Make = Callable[..., Path]
 D, P = "d", "p"
@@ -23,10 +24,10 @@ SIMILAR = [0.401, 0.399, 0.4005, 0.402, 0.3995]
 
 
 @pytest.fixture
-def held(make_run: Make) -> Callable[..., Check]:
+def held(make_run: Make) -> Callable[..., BuildCheck]:
     """Check new scores of one method, listed by metric, against old ones."""
 
-    def run(old: dict, new: dict, rules: Rules | None = None, **options: object) -> Check:  # type: ignore[type-arg]
+    def run(old: dict, new: dict, rules: Rules | None = None, **options: object) -> BuildCheck:  # type: ignore[type-arg]
         a = measure(make_run("a", {(D, P, "method"): old}))
         b = measure(make_run("b", {(D, P, "method"): new}, **options))
         return check(a, b, rules)
@@ -34,7 +35,7 @@ def held(make_run: Make) -> Callable[..., Check]:
     return run
 
 
-def status(found: Check, metric: str = "mse") -> str:
+def status(found: BuildCheck, metric: str = "mse") -> str:
     (finding,) = [f for f in found.findings if f.entry.metric == metric]
     return finding.status
 
@@ -54,21 +55,21 @@ def scaled(factor: float, values: list[float] = SIMILAR) -> list[float]:
     ],
 )
 def test_direction_of_the_metric_is_known(
-    held: Callable[..., Check], metric: str, factor: float, expected: str, code: int
+    held: Callable[..., BuildCheck], metric: str, factor: float, expected: str, code: int
 ) -> None:
     found = held({metric: OLD}, {metric: scaled(factor)}, seeds=[11, 12, 13, 14, 15])
     assert (status(found, metric), found.exit_code) == (expected, code)
 
 
 def test_same_scores_for_the_same_seeds_are_identical_and_not_tested(
-    held: Callable[..., Check],
+    held: Callable[..., BuildCheck],
 ) -> None:
     found = held({"mse": OLD, "ari": OLD}, {"mse": OLD, "ari": SIMILAR})
     assert (status(found), status(found, "ari")) == ("identical", "unchanged")
     assert (found.tested, found.exit_code) == (1, 0)
 
 
-def test_same_seeds_show_a_loss_that_other_seeds_hide(held: Callable[..., Check]) -> None:
+def test_same_seeds_show_a_loss_that_other_seeds_hide(held: Callable[..., BuildCheck]) -> None:
     noisy = [0.40, 0.42, 0.38, 0.41, 0.395]
     worse = [1.05 * value + 1e-5 * i for i, value in enumerate(noisy)]
     assert status(held({"mse": noisy}, {"mse": worse})) == "regression"
@@ -77,12 +78,12 @@ def test_same_seeds_show_a_loss_that_other_seeds_hide(held: Callable[..., Check]
 
 @pytest.mark.parametrize(("factor", "expected"), [(1.004, "unchanged"), (1.006, "regression")])
 def test_deterministic_method_is_held_to_the_floor(
-    held: Callable[..., Check], factor: float, expected: str
+    held: Callable[..., BuildCheck], factor: float, expected: str
 ) -> None:
     assert status(held({"mse": [0.4] * 3}, {"mse": [0.4 * factor] * 5})) == expected
 
 
-def test_floor_is_set_per_metric(held: Callable[..., Check]) -> None:
+def test_floor_is_set_per_metric(held: Callable[..., BuildCheck]) -> None:
     new = {"mse": scaled(1.03), "ari": scaled(0.97)}
     floors = read_floors(["mse=5%", "ari=0.02"], ["mse", "ari"])
     assert held({"mse": OLD, "ari": OLD}, new).exit_code == 1
@@ -136,7 +137,7 @@ def test_missing_new_failed_fixed_and_undecided_are_told_apart(make_run: Make) -
     ],
 )
 def test_what_cannot_be_compared_is_never_a_pass(
-    held: Callable[..., Check], new: dict[str, list[float]], rules: Rules, code: int
+    held: Callable[..., BuildCheck], new: dict[str, list[float]], rules: Rules, code: int
 ) -> None:
     assert held({"mse": OLD, "ari": OLD}, new, rules).exit_code == code
 
@@ -224,7 +225,7 @@ def test_first_metric_of_a_method_leads_and_is_tested_at_most_of_the_level(make_
     assert [f.entry[2:] for f in found.having("regression")] == [("method", "mse")]
 
 
-def test_mean_that_would_have_passed_would_have(held: Callable[..., Check]) -> None:
+def test_mean_that_would_have_passed_would_have(held: Callable[..., BuildCheck]) -> None:
     """Also where another score fails, and where five of the baseline's many seeds are shared."""
     rng = np.random.default_rng(2)
     many = {name: list(0.4 + 0.001 * rng.random(20)) for name in ("mse", "dropout-mse", "ari")}
@@ -263,6 +264,29 @@ def test_runtime_is_in_units_of_the_control(
     assert found.paces[0].slowdown == pytest.approx(method)
     strict = check(base, new, Rules(control="control", fail_on_runtime=True))
     assert strict.exit_code == int(slower)
+
+
+@pytest.mark.parametrize(
+    ("names", "roles", "unit"),
+    [
+        (("control", "method"), {"control": "formula"}, "control"),
+        (("control", "method"), {"method": "nothing"}, "maskclass-prior"),
+        (("maskclass-prior", "control"), {"control": "formula"}, "control"),
+        (("maskclass-prior", "control"), {}, "maskclass-prior"),
+    ],
+)
+def test_unit_of_runtimes_is_the_control_of_that_role_or_in_old_files_of_that_name(
+    make_run: Make, names: tuple[str, ...], roles: dict[str, str], unit: str
+) -> None:
+    told = {name: {"version": "1", "role": roles.get(name, "")} for name in names}
+    scores = {(D, P, name): {"mse": OLD} for name in names}
+    run = measure(make_run("a", scores, manifest={"imputers": told}))
+    found = check(run, run)
+    assert found.rules.control == unit
+    assert len(found.paces) == (2 if unit in names else 0)
+    stored = from_json(to_json(run).encode())
+    assert check(stored, run).rules.control == unit
+    assert check(stored, stored).rules.control == "maskclass-prior"
 
 
 def test_runtime_on_another_device_is_not_compared(make_run: Make) -> None:

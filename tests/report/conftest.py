@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -266,7 +267,7 @@ def default_run(tmp_path_factory: pytest.TempPathFactory) -> Store:
             ("sim_rare[n_cells=500]", "magic", 2): ("memory", "4.1 GiB of 4 GiB", ""),
         },
     )
-    write_report(store)
+    write_report(store.read())
     return store
 
 
@@ -282,13 +283,13 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Store:
         seeds=1,
         failing={(HOSTILE[0], HOSTILE[1], 1): ("failed", HOSTILE[0], HOSTILE[0] + "\x1b[2J")},
     )
-    manifest = store.manifest()
+    manifest = json.loads((store.folder / "manifest.json").read_text())
     manifest["suite"] |= {"title": HOSTILE[0], "description": HOSTILE[1]}
     manifest["command"] = HOSTILE[3]
     manifest["broken_plugins"] = [{"name": HOSTILE[0], "reason": HOSTILE[1]}]
     manifest["skipped"] = [{"dataset": HOSTILE[0], "protocol": "p", "reason": HOSTILE[3]}]
     store.write_manifest(manifest)
-    write_report(store)
+    write_report(store.read())
     return store
 
 

@@ -1,5 +1,7 @@
 """Observed against nominal coverage: shares won back from the scores, and what is drawn of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,10 +9,11 @@ import pytest
 from impbench.metrics import coverage
 from impbench.metrics.metric import Metric
 from impbench.report.analysis.run import run_of_results
-from impbench.report.analysis.tables import summarise
-from impbench.report.figures.coverage import draw_coverage, observed_coverage
-from impbench.report.figures.drawing import style
-from impbench.report.figures.palette import looks
+from impbench.report.figures.coverage import coverage as coverage_figure
+from impbench.report.figures.coverage import observed_coverage
+from impbench.report.figures.drawing import save, style
+from impbench.report.figures.scene import Scene
+from impbench.results.manifest import RunManifest
 from impbench.results.table import COLUMNS
 
 METRICS = {item.name: item for item in vars(coverage).values() if isinstance(item, Metric)}
@@ -37,12 +40,13 @@ def run():
                 value = metric(pit)
                 key = f"{imputer}{seed}"
                 rows.append(("d", "p", imputer, "{}", seed, name, value, "ok", "", key))
-    return run_of_results(pd.DataFrame(rows, columns=COLUMNS), {}, METRICS)
+    return run_of_results(pd.DataFrame(rows, columns=COLUMNS), RunManifest(), METRICS)
 
 
 def draw(run, folder):
     with style():
-        return draw_coverage(run, summarise(run), looks(run), "p", folder, "coverage")
+        drawn = coverage_figure.draw(replace(Scene.of(run), protocol="p"))
+        return None if drawn is None else save(drawn, folder, "coverage", "", png=False)
 
 
 @pytest.mark.parametrize("imputer", SHARES)
@@ -53,10 +57,10 @@ def test_shares_covered_are_those_of_the_entries_on_either_side_of_the_level(run
 
 def test_a_method_without_intervals_has_no_line_but_is_counted(run, tmp_path):
     assert observed_coverage(run, "d", "p", "silent") is None
-    drawing = draw(run, tmp_path)
-    assert "silent" not in drawing.svg
-    assert "1 imputer without" in drawing.svg
-    assert all(f">{imputer}<" in drawing.svg for imputer in SHARES)
+    svg = draw(run, tmp_path)
+    assert "silent" not in svg
+    assert "1 imputer without" in svg
+    assert all(f">{imputer}<" in svg for imputer in SHARES)
 
 
 def test_no_figure_where_nobody_states_intervals(run, tmp_path):
@@ -65,4 +69,4 @@ def test_no_figure_where_nobody_states_intervals(run, tmp_path):
 
 
 def test_the_same_run_gives_the_same_figure(run, tmp_path):
-    assert draw(run, tmp_path).svg == draw(run, tmp_path).svg
+    assert draw(run, tmp_path) == draw(run, tmp_path)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from impbench.report.analysis.findings import find
-from impbench.report.analysis.run import read_run
+from impbench.report.analysis.run import make_run
 from impbench.report.analysis.tables import summarise
 
 WITH_ATTAINABLE = ["no-imputation", "gene-mean", "permuted", "maskclass-prior", "attainable"]
@@ -17,10 +17,10 @@ def sentences(make_store):
 
     def make(change=None, **options):
         store = make_store(pictures=False, **options)
-        for record in store.records():
+        for record in store.read().records:
             if change is not None and record.status == "ok":
                 store.write_record(replace(record, scores=change(record.job, dict(record.scores))))
-        run = read_run(store)
+        run = make_run(store.read())
         return {(item.topic, item.kind): item for item in find(run, summarise(run))}
 
     return make
@@ -129,7 +129,7 @@ def test_how_far_methods_and_a_formula_go_to_attainable_is_said(sentences):
 
 
 def test_attainable_is_neither_ranked_nor_the_best_control(make_store):
-    run = read_run(make_store(pictures=False, controls=WITH_ATTAINABLE))
+    run = make_run(make_store(pictures=False, controls=WITH_ATTAINABLE).read())
     summary = summarise(run)
     assert summary.loc[summary["imputer"] == "attainable", "rank"].isna().all()
     assert "attainable" not in set(summary["control"])

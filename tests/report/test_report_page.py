@@ -17,6 +17,7 @@ from rich.console import Console
 from impbench.errors import InputError
 from impbench.report import leaderboard, terminal_leaderboard, write_report
 from impbench.results.store import Store
+from impbench.results.table import tidy
 
 
 class Page(html.parser.HTMLParser):
@@ -40,7 +41,7 @@ class Page(html.parser.HTMLParser):
 
 
 def read_page(store):
-    path = write_report(store)
+    path = write_report(store.read())
     assert path == store.folder / "report.html"
     return Page(path.read_text(encoding="utf-8"))
 
@@ -138,20 +139,32 @@ def test_ids_are_unique_and_references_resolve(default, hostile):
 
 def test_figures_are_well_formed_named_safely_and_hold_names_as_text(default, hostile):
     for store, _ in (default, hostile):
-        files = sorted((store.folder / "figures").iterdir())
-        stems = {path.stem for path in files}
-        assert {path.name for path in files} == {f"{s}{e}" for s in stems for e in (".svg", ".png")}
-        for path in files:
-            assert re.fullmatch(r"[a-z0-9.-]+", path.name)
-            if path.suffix == ".svg":
-                tags = {node.tag.rpartition("}")[2] for node in ET.parse(path).iter()}
-                assert not tags & {"script", "foreignObject", "a", "animate", "set"}
-            else:
-                with Image.open(path) as image:
-                    assert min(image.size) > 50
+        for path in (store.folder / "figures").iterdir():
+            assert re.fullmatch(r"[a-z0-9.-]+\.svg", path.name)
+            tags = {node.tag.rpartition("}")[2] for node in ET.parse(path).iter()}
+            assert not tags & {"script", "foreignObject", "a", "animate", "set"}
     bars = next((hostile[0].folder / "figures").glob("bars-*.svg"))
     texts = [node.text for node in ET.parse(bars).iter() if node.tag.endswith("}text")]
     assert "<script>alert(1)</script>" in texts
+
+
+def test_png_stands_beside_each_svg_where_it_is_asked_for(make_store):
+    store = make_store(methods=["magic"], simulated=[])
+    page = Page(write_report(store.read(), png=True).read_text(encoding="utf-8"))
+    assert "every figure above as SVG and PNG" in page.text
+    stems = {path.stem for path in (store.folder / "figures").glob("*.svg")}
+    images = list((store.folder / "figures").glob("*.png"))
+    assert {path.stem for path in images} == stems
+    for path in images:
+        with Image.open(path) as image:
+            assert min(image.size) > 50
+
+
+def test_all_of_our_figures_could_be_drawn(default, hostile):
+    for store, page in (default, hostile):
+        assert "could not be drawn" not in page.text
+        drawn = {path.stem.partition("-")[0] for path in (store.folder / "figures").iterdir()}
+        assert drawn >= {"purposes", "heatmap", "answers", "tradeoff", "bars", "cells", "genes"}
 
 
 def test_svg_figures_have_a_description(default):
@@ -209,10 +222,11 @@ def test_run_without_any_record_has_a_page(tmp_path):
 
 def test_interrupted_run_says_how_much_is_missing(make_store):
     store = make_store(simulated=[], pictures=False)
-    keys = store.manifest()["keys"]
+    manifest = json.loads((store.folder / "manifest.json").read_text())
+    keys = manifest["keys"]
     for key in keys[-3:]:
         (store.folder / "records" / f"{key}.json").unlink()
-    store.write_manifest(store.manifest() | {"interrupted": True})
+    store.write_manifest(manifest | {"interrupted": True})
     text = re.sub(r"\s+", " ", read_page(store).text)
     assert "It was interrupted. 3 planned jobs without a record" in text
     assert f"{len(keys) - 3} of {len(keys)} jobs" in text
@@ -220,7 +234,7 @@ def test_interrupted_run_says_how_much_is_missing(make_store):
 
 def test_unknown_metrics_and_truncated_pictures_do_no_harm(make_store):
     store = make_store(methods=["magic"], simulated=[])
-    for record in store.records():
+    for record in store.read().records:
         scores = {**record.scores, "of-a-stranger": 0.5}
         store.write_record(replace(record, scores=scores))
     next((store.folder / "pictures").iterdir()).write_bytes(b"not a picture")
@@ -231,34 +245,34 @@ def test_unknown_metrics_and_truncated_pictures_do_no_harm(make_store):
 
 def test_missing_manifest_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match=r"manifest\.json"):
-        write_report(Store.create(tmp_path / "empty"))
+        Store.create(tmp_path / "empty").read()
 
 
 def test_drawing_again_replaces_what_was_there_and_changes_nothing(make_store):
     store = make_store(methods=["magic"], simulated=[])
-    first = write_report(store).read_bytes()
+    first = write_report(store.read()).read_bytes()
     (store.folder / "figures" / "stale.svg").write_text("old")
-    assert write_report(store).read_bytes() == first
+    assert write_report(store.read()).read_bytes() == first
     assert not (store.folder / "figures" / "stale.svg").exists()
 
 
 def test_report_leaves_matplotlib_as_it_was(make_store):
     before = dict(matplotlib.rcParams)
-    write_report(make_store(methods=["magic"], simulated=[], pictures=False))
+    write_report(make_store(methods=["magic"], simulated=[], pictures=False).read())
     assert dict(matplotlib.rcParams) == before
 
 
 def test_leaderboard_from_results_is_that_from_the_store(make_store):
-    store = make_store(pictures=False)
+    stored = make_store(pictures=False).read()
     pd.testing.assert_frame_equal(
-        leaderboard(store), leaderboard(store.results(), json.loads(json.dumps(store.manifest())))
+        leaderboard(stored), leaderboard(tidy(stored.records), stored.manifest)
     )
 
 
 def test_terminal_leaderboard_prints_names_as_they_are(make_store):
     store = make_store(methods=["[red]not markup[/red]", "\x1b[31mesc"], pictures=False)
     console = Console(width=120, record=True, file=io.StringIO(), color_system=None)
-    tables = terminal_leaderboard(store)
+    tables = terminal_leaderboard(store.read())
     assert len(tables) == 3
     for table in tables:
         console.print(table)
@@ -279,8 +293,8 @@ def test_terminal_leaderboard_prints_names_as_they_are(make_store):
 )
 def test_page_says_what_kept_methods_from_the_truth(make_store, name, meaning):
     store = make_store()
-    manifest = store.manifest()
-    environment = {**manifest.get("environment", {}), "isolation": name, "opened": ["/dev/shm"]}
+    manifest = json.loads((store.folder / "manifest.json").read_text())
+    environment = {**manifest["environment"], "isolation": name, "opened": ["/dev/shm"]}
     store.write_manifest({**manifest, "environment": environment, "secret_seed": "12"})
     text = read_page(store).text
     for said in (name, meaning, "/dev/shm", "Secret seed"):

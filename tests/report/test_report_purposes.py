@@ -1,6 +1,7 @@
 """Which method for which purpose: ranks, skills and verdicts against numbers worked out by hand."""
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -11,9 +12,16 @@ from impbench.metrics.error import mse
 from impbench.report.analysis.purposes import SPEED, advise, purposes_of
 from impbench.report.analysis.run import run_of_results
 from impbench.report.analysis.tables import summarise
-from impbench.report.figures.answers import draw_answers, sweep_of
-from impbench.report.figures.palette import looks
-from impbench.report.figures.purpose_map import draw_purposes
+from impbench.report.figures.answers import answers, sweep_of
+from impbench.report.figures.drawing import save, style
+from impbench.report.figures.purposes import purposes
+from impbench.report.figures.scene import Scene
+from impbench.results.manifest import (
+    AboutDataset,
+    AboutImputer,
+    AboutProtocol,
+    RunManifest,
+)
 from impbench.results.table import COLUMNS
 
 METRICS = {metric.name: metric for metric in (mse, ari, wall_seconds)}
@@ -28,12 +36,20 @@ def make_run(scores, protocols):
         for (data, protocol, imputer, metric), value in scores.items()
     ]
     results = pd.DataFrame(rows, columns=COLUMNS)
-    manifest = {
-        "datasets": {name: {"simulated": True} for name in results["dataset"].unique()},
-        "imputers": {n: {"is_control": n in CONTROLS} for n in results["imputer"].unique()},
-        "protocols": protocols,
-    }
+    manifest = RunManifest(
+        datasets={name: AboutDataset(name, simulated=True) for name in results["dataset"].unique()},
+        imputers={
+            name: AboutImputer(name, is_control=name in CONTROLS)
+            for name in results["imputer"].unique()
+        },
+        protocols={spec: AboutProtocol(**about) for spec, about in protocols.items()},
+    )
     return run_of_results(results, manifest, METRICS)
+
+
+def draw_purposes(run, folder):
+    with style():
+        return save(purposes.draw(Scene.of(run)), folder, "purposes", "", png=False)
 
 
 @pytest.fixture
@@ -111,32 +127,31 @@ def test_method_that_failed_is_advised_for_no_purpose_and_is_marked(run, tmp_pat
     assert advice[SPEED].verdict == "b"
     # Of two datasets, d lost one seed of each question.
     assert table.set_index(["purpose", "imputer"]).loc[("accuracy", "a"), "n_lost"] == 1
-    drawing = draw_purposes(lame, table, looks(lame), tmp_path)
-    assert re.search(r"\d\*( -->|<)", drawing.svg)
+    assert re.search(r"\d\*( -->|<)", draw_purposes(lame, tmp_path))
     only = run_of_results(lame.results[lame.results["imputer"] != "b"], lame.manifest, METRICS)
     alone = {item.purpose: item for item in advise(only, purposes_of(only, summarise(only)))}
     assert alone["accuracy"].verdict == "none gave every result"
 
 
 def test_map_shows_every_imputer_and_purpose(run, tmp_path):
-    drawing = draw_purposes(run, purposes_of(run, summarise(run)), looks(run), tmp_path)
+    svg = draw_purposes(run, tmp_path)
     for text in ("accuracy", "groups", "speed", "gene-mean", "10 s"):
-        assert text in drawing.svg
+        assert text in svg
 
 
-def test_nothing_ranked_draws_nothing(tmp_path):
+def test_nothing_ranked_draws_nothing():
     run = make_run({("d", "p", "gene-mean", "wall-seconds"): 1.0}, {})
-    assert draw_purposes(run, purposes_of(run, summarise(run)), looks(run), tmp_path) is None
+    assert purposes.draw(Scene.of(run)) is None
 
 
-def test_protocol_asked_along_a_number_is_drawn_along_it(run, tmp_path):
+def test_protocol_asked_along_a_number_is_drawn_along_it(run):
     sweep = sweep_of(run, ["truth[x=2]", "truth"])
     assert sweep.parameter == "x"
     assert list(sweep.values.values()) == [1, 2]
-    drawing = draw_answers(
-        run, summarise(run), looks(run), ["truth", "truth[x=2]"], tmp_path, "answers"
-    )
-    assert drawing.alt == "MSE along x"
+    scene = Scene.of(run)
+    assert answers.draw(replace(scene, protocol="truth")).get_label() == "MSE along x"
+    # Once for all values.
+    assert answers.draw(replace(scene, protocol="truth[x=2]")) is None
 
 
 def test_protocols_that_differ_in_words_are_no_sweep():

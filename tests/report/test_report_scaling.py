@@ -6,8 +6,10 @@ import pytest
 from impbench.metrics.cost import peak_memory, wall_seconds
 from impbench.report.analysis.run import run_of_results
 from impbench.report.analysis.tables import summarise
-from impbench.report.figures.palette import looks
-from impbench.report.figures.scaling import draw_scaling, growth_of, sizes_of
+from impbench.report.figures.drawing import save, style
+from impbench.report.figures.scaling import growth_of, scaling, sizes_of
+from impbench.report.figures.scene import Scene
+from impbench.results.manifest import AboutDataset, RunManifest
 from impbench.results.table import COLUMNS
 
 METRICS = {metric.name: metric for metric in (wall_seconds, peak_memory)}
@@ -27,7 +29,9 @@ def run():
                 rows.append(
                     (f"s[n_cells={n}]", "p", imputer, "{}", 1, metric, value, status, reason, key)
                 )
-    manifest = {"datasets": {f"s[n_cells={n}]": {"n_cells": n} for n in SIZES}}
+    manifest = RunManifest(
+        datasets={f"s[n_cells={n}]": AboutDataset(f"s[n_cells={n}]", n_cells=n) for n in SIZES}
+    )
     return run_of_results(pd.DataFrame(rows, columns=COLUMNS), manifest, METRICS)
 
 
@@ -44,11 +48,14 @@ def test_exponents_are_slopes_and_limits_name_size_and_reason(run):
 
 
 def test_figure_says_both(run, tmp_path):
-    drawing = draw_scaling(run, summarise(run), looks(run), sizes_of(run)["s"], tmp_path, "scaling")
-    assert "linear: 1.00, 0.00" in drawing.svg
-    assert "timeout at 100000" in drawing.svg
+    with style():
+        svg = save(scaling.draw(Scene.of(run)), tmp_path, "scaling", "", png=False)
+    assert "linear: 1.00, 0.00" in svg
+    assert "timeout at 100000" in svg
 
 
 def test_two_sizes_are_no_growth(run):
     few = run.results[run.results["dataset"] != "s[n_cells=1000]"]
-    assert sizes_of(run_of_results(few, run.manifest, METRICS)) == {}
+    run = run_of_results(few, run.manifest, METRICS)
+    assert sizes_of(run) == {}
+    assert scaling.draw(Scene.of(run)) is None

@@ -9,6 +9,7 @@ from impbench.metrics.error import mse
 from impbench.report.analysis.run import run_of_results
 from impbench.report.analysis.statistics import MIN_DATASETS, compare, critical_difference
 from impbench.report.analysis.tables import summarise
+from impbench.results.manifest import RunManifest
 from impbench.results.table import COLUMNS
 
 
@@ -20,7 +21,7 @@ def compare_scores(scores: np.ndarray, names: list[str], lost: str = "failed"):
         for i, values in enumerate(scores)
         for j, (name, value) in enumerate(zip(names, values, strict=True))
     ]  # fmt: skip
-    run = run_of_results(pd.DataFrame(rows, columns=COLUMNS), {}, {"mse": mse})
+    run = run_of_results(pd.DataFrame(rows, columns=COLUMNS), RunManifest(), {"mse": mse})
     (comparison,) = compare(run, summarise(run))
     return comparison
 

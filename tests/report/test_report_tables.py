@@ -15,7 +15,9 @@ from impbench.metrics.thinned import thinned_poisson
 from impbench.report.analysis.run import run_of_results
 from impbench.report.analysis.skill import skill
 from impbench.report.analysis.tables import gain, leaderboard_of, summarise
+from impbench.results.manifest import AboutDataset, AboutImputer, RunManifest
 from impbench.results.table import COLUMNS
+from impbench.truth_control import TRUTH_CONTROLS
 
 METRICS = {
     metric.name: metric for metric in (mse, biozero_mse, ari, asw, thinned_poisson, wall_seconds)
@@ -34,10 +36,17 @@ def make_run(scores, status=None, simulated=True):
             rows.append((dataset, "p", imputer, "{}", seed, metric, value, state, reason, key))
     results = pd.DataFrame(rows, columns=COLUMNS)
     imputers = dict.fromkeys(results["imputer"])
-    manifest = {
-        "datasets": {name: {"simulated": simulated} for name in results["dataset"].unique()},
-        "imputers": {name: {"is_control": name in CONTROLS} for name in imputers},
-    }
+    manifest = RunManifest(
+        datasets={
+            name: AboutDataset(name, simulated=simulated) for name in results["dataset"].unique()
+        },
+        imputers={
+            name: AboutImputer(
+                name, is_control=name in CONTROLS, needs_truth=name in TRUTH_CONTROLS
+            )
+            for name in imputers
+        },
+    )
     return run_of_results(results, manifest, METRICS)
 
 
@@ -277,7 +286,7 @@ def test_failing_never_improves_rank_skill_or_gain(seeds, which):
 
 def test_seeds_without_a_record_are_missed_but_no_failure():
     run = make_run({("d", "a", "mse"): [0.5, 0.5], ("d", "b", "mse"): [0.4]})
-    run = dataclasses.replace(run, manifest={**run.manifest, "seeds": [1, 2]})
+    run = dataclasses.replace(run, manifest=dataclasses.replace(run.manifest, seeds=(1, 2)))
     row = cell(summarise(run), "b")
     assert (row["n_failed"], row["n_lost"], row["counted"], row["rank"]) == (0, 1, 0.4, 1)
 
@@ -339,6 +348,6 @@ def test_gain_with_one_shared_seed_cannot_say_whether_it_is_noise():
 
 
 def test_empty_results_give_empty_tables():
-    run = run_of_results(pd.DataFrame(columns=COLUMNS), {}, METRICS)
+    run = run_of_results(pd.DataFrame(columns=COLUMNS), RunManifest(), METRICS)
     assert summarise(run).empty
     assert leaderboard_of(run, summarise(run)).empty

@@ -14,10 +14,12 @@ from impbench.report import write_report
 from impbench.report.analysis.findings import find
 from impbench.report.analysis.purposes import advise, purposes_of
 from impbench.report.analysis.question import questions
-from impbench.report.analysis.run import read_run, run_of_results
+from impbench.report.analysis.run import make_run as run_of
+from impbench.report.analysis.run import run_of_results
 from impbench.report.analysis.tables import summarise
 from impbench.report.analysis.trust import opposite_note, reads_note
 from impbench.report.page.views import dataset_table, metric_table, verdict_text
+from impbench.results.manifest import AboutDataset, AboutProtocol, RunManifest
 from impbench.results.table import tidy
 
 METRICS = {metric.name: metric for metric in (masked_rmse, thinned_poisson)}
@@ -35,13 +37,10 @@ def make_run(medians, losses=None):
                 value = thinned if protocol == "thinning" else masked
                 key = f"{dataset}{protocol}{imputer}"
                 rows.append((dataset, protocol, imputer, "{}", 1, metric, value, "ok", "", key))
-    manifest = {
-        "datasets": {
-            name: {"title": name, "simulated": False, "median_count": median}
-            for name, median in medians.items()
-        },
-        "protocols": {"thinning": {"params": {"train": 0.9}}, "masking": {}},
-    }
+    manifest = RunManifest(
+        datasets={name: AboutDataset(name, median_count=n) for name, n in medians.items()},
+        protocols={"thinning": AboutProtocol(params={"train": 0.9}), "masking": AboutProtocol()},
+    )
     return run_of_results(pd.DataFrame(rows, columns=tidy([]).columns), manifest, METRICS)
 
 
@@ -123,18 +122,18 @@ def test_gains_say_better_worse_or_not_told_apart(verdicts, text):
 
 def test_interval_stands_where_seeds_do_not_vary_and_else_on_hover(make_store):
     store = make_store(pictures=False)
-    for record in store.records():
+    for record in store.read().records:
         if record.status == "ok" and "mse" in record.scores:
             mse = record.scores["mse"]
             store.write_record(replace(record, intervals={"mse": (0.9 * mse, 1.1 * mse + 0.01)}))
-    run = read_run(store)
+    run = run_of(store.read())
     summary = summarise(run)
     table = dataset_table(run, summary, "sim_rare[n_cells=500]", "simulated-truth")
     cells = {row.name: row.cells[0] for row in table.rows}
     assert "over cells" in cells["maskclass-prior"].note
     assert "over cells" not in cells["magic"].note
     assert "95 % interval over cells" in cells["magic"].hover
-    text = re.sub(r"\s+", " ", write_report(store).read_text(encoding="utf-8"))
+    text = re.sub(r"\s+", " ", write_report(store.read()).read_text(encoding="utf-8"))
     assert "“± 0” says that seeds change nothing, not that the score is exact" in text
     question = next(questions(run, summary))
     score = question.score("maskclass-prior")

@@ -31,7 +31,7 @@ def hostile() -> None:
 
 
 def run(out: Path, imputer: str, fresh: bool = False) -> Results:
-    settings = Settings.sensible(jobs=2, threads=1, timeout=60, fresh=fresh)
+    settings = Settings(jobs=2, threads=1, timeout=60, fresh=fresh)
     return impbench.run(SUITE, out, imputers=[imputer], report=False, settings=settings)
 
 
@@ -89,7 +89,7 @@ def test_sigterm_lets_jobs_in_flight_finish_and_the_next_run_goes_on(tmp_path: P
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert "Terminated" in said
-    stored = [record.status for record in Store.open(tmp_path).records()]
+    stored = [record.status for record in Store.open(tmp_path).read().records]
     assert stored == ["ok"]
     assert not (tmp_path / ".work").exists()
     assert json.loads((tmp_path / "manifest.json").read_text())["interrupted"] is True

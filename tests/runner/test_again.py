@@ -24,7 +24,7 @@ def scores(
     out: Path, imputers: tuple[str, ...], protocols: tuple[str, ...]
 ) -> dict[tuple[str, str], float]:
     suite = Suite("again", "again", "", (Question((DATASET,), protocols),), (), 1, False)
-    settings = Settings.sensible(jobs=2, threads=1, timeout=60)
+    settings = Settings(jobs=2, threads=1, timeout=60)
     table = impbench.run(suite, out, imputers=imputers, report=False, settings=settings).scores
     assert set(table.status) <= {"ok", "unavailable"}
     return {(row.imputer, row.metric): row.value for row in table.itertuples()}
@@ -52,7 +52,7 @@ def test_tasks_with_further_views_do_not_mix_with_others_on_the_same_view(tmp_pa
 
 def test_method_that_lacks_something_is_unavailable_with_its_reason(tmp_path: Path) -> None:
     suite = Suite("lack", "lack", "", (Question((DATASET,), ("simulated-truth",)),), (), 1, False)
-    settings = Settings.sensible(jobs=1, threads=1, timeout=60)
+    settings = Settings(jobs=1, threads=1, timeout=60)
     imputers = ("lacks-a-tool",)
     table = impbench.run(suite, tmp_path, imputers=imputers, report=False, settings=settings).scores
     rows = table[table.imputer == "lacks-a-tool"]

@@ -50,7 +50,7 @@ def test_file_without_cell_types_is_thinned_alone(tmp_path: Path) -> None:
         datasets=[FileSource(path=str(tmp_path / "mine.h5ad"))],
         imputers=["no-imputation"],
         seeds=1,
-        settings=Settings.sensible(jobs=2, threads=1, timeout=60),
+        settings=Settings(jobs=2, threads=1, timeout=60),
         report=False,
     )
     assert set(results.scores.protocol) == {"thinning"}

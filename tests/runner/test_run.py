@@ -41,7 +41,7 @@ SUITE = Suite(
 
 
 def settings(**changes: object) -> Settings:
-    return Settings.sensible(**{"jobs": 2, "threads": 1, "timeout": 60.0, **changes})  # type: ignore[arg-type]
+    return Settings(**{"jobs": 2, "threads": 1, "timeout": 60.0, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -152,7 +152,7 @@ def test_megabytes_of_output_go_to_the_log_and_only_their_end_to_the_record(
     tmp_path: Path,
 ) -> None:
     run(tmp_path, "chatters", seeds=1)
-    record = next(r for r in Store(tmp_path).records() if r.job.imputer == "chatters")
+    record = next(r for r in Store(tmp_path).read().records if r.job.imputer == "chatters")
     assert record.status == "ok"
     assert len(record.log) <= 4000
     log = (tmp_path / "logs" / f"{record.key}.log").read_text()
@@ -186,9 +186,9 @@ def test_more_seeds_add_jobs_and_keep_the_old_ones(tmp_path: Path) -> None:
 
 def test_failed_job_is_never_taken_as_done(tmp_path: Path) -> None:
     run(tmp_path, "hangs", seeds=1, settings=settings(timeout=1.0))
-    before = Store(tmp_path).records()[0]
+    before = Store(tmp_path).read().records[0]
     run(tmp_path, "hangs", seeds=1, settings=settings(timeout=1.5))
-    after = Store(tmp_path).records()[0]
+    after = Store(tmp_path).read().records[0]
     assert before.key == after.key
     assert "1 s" in before.reason
     assert "1.5 s" in after.reason
@@ -229,7 +229,7 @@ def test_worker_is_told_nothing_of_truth_or_labels(tmp_path: Path) -> None:
         "    return [Spy]\n"
     )
     run(tmp_path / "out", "spy", seeds=1, plugins=[spy])
-    record = next(r for r in Store(tmp_path / "out").records() if r.job.imputer == "spy")
+    record = next(r for r in Store(tmp_path / "out").read().records if r.job.imputer == "spy")
     told = record.info
     assert told["cells"] == ["cell_1", "cell_2"]
     assert "views" not in json.dumps(told["argv"])

@@ -47,7 +47,7 @@ def scores(out: Path) -> dict[tuple[str, str, str], dict[str, float]]:
         (r.job.dataset, r.job.protocol, r.job.imputer): {
             name: value for name, value in r.scores.items() if "mse" in name
         }
-        for r in Store(out).records()
+        for r in Store(out).read().records
     }
 
 
@@ -65,7 +65,7 @@ def test_same_secret_repeats_a_run_and_another_is_another(done: dict[str, Path])
     assert found["first"] == found["again"]
     question = (SPEC, "simulated-truth", "gene-mean")
     assert len({found[name][question]["mse"] for name in ("usual", "first", "other")}) == 3
-    keys = {name: {r.key for r in Store(folder).records()} for name, folder in done.items()}
+    keys = {name: {r.key for r in Store(folder).read().records} for name, folder in done.items()}
     assert keys["first"] == keys["again"]
     # Results of a public seed must never pass for those of a secret one.
     assert not keys["first"] & (keys["usual"] | keys["other"])
@@ -78,11 +78,11 @@ def test_a_seed_that_the_user_chose_stays_and_only_its_masks_are_others(
     truth = (CHOSEN, "simulated-truth", "gene-mean")
     assert usual[truth] == first[truth]
     manifest = Store(done["first"]).manifest()
-    assert manifest["datasets"][CHOSEN]["parameters"]["seed"] == 7
+    assert manifest.datasets[CHOSEN].parameters["seed"] == 7
     masked = {
         name: next(
             r.scores["masked-rmse"]
-            for r in Store(done[name]).records()
+            for r in Store(done[name]).read().records
             if (r.job.dataset, r.job.protocol, r.job.imputer) == (CHOSEN, "masking", "gene-mean")
         )
         for name in ("usual", "first")
@@ -135,10 +135,10 @@ class Interrupts(Silent):
 def test_interrupted_run_tells_its_seed_and_goes_on_with_it(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, FIRST, Interrupts())
-    kept = {record.key for record in Store(tmp_path).records()}
+    kept = {record.key for record in Store(tmp_path).read().records}
     assert kept
     manifest = Store(tmp_path).manifest()
-    assert manifest["secret_seed"] == FIRST.value
+    assert manifest.secret_seed == FIRST.value
 
     class Counts(Silent):
         n_done = -1
@@ -147,9 +147,9 @@ def test_interrupted_run_tells_its_seed_and_goes_on_with_it(tmp_path: Path) -> N
             self.n_done = done
 
     counts = Counts()
-    run(tmp_path, Secret(manifest["secret_seed"]), counts)
+    run(tmp_path, Secret(manifest.secret_seed), counts)
     assert counts.n_done == len(kept)
-    assert Store(tmp_path).manifest()["finished"]
+    assert Store(tmp_path).manifest().finished
 
 
 def test_withheld_is_what_a_seed_determines_of_the_simulated_alone() -> None:

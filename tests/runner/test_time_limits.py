@@ -29,18 +29,18 @@ SUITE = Suite(
 def reason(out: Path, suite: Suite, settings: Settings) -> str:
     load_file(Path(__file__).parents[1] / "example_plugins" / "hostile.py")
     impbench.run(suite, out, settings=settings, report=False)
-    (record,) = [r for r in Store(out).records() if r.job.imputer == "hangs"]
+    (record,) = [r for r in Store(out).read().records if r.job.imputer == "hangs"]
     assert record.status == "timeout"
     return record.reason
 
 
 def test_users_limit_goes_before_the_suites(tmp_path: Path) -> None:
-    users = Settings.sensible(jobs=1, threads=1, timeout=4.0)
+    users = Settings(jobs=1, threads=1, timeout=4.0)
     assert "limit of 4 s" in reason(tmp_path, replace(SUITE, timeout=900.0), users)
 
 
 def test_suites_limit_holds_where_the_user_gives_none(tmp_path: Path) -> None:
-    silent = Settings.sensible(jobs=1, threads=1)
+    silent = Settings(jobs=1, threads=1)
     assert "limit of 4 s" in reason(tmp_path, replace(SUITE, timeout=4.0), silent)
 
 

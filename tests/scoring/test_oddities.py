@@ -9,7 +9,7 @@ import pytest
 import impbench
 from impbench import Imputed, Observed
 from impbench.registry import load_file
-from impbench.report.analysis.run import read_run
+from impbench.report.analysis.run import make_run
 from impbench.report.analysis.tables import summarise
 from impbench.report.page.views import metric_table
 from impbench.results.record import Record
@@ -101,13 +101,13 @@ def test_record_and_page_show_what_no_expression_can_be(tmp_path: Path) -> None:
         imputers=["adds", "adds[amount=0.0]"],
         seeds=1,
     )
-    notes = {record.job.imputer: record.notes for record in Store(out).records()}
+    notes = {record.job.imputer: record.notes for record in Store(out).read().records}
     assert len(notes["adds"]) == 2
     assert notes["adds"][0].startswith(IMPOSSIBLE)
     (negative,) = notes["adds[amount=0.0]"]
     assert "are negative, down to -1; scored as they are" in negative
     assert not notes["no-imputation"]
-    run = read_run(Store(out))
+    run = make_run(Store(out).read())
     table = metric_table(run, summarise(run), "simulated-truth", "mse")
     cells = {row.name: row.cells[-1] for row in table.rows}
     assert cells["adds"].warning == IMPOSSIBLE

@@ -29,7 +29,7 @@ def ask(out: Path, protocol: str, imputers: tuple[str, ...], seeds: int = 1) -> 
         seeds=seeds,
         controls=False,
     )
-    settings = Settings.sensible(jobs=1, threads=1, timeout=20.0)
+    settings = Settings(jobs=1, threads=1, timeout=20.0)
     impbench.run(suite, out, settings=settings, report=False)
 
 
@@ -43,7 +43,7 @@ def ask(out: Path, protocol: str, imputers: tuple[str, ...], seeds: int = 1) -> 
 )
 def test_metric_that_fails_is_a_recorded_reason(tmp_path: Path, metric: str, reason: str) -> None:
     ask(tmp_path, f"faulty-metric[metric={metric}]", imputers=("zeros", "no-imputation"))
-    records = {record.job.imputer: record for record in Store(tmp_path).records()}
+    records = {record.job.imputer: record for record in Store(tmp_path).read().records}
     assert records["zeros"].status == "failed"
     assert reason in records["zeros"].reason
     assert records["no-imputation"].status == "ok"
@@ -64,7 +64,7 @@ def test_truth_controls_are_scored_again_only_where_the_evaluation_takes_a_seed(
     ask(tmp_path, spec, imputers=("no-imputation",), seeds=3)
     found = {
         (record.job.imputer, record.job.seed): record.scores["counts-its-calls"]
-        for record in Store(tmp_path).records()
+        for record in Store(tmp_path).read().records
     }
     assert [found["no-imputation", seed] for seed in (1, 2, 3)] == [1, 2, 3]
     order = [(name, seed) for name in ("attainable", "oracle") for seed in (1, 2, 3)]
@@ -73,7 +73,7 @@ def test_truth_controls_are_scored_again_only_where_the_evaluation_takes_a_seed(
 
 def test_intervals_over_cells_are_stored_with_the_scores_and_can_be_read(tmp_path: Path) -> None:
     ask(tmp_path, "simulated-truth", imputers=("nonzero-mean",))
-    record = next(r for r in Store(tmp_path).records() if r.job.imputer == "nonzero-mean")
+    record = next(r for r in Store(tmp_path).read().records if r.job.imputer == "nonzero-mean")
     assert set(record.intervals) == {"mse", "biozero-mse", "dropout-mse", "nonzero-mse"}
     low, high = record.intervals["mse"]
     assert low < record.scores["mse"] < high

@@ -36,7 +36,7 @@ class Ran:
         words += ["--protocols", "simulated-truth", "--timeout", "60s", "--quiet"]
         self.words = [sys.executable, "-c", "from impbench.cli import main; main()", "run", *words]
         self.done = subprocess.run(self.words, capture_output=True, text=True, check=False)
-        self.records = {record.job.imputer: record for record in Store(out).records()}
+        self.records = {record.job.imputer: record for record in Store(out).read().records}
 
     def of(self, spec: str) -> Record:
         return self.records[spec]

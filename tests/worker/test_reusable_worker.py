@@ -44,9 +44,9 @@ def run(
     out: Path, *imputers: str, timeout: float = 60.0, datasets: Sequence[str] | None = None
 ) -> list[Record]:
     """Impute with three seeds, one after the other; return the records, imputer by imputer."""
-    settings = Settings.sensible(jobs=1, threads=1, timeout=timeout)
+    settings = Settings(jobs=1, threads=1, timeout=timeout)
     impbench.run(SUITE, out, imputers=imputers, datasets=datasets, settings=settings, report=False)
-    records = [record for record in Store(out).records() if record.job.imputer in imputers]
+    records = [record for record in Store(out).read().records if record.job.imputer in imputers]
     return sorted(records, key=lambda r: (imputers.index(r.job.imputer), r.job.seed))
 
 

@@ -1,4 +1,4 @@
-"""What a worker elsewhere is sent once: views, hidden halves and plugin files, compressed."""
+"""Pack what a Dask worker is sent once: views, hidden halves and plugin files, compressed."""
 
 from __future__ import annotations
 

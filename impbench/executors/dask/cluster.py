@@ -1,218 +1,131 @@
-"""Which cluster a run uses: a Dask scheduler that is there, or batch jobs it submits itself."""
+"""What executors on Dask share: who may connect, how, and what a run cannot ask of a cluster."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from impbench.errors import InputError, UnavailableError
+from impbench.parameters import parameter
+from impbench.runner.executor import Executor
 
 if TYPE_CHECKING:
     from distributed import Client
     from distributed.security import Security
 
-INSTALL = 'pip install "impbench[dask]"'
+    from impbench.runner.settings import Settings
 
-BATCH_SYSTEMS = {
-    "slurm": "SLURMCluster",
-    "pbs": "PBSCluster",
-    "lsf": "LSFCluster",
-    "sge": "SGECluster",
-}
-EXECUTORS = ("local", "dask", *BATCH_SYSTEMS)
+INSTALL = 'pip install "impbench[dask]"'
 
 CONNECT_SECONDS = 15
 """How long a scheduler may take to answer."""
 
-
-@dataclass(frozen=True)
-class TLS:
-    """Files in PEM format; the same certificate serves client, scheduler and workers."""
-
-    ca_file: Path
-    cert: Path
-    key: Path
+_PEM = "Encrypt every connection: {}, PEM; all three or none."
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """Where jobs run, if not on this machine.
+class Cluster(Executor):
+    """Workers of a Dask scheduler, on machines that share nothing with this one."""
 
-    Attributes
-    ----------
-    executor
-        ``dask``, ``slurm``, ``pbs``, ``lsf`` or ``sge``.
-    scheduler
-        Address such as ``tcp://10.0.0.1:8786``; for ``dask``.
-    workers
-        How many batch jobs to submit; for the others.
-    options
-        Of the batch jobs, named as dask-jobqueue names them: ``cores``, ``memory``, ``queue``,
-        ``walltime``, and so on. What is not given comes from dask-jobqueue's own configuration.
-    tls
-        Encrypt every connection with these; None leaves connections open.
-    """
+    tls_ca_file: str | None = parameter(None, _PEM.format("file of the certificate authority"))
+    tls_cert: str | None = parameter(None, _PEM.format("certificate of scheduler and workers"))
+    tls_key: str | None = parameter(None, _PEM.format("its key"))
 
-    executor: str
-    scheduler: str | None = None
-    workers: int = 1
-    options: Mapping[str, Any] = field(default_factory=dict)
-    tls: TLS | None = None
+    patience: ClassVar[float | None] = None
+    """Seconds that a run goes on without a worker that could do what is left; None for ever."""
 
-    def __post_init__(self) -> None:
-        if self.executor not in EXECUTORS[1:]:
-            offer = ", ".join(EXECUTORS)
-            raise InputError(f"no executor is called {self.executor!r}; there are {offer}")
-        if self.executor == "dask":
-            if self.scheduler is None:
-                raise InputError(
-                    "the executor dask needs the address of a scheduler: "
-                    "--scheduler tcp://HOST:8786 (`dask scheduler` starts one and prints it)"
-                )
-            if self.options or self.workers != 1:
-                raise InputError(
-                    "--workers and --cluster-option describe batch jobs; the executor dask "
-                    "submits none: start workers with `dask worker`"
-                )
-        elif self.scheduler is not None:
+    def settle(self, settings: Settings) -> Settings:
+        """Refuse what workers elsewhere decide themselves; `auto` is the CPU."""
+        if settings.jobs is not None:
             raise InputError(
-                f"--scheduler is for the executor dask; {self.executor} starts its own"
+                "the workers decide how many jobs run at once: give --workers (batch jobs), "
+                "or start more Dask workers, instead of --jobs"
             )
-        for path in (self.tls.ca_file, self.tls.cert, self.tls.key) if self.tls else ():
-            if not path.is_file():
-                raise InputError(f"TLS file {path} does not exist")
+        if settings.device.startswith("cuda:"):
+            raise InputError(
+                f"device {settings.device!r}: on a cluster a job takes any GPU; use cuda"
+            )
+        if settings.openings.named():
+            raise InputError("--allow-read and its like are for this machine, not for a cluster")
+        self.security_files()
+        return super().settle(settings)
 
-    def job_script(self, threads: int = 1) -> str:
-        """Return the script of one batch job, whose tasks keep `threads` threads busy each.
-
-        Raises
-        ------
-        InputError
-            If the executor submits no batch jobs, or an option is unknown or missing.
-        UnavailableError
-            If dask-jobqueue is not installed.
-        """
-        if self.executor == "dask":
-            raise InputError("the executor dask submits no batch jobs, so it has no job script")
-        job = _batch_system(self.executor).job_cls
-        address = f"{'tls' if self.tls else 'tcp'}://SCHEDULER:PORT"
-        security = security_of(self.tls)
-        protocol = None if security is None else "tls://"
-        options = {"security": security, "protocol": protocol, **self._job_options(threads)}
-        with _option_errors(self.executor):
-            return str(job(address, name="WORKER", **options).job_script())
-
-    @contextmanager
-    def connect(self, threads: int) -> Iterator[Client]:
-        """Connect to the scheduler, or start one and submit the batch jobs; close it at the end.
+    @abstractmethod
+    def connect(self, threads: int) -> AbstractContextManager[Client]:
+        """Connect to the scheduler, for jobs that keep `threads` threads busy; close it at the end.
 
         Raises
         ------
         InputError
-            If an option or the address is no good.
+            If a parameter is no good.
         UnavailableError
             If the extra is not installed, nobody answers, or the batch system refuses.
         """
-        distributed = _package("distributed")
-        security = security_of(self.tls)
-        if self.executor == "dask":
-            address = str(self.scheduler)
-            with _connected(distributed.Client, address, security) as client:
-                yield client
-            return
-        batch_system = _batch_system(self.executor)
-        with _option_errors(self.executor):
-            cluster = batch_system(security=security, **self._job_options(threads))
-        with cluster, _connected(distributed.Client, cluster, security) as client:
-            self.submit(cluster)
-            yield client
 
-    def submit(self, cluster: Any) -> None:
-        """Submit the batch jobs that are not there, or no more.
+    def whose(self, address: str) -> str:
+        """Say whose workers the scheduler at `address` has."""
+        return address
+
+    def advice(self, address: str) -> str:
+        """Say how to start a worker; empty where nobody but the executor does."""
+        return ""
+
+    def replace_workers(self, client: Client) -> None:
+        """Start workers again that ended; called every few seconds."""
+
+    def security_files(self) -> tuple[str, str, str] | None:
+        """Return the files for encryption; None leaves connections open.
 
         Raises
         ------
-        UnavailableError
-            If the batch system refuses; says what it printed.
+        InputError
+            If some are not given or do not exist.
         """
-        while len(cluster.worker_spec) < self.workers:
-            cluster.worker_spec.update(cluster.new_worker_spec())
-        try:
-            # Not `scale`, which submits in the background, where errors are only logged.
-            cluster.sync(cluster._correct_state)
-        except (RuntimeError, OSError, ValueError) as error:
-            failed = _package("distributed").Status.failed
-            for job in cluster.workers.values():
-                # Else closing the cluster waits for jobs that never were.
-                job.status = job.status if job.job_id else failed
-            raise UnavailableError(f"{self.executor} did not take a batch job: {error}") from error
+        files = (self.tls_ca_file, self.tls_cert, self.tls_key)
+        if files == (None, None, None):
+            return None
+        ca_file, cert, key = files
+        if ca_file is None or cert is None or key is None:
+            raise InputError("encryption needs all of --tls-ca-file, --tls-cert and --tls-key")
+        for file in (ca_file, cert, key):
+            if not Path(file).is_file():
+                raise InputError(f"TLS file {file} does not exist")
+        return ca_file, cert, key
 
-    def _job_options(self, threads: int) -> dict[str, Any]:
-        """Let each Dask thread stand for one of our jobs, which keeps `threads` cores busy."""
-        dask = _package("dask")
-        configured = dask.config.get(f"jobqueue.{self.executor}")
-        options = dict(self.options)
-        if options.get("processes", configured["processes"]) is None:
-            options["processes"] = 1
-        cores = options.get("cores", configured["cores"])
-        if threads > 1 and isinstance(cores, int):
-            processes = options.get("processes", configured["processes"])
-            slots = cores // processes // threads
-            if slots < 1:
-                raise InputError(
-                    f"--threads {threads} is more than a worker has: "
-                    f"{cores} cores for {processes} processes"
-                )
-            given = options.get("worker_extra_args", configured["worker-extra-args"])
-            options["worker_extra_args"] = [*given, "--nthreads", slots]
-        return options
-
-
-def parse_option(text: str) -> tuple[str, Any]:
-    """Read ``"cores=8"``; values are typed as Dask types those of its environment variables.
-
-    Raises
-    ------
-    InputError
-        If there is no ``=``.
-    UnavailableError
-        If Dask is not installed.
-    """
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise InputError(f"--cluster-option {text!r} is not of the form name=value")
-    return name, _package("dask").config.interpret_value(value)
-
-
-def security_of(tls: TLS | None) -> Security | None:
-    """Return what Dask needs to encrypt and to refuse whoever does not."""
-    if tls is None:
-        return None
-    files: dict[str, str] = {"tls_ca_file": str(tls.ca_file)}
-    for role in ("client", "scheduler", "worker"):
-        files |= {f"tls_{role}_cert": str(tls.cert), f"tls_{role}_key": str(tls.key)}
-    security: Security = _package("distributed").Security(require_encryption=True, **files)
-    return security
+    def security(self) -> Security | None:
+        """Return what Dask needs to encrypt and to refuse whoever does not."""
+        given = self.security_files()
+        if given is None:
+            return None
+        ca_file, cert, key = given
+        files = {"tls_ca_file": ca_file}
+        for role in ("client", "scheduler", "worker"):
+            files |= {f"tls_{role}_cert": cert, f"tls_{role}_key": key}
+        security: Security = package("distributed").Security(require_encryption=True, **files)
+        return security
 
 
 @contextmanager
-def _connected(kind: Any, address: Any, security: Security | None) -> Iterator[Client]:
+def connected(address: Any, security: Security | None) -> Iterator[Client]:
+    """Connect to a scheduler's address, or to a cluster of dask-jobqueue."""
     shown = address if isinstance(address, str) else address.scheduler_address
-    with _construct(kind, address, security, shown) as client:
+    with _construct(address, security, shown) as client:
         yield client
 
 
-def _construct(kind: Any, address: Any, security: Security | None, shown: str) -> Any:
+def _construct(address: Any, security: Security | None, shown: str) -> Any:
     """Return a client that is connected, or close it before saying why it is not.
 
     Left to the garbage collector, a client that could not connect stops its event loop whenever it
     is collected. If that is while another client starts its own, which takes the same lock, the
     process waits for itself forever.
     """
+    kind = package("distributed").Client
     client = kind.__new__(kind)
     options = {"timeout": CONNECT_SECONDS, "set_as_default": False}
     try:
@@ -234,24 +147,14 @@ def _discard(client: Any) -> None:
     client._loop_runner.stop()
 
 
-@contextmanager
-def _option_errors(executor: str) -> Iterator[None]:
-    """Put what dask-jobqueue objects to into the words of the command line."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        first = str(error).splitlines()[0].partition(". Very likely")[0]
-        raise InputError(
-            f"{executor} job: {first} (options are given as --cluster-option cores=8 "
-            "--cluster-option memory=16GB, or in Dask's jobqueue.yaml)"
-        ) from error
+def package(name: str) -> Any:
+    """Import Dask or a part of it.
 
-
-def _batch_system(executor: str) -> Any:
-    return getattr(_package("dask_jobqueue"), BATCH_SYSTEMS[executor])
-
-
-def _package(name: str) -> Any:
+    Raises
+    ------
+    UnavailableError
+        If it is not installed; says what installs it.
+    """
     try:
         return importlib.import_module(name)
     except ImportError as error:

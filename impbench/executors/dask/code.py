@@ -1,4 +1,4 @@
-"""Whether two machines would run the same code: versions, and hashes of the sources."""
+"""Compare the code of two machines: versions, and hashes of the sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs on the workers of a Dask scheduler: the same tasks, keys, limits and records as locally."""
+"""Run jobs on the workers of a Dask scheduler, with the same keys, limits and records as here."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import queue
 import socket
 import time
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distributed import Client, Future
 from distributed.scheduler import KilledWorker
@@ -23,7 +23,7 @@ from impbench.executors.dask.worker_plugin import (
     GPU,
     Delivery,
     Depot,
-    Order,
+    SentTask,
     carry_out,
     modules_of,
     shipped,
@@ -31,52 +31,32 @@ from impbench.executors.dask.worker_plugin import (
 from impbench.plan.keys import plugin_file
 from impbench.plan.task import Task
 from impbench.results.record import Record
-from impbench.results.store import Store
-from impbench.scoring.imports import Imports
+from impbench.runner.executor import Work
 from impbench.version import __version__
 from impbench.write_atomically import write_atomically
-
-if TYPE_CHECKING:
-    from impbench.runner.settings import Listener, Settings
-
-PATIENCE = 60.0
-"""Seconds that a run goes on without a worker that could do what is left."""
 
 _LOOK_SECONDS = 2.0
 _NAMED = 5
 """How many workers an error names."""
 
 
-def run_on_cluster(
-    cluster: Cluster,
-    tasks: Sequence[Task],
-    store: Store,
-    settings: Settings,
-    tell: Listener,
-    imports: Imports,
-) -> Generator[Record]:
-    """Yield the records of `tasks` as they come; closing the iterator cancels what still runs.
+def run_on_cluster(cluster: Cluster, work: Work) -> Generator[Record]:
+    """Yield a record per job as they come; closing the iterator cancels what still runs.
 
     Raises
     ------
     InputError
-        If an option is no good, or a worker has other code than ours; names the worker.
+        If a parameter is no good, or a worker has other code than ours; names the worker.
     UnavailableError
         If scheduler or workers cannot be reached, are lost, or have no GPU.
     """
-    script = "" if cluster.executor == "dask" else cluster.job_script(settings.threads)
-    if script and f"{GPU}=" not in script and any(task.device != "cpu" for task in tasks):
-        raise InputError(
-            "the batch jobs announce no GPU: ask the batch system for one, and add "
-            f"--cluster-option \"worker_extra_args=['--resources', '{GPU}=1']\""
-        )
-    with cluster.connect(settings.threads) as client:
-        run = _Run(client, cluster, store, tell, imports)
-        run.wait_for_workers(tasks)
-        run.check_code(tasks)
+    with cluster.connect(work.settings.threads or 1) as client:
+        run = _Run(client, cluster, work)
+        run.wait_for_workers()
+        run.check_code()
         try:
-            run.ship(tasks)
-            yield from run.records(tasks)
+            run.ship()
+            yield from run.records()
         finally:
             run.end()
 
@@ -84,38 +64,32 @@ def run_on_cluster(
 class _Run:
     """One run at one scheduler."""
 
-    def __init__(
-        self, client: Client, cluster: Cluster, store: Store, tell: Listener, imports: Imports
-    ) -> None:
+    def __init__(self, client: Client, cluster: Cluster, work: Work) -> None:
         self.client = client
         self.cluster = cluster
-        self.store = store
-        self.tell = tell
-        self.imports = imports
+        self.work = work
         self.address = str(client.scheduler.address)
         # The same when the run is resumed: what a killed runner left there is replaced.
-        where = f"{socket.gethostname()}:{store.folder}"
+        where = f"{socket.gethostname()}:{work.folder}"
         self.depot = f"impbench-{hashlib.sha256(where.encode()).hexdigest()[:16]}"
         self.waiting: dict[str, tuple[Future, Task]] = {}
         self.done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self.lacking_since: float | None = None
 
-    def wait_for_workers(self, tasks: Sequence[Task]) -> None:
+    def wait_for_workers(self) -> None:
         """Return once there is a worker; a scheduler of somebody's must have one soon."""
-        dask = self.cluster.executor == "dask"
         if not self.client.nthreads():
-            whom = self.address if dask else f"{self.cluster.workers} batch jobs"
-            self.tell.noticed(f"waiting for the first worker of {whom}")
+            whose = self.cluster.whose(self.address)
+            self.work.listener.noticed(f"waiting for the first worker of {whose}")
         with self._reached(), contextlib.suppress(TimeoutError):
-            self.client.wait_for_workers(1, timeout=PATIENCE if dask else None)
-        if lack := self._lack(tasks):
+            self.client.wait_for_workers(1, timeout=self.cluster.patience)
+        if lack := self._lack(self.work.tasks):
             raise UnavailableError(lack)
 
-    def check_code(self, tasks: Sequence[Task]) -> None:
+    def check_code(self) -> None:
         """Refuse workers that would run other code; later ones are asked with every order."""
-        modules = list(
-            dict.fromkeys(name for task in tasks for name in modules_of(task, self.imports))
-        )
+        tasks, imports = self.work.tasks, self.work.imports
+        modules = list(dict.fromkeys(name for task in tasks for name in modules_of(task, imports)))
         here = code_of(modules)
         with self._reached():
             told = self.client.run(probe(modules), on_error="return")
@@ -132,20 +106,21 @@ class _Run:
                 + "\ninstall the same impbench and plugins there, and restart the workers"
             )
 
-    def ship(self, tasks: Sequence[Task]) -> None:
+    def ship(self) -> None:
         """Send every worker, and every later one, what the tasks need."""
+        tasks, imports = self.work.tasks, self.work.imports
         imputing = [plugin_file(type(task.imputer)) for task in tasks if task.imputer is not None]
-        scoring = [origin.file for origin in self.imports.origins]
+        scoring = [origin.file for origin in imports.origins]
         files = dict.fromkeys(file for file in (*imputing, *scoring) if file is not None)
-        depot = Depot(pack(tasks, files), shipped(self.imports))
+        depot = Depot(pack(tasks, files), shipped(imports))
         try:
             self.client.register_plugin(depot, self.depot)
         except OSError as error:
             raise UnavailableError(f"a worker cannot store the data: {error}") from error
 
-    def records(self, tasks: Iterable[Task]) -> Iterator[Record]:
+    def records(self) -> Iterator[Record]:
         """Yield what comes back, whatever the order."""
-        for task in tasks:
+        for task in self.work.tasks:
             self._submit(task)
         while self.waiting:
             try:
@@ -168,7 +143,7 @@ class _Run:
         future = self.client.submit(
             carry_out,
             self.depot,
-            Order.of(task, self.imports),
+            SentTask.of(task, self.work.imports),
             pure=False,
             resources={} if task.device == "cpu" else {GPU: 1},
         )
@@ -204,32 +179,30 @@ class _Run:
         """Write logs and pictures where the same job would have written them here."""
         names = [(f"logs/{key}.log", f"pictures/{key}.npz") for key in task.keys]
         for name in (name for pair in names for name in pair if name in delivery.files):
-            write_atomically(self.store.folder / name, zlib.decompress(delivery.files[name]))
+            write_atomically(self.work.folder / name, zlib.decompress(delivery.files[name]))
         if delivery.scoring_log:
-            with (self.store.folder / "logs" / "scoring.log").open("ab") as log:
+            with (self.work.folder / "logs" / "scoring.log").open("ab") as log:
                 log.write(f"worker {delivery.worker}:\n".encode() + delivery.scoring_log)
 
     def _look(self) -> None:
-        """Submit batch jobs again that ended; say when nothing can go on, and end it in the end."""
-        if self.cluster.executor != "dask":
-            self.cluster.submit(self.client.cluster)
+        """Start workers again that ended; say when nothing can go on, and end it in the end."""
+        self.cluster.replace_workers(self.client)
         lack = self._lack(task for _, task in self.waiting.values())
         if not lack:
             self.lacking_since = None
             return
         if self.lacking_since is None:
             self.lacking_since = time.monotonic()
-            self.tell.noticed(f"waiting: {lack}")
-        if time.monotonic() - self.lacking_since > PATIENCE and self.cluster.executor == "dask":
+            self.work.listener.noticed(f"waiting: {lack}")
+        patience = self.cluster.patience
+        if patience is not None and time.monotonic() - self.lacking_since > patience:
             raise UnavailableError(f"{lack}; run the same command to go on")
 
     def _lack(self, tasks: Iterable[Task]) -> str:
         """Say what the workers cannot do of `tasks`; empty where all can be done."""
         with self._reached():
             workers: dict[str, Any] = self.client.run_on_scheduler(_announced())
-        start = (
-            "" if self.cluster.executor != "dask" else f"; start one: dask worker {self.address}"
-        )
+        start = self.cluster.advice(self.address)
         if not workers:
             return f"no worker is connected to {self.address}{start}"
         if any(task.device != "cpu" for task in tasks) and not any(

@@ -1,4 +1,4 @@
-"""What runs inside a Dask worker: it keeps what was shipped, and carries out orders with it.
+"""Carry out tasks inside a Dask worker, with what was sent to it once.
 
 A plugin of Dask's reaches every worker once, later ones and restarted ones too, and stays out of
 Dask's store of results, which may be written to disk: what is hidden must have no name there.
@@ -27,7 +27,7 @@ from impbench.environments.environments import Built, Environment, build_all
 from impbench.environments.interpreters import BuildError
 from impbench.executors.dask.bundle import Parcel, Unpacked, shipped_name, unpack
 from impbench.executors.dask.code import code_of, difference
-from impbench.executors.gpus import Gpus, find_gpus
+from impbench.executors.machine.gpus import Gpus, find_gpus
 from impbench.imputer import Imputer
 from impbench.origin import Origin
 from impbench.plan.keys import plugin_file
@@ -82,7 +82,7 @@ def _told(imputer: type[Imputer]) -> ToldImputer:
 
 
 @dataclass(frozen=True)
-class Order:
+class SentTask:
     """A task as it travels.
 
     Attributes
@@ -100,7 +100,7 @@ class Order:
     code: dict[str, str]
 
     @classmethod
-    def of(cls, task: Task, imports: Imports) -> Order:
+    def of(cls, task: Task, imports: Imports) -> SentTask:
         """Make `task` ready to travel, to be scored with `imports`."""
         reference = None if task.imputer is None else Reference.of(task.imputer)
         return cls(replace(task, imputer=None), reference, code_of(modules_of(task, imports)))
@@ -150,7 +150,7 @@ def shipped(imports: Imports) -> Imports:
     )
 
 
-def carry_out(depot: str, order: Order) -> Delivery:
+def carry_out(depot: str, order: SentTask) -> Delivery:
     """Carry out `order` on the worker that Dask chose."""
     worker = get_worker()
     known = worker.plugins.get(depot)
@@ -212,7 +212,7 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         self.guards.close()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
-    def carry_out(self, order: Order, key: str) -> Delivery:
+    def carry_out(self, order: SentTask, key: str) -> Delivery:
         """Carry out `order` in this thread; `key` is Dask's name for it."""
         address = self.worker.address
         if refusal := difference(order.code, code_of([m for m in order.code if m != "impbench"])):
@@ -264,7 +264,7 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
             found = self.built[wish]
         return {} if found is None else {kind: found}
 
-    def _arrived(self, order: Order) -> Task:
+    def _arrived(self, order: SentTask) -> Task:
         """Return the task as it stands on this machine."""
         task, memory = order.task, order.task.memory
         if memory is None and (limit := self.worker.memory_manager.memory_limit):

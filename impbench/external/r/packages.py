@@ -1,4 +1,4 @@
-"""Which R packages are installed here, found out without starting R in this process."""
+"""List the R packages installed here, without starting R in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that R lives in: starts R through rpy2, then answers one call after the other.
+"""Start R through rpy2 in a process of its own, then answer one call after the other.
 
 Run by `RSession` as ``python -m impbench.external.r.process DESCRIPTOR``.
 """

@@ -1,4 +1,4 @@
-"""An R in a process of its own: functions are called there, and what happens there stays there."""
+"""Call R functions in a child process, so that what happens in R stays there."""
 
 from __future__ import annotations
 

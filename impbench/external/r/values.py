@@ -1,4 +1,4 @@
-"""What becomes what between Python and R; runs in R's process only.
+"""Convert values between Python and R; runs in the process of R only.
 
 To R: None → NULL; bool, int, float, str and 1-D arrays or lists of them → vectors; 2-D arrays and
 `RMatrix` → matrices; sparse matrices → dgCMatrix; dicts → named lists. Integers beyond 32 bits

@@ -1,4 +1,4 @@
-"""Jobs without a result, grouped by what went wrong, with the log of the first of each."""
+"""Group jobs without a result by what went wrong, with the log of the first of each group."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_LOG = 8000
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureGroup:
     """One way in which an imputer failed on one question."""
 
     imputer: str
@@ -28,7 +28,7 @@ class Failure:
     log_file: str
 
 
-def failures(run: Run) -> list[Failure]:
+def failures(run: Run) -> list[FailureGroup]:
     """Return the failures of `run`, in the plan's order."""
     groups: dict[tuple[str, str, str, str, str], list[Record]] = {}
     for record in run.records:
@@ -40,10 +40,10 @@ def failures(run: Run) -> list[Failure]:
     return [_failure(key, records) for key, records in groups.items()]
 
 
-def _failure(key: tuple[str, str, str, str, str], records: Sequence[Record]) -> Failure:
+def _failure(key: tuple[str, str, str, str, str], records: Sequence[Record]) -> FailureGroup:
     first = records[0]
     log = plain_lines(first.log).strip()
     if len(log) > MAX_LOG:
         log = f"… {len(log) - MAX_LOG} characters before this\n{log[-MAX_LOG:]}"
     seeds = tuple(sorted(record.job.seed for record in records))
-    return Failure(*key, seeds=seeds, log=log, log_file=f"logs/{plain(first.key)}.log")
+    return FailureGroup(*key, seeds=seeds, log=log, log_file=f"logs/{plain(first.key)}.log")

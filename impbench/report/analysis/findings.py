@@ -1,4 +1,4 @@
-"""What came out, in sentences a biologist can act on, each computed from the scores.
+"""Say what came out in sentences a biologist can act on, each computed from the scores.
 
 Rules. "Lowest" and "highest" are by mean rank among the methods (no controls) that have a score
 on every dataset and never failed. "Beyond seed noise" is `tables.gain`: the mean
@@ -16,8 +16,8 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from impbench.report.analysis.question import Question, questions
-from impbench.report.analysis.run import ATTAINABLE, NO_IMPUTATION, ORACLE, PRIOR, Run
+from impbench.report.analysis.question import QuestionResult, questions
+from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
 from impbench.report.analysis.tables import Verdict
 from impbench.report.analysis.trust import opposite_note, reads_note
 from impbench.report.numbers import number, skill_text
@@ -48,7 +48,7 @@ def find(run: Run, summary: pd.DataFrame) -> list[Finding]:
     return [*findings, *_trust(run, summary), *_cost(run, summary), *_cautions(run, summary)]
 
 
-def _answer(question: Question) -> Iterator[Finding]:
+def _answer(question: QuestionResult) -> Iterator[Finding]:
     """Who was best, and whether that is more than a trivial rule reaches."""
     contenders = question.contenders()
     if not contenders:
@@ -60,7 +60,7 @@ def _answer(question: Question) -> Iterator[Finding]:
     told = {name: question.verdicts(name, rivals) for name in contenders}
     known = any(told.values())
     best = _best(question, contenders)
-    after = (*_way(question, contenders), *_over_prior(question, contenders), *_failed(question))
+    after = (*_way(question, contenders), *_over_formula(question, contenders), *_failed(question))
     if not known:
         details = _flat([*best[1], _scores_of_controls(question), after])
         yield Finding(best[0], details, question.topic)
@@ -77,7 +77,7 @@ def _answer(question: Question) -> Iterator[Finding]:
         yield Finding(lead, _flat(parts), question.topic, "caution")
 
 
-def _best(question: Question, contenders: list[str]) -> tuple[str, tuple[str, ...]]:
+def _best(question: QuestionResult, contenders: list[str]) -> tuple[str, tuple[str, ...]]:
     """The best method or methods as a sentence, and their scores."""
     first = [
         name for name in contenders if question.mean_rank(name) == question.mean_rank(contenders[0])
@@ -125,12 +125,12 @@ def _verdicts(start: str, told: dict[str, list[Verdict]]) -> str:
     return f"{start}, {'; '.join(parts)}." if parts else ""
 
 
-def _scores_of_controls(question: Question) -> str:
+def _scores_of_controls(question: QuestionResult) -> str:
     names = question.best_control_names
     return f"Best control, {names[0]}: {question.score(names[0])}." if len(names) == 1 else ""
 
 
-def _room(question: Question) -> str:
+def _room(question: QuestionResult) -> str:
     """Say so where the best control leaves nothing to gain."""
     columns = question.rows[["dataset", "imputer", "mean", "sd"]].itertuples(index=False)
     found = {(dataset, imputer): (mean, sd) for dataset, imputer, mean, sd in columns}
@@ -145,14 +145,14 @@ def _room(question: Question) -> str:
     return "That is as good as the truth itself scores, so no method could be better."
 
 
-def _way(question: Question, contenders: list[str]) -> tuple[str, ...]:
+def _way(question: QuestionResult, contenders: list[str]) -> tuple[str, ...]:
     """How far methods go from doing nothing to the bound, and a formula without a network."""
     bases = set(question.rows.loc[question.rows["skill"].notna(), "basis"])
     shown = [name for name in contenders[:3] if np.isfinite(question.mean_skill(name))]
     if not shown:
         return ()
     end = f"to {ATTAINABLE}" if bases == {ATTAINABLE} else "to the best possible score"
-    formulas = [name for name in question.run.controls if name != NO_IMPUTATION]
+    formulas = [name for name in question.run.controls if name != question.run.nothing]
     skills = {name: question.mean_skill(name) for name in formulas}
     skills = {name: value for name, value in skills.items() if np.isfinite(value)}
     best = max(skills, key=lambda name: skills[name], default=None)
@@ -168,12 +168,13 @@ def _way(question: Question, contenders: list[str]) -> tuple[str, ...]:
     return way, f"{rule} nearly all of the way, and leaves {number(left, 2)} % of it to gain."
 
 
-def _over_prior(question: Question, contenders: list[str]) -> tuple[str, ...]:
-    """Say what a network adds over the prior, where the best control is another."""
-    has_prior = PRIOR in set(question.rows.loc[question.rows["mean"].notna(), "imputer"])
-    if not has_prior or question.best_control_names == [PRIOR]:
+def _over_formula(question: QuestionResult, contenders: list[str]) -> tuple[str, ...]:
+    """Say what a network adds over its formula, where the best control is another."""
+    formula = question.run.formula
+    scored = set(question.rows.loc[question.rows["mean"].notna(), "imputer"])
+    if formula is None or formula not in scored or question.best_control_names == [formula]:
         return ()
-    told = {name: question.against(name, PRIOR) for name in contenders}
+    told = {name: question.against(name, formula) for name in contenders}
     if not any(told.values()):
         return ()
     better = [
@@ -182,10 +183,10 @@ def _over_prior(question: Question, contenders: list[str]) -> tuple[str, ...]:
         if "better" in verdicts
     ]
     who = listed(better) if better else "no method"
-    return (f"Better than {PRIOR}, a formula without a network, beyond seed noise: {who}.",)
+    return (f"Better than {formula}, a formula without a network, beyond seed noise: {who}.",)
 
 
-def _failed(question: Question) -> tuple[str, ...]:
+def _failed(question: QuestionResult) -> tuple[str, ...]:
     """Say who failed, and what that counts as."""
     failed = [
         f"{name} in {n} of {counted(asked, 'imputation')}"

@@ -1,4 +1,4 @@
-"""Which method for which purpose: every question's lead score, summed up by what it is good for.
+"""Advise on a method for each purpose, from every question's lead score.
 
 A protocol says which purpose its answer serves (`impbench.protocols.protocol.Protocol.purpose`);
 speed is a purpose of its own. Per purpose an imputer has its mean rank and mean skill over all
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from impbench.report.analysis.run import NO_IMPUTATION, Run
+from impbench.report.analysis.run import Run
 from impbench.report.numbers import number, rank_text, skill_text
 from impbench.report.text import counted, listed
 
@@ -102,8 +102,8 @@ def advise(run: Run, purposes: pd.DataFrame) -> list[Advice]:
         level = float(best["mean_rank"].iloc[0])
         controls = rows[rows["imputer"].isin(run.controls) & (rows["n_ranked"] == asked)]
         rivals = controls[controls["mean_rank"] <= level].sort_values("mean_rank", kind="stable")
-        if NO_IMPUTATION in set(rivals["imputer"]):
-            nothing = float(rivals.set_index("imputer")["mean_rank"][NO_IMPUTATION])
+        if run.nothing is not None and run.nothing in set(rivals["imputer"]):
+            nothing = float(rivals.set_index("imputer")["mean_rank"][run.nothing])
             does = "ranks before" if nothing < level else "does as well as"
             basis = f"no imputation {does} the best method, {names} ({basis})"
             names = "none: nothing beats leaving the data alone"

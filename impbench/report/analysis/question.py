@@ -1,4 +1,4 @@
-"""One question as findings see it: a protocol on simulated or on real data, by its lead metric."""
+"""Gather the results of one question: a protocol, one kind of data, its lead metric."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from impbench.report.analysis.run import NO_IMPUTATION, Run
+from impbench.report.analysis.run import Run
 from impbench.report.analysis.tables import Verdict, gain
 from impbench.report.numbers import interval_text, number, spread
 from impbench.report.text import counted, listed
 
 
 @dataclass(frozen=True)
-class Question:
+class QuestionResult:
     """Rows of the summary for one protocol, its lead metric, and one kind of data."""
 
     run: Run
@@ -103,13 +103,13 @@ class Question:
     def best_control(self) -> str:
         """The best control in words."""
         names = self.best_control_names
-        if names == [NO_IMPUTATION]:
+        if names == [self.run.nothing]:
             return "no imputation at all"
         each = "" if len(names) == 1 else "of each dataset: "
         return f"the best control ({each}{listed(names)})"
 
 
-def questions(run: Run, summary: pd.DataFrame) -> Iterator[Question]:
+def questions(run: Run, summary: pd.DataFrame) -> Iterator[QuestionResult]:
     """Yield one question per protocol and kind of data, in the order of the page."""
     for protocol in run.protocols:
         metric = run.lead_metric(protocol)
@@ -119,7 +119,7 @@ def questions(run: Run, summary: pd.DataFrame) -> Iterator[Question]:
                 continue
             asked = (summary["protocol"] == protocol) & (summary["metric"] == metric)
             rows = summary[asked & summary["dataset"].isin(datasets)]
-            yield Question(run, rows, protocol, metric, scope, datasets)
+            yield QuestionResult(run, rows, protocol, metric, scope, datasets)
 
 
 def _value(mean: float, sd: float, low: float, high: float) -> str:

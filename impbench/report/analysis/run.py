@@ -1,4 +1,4 @@
-"""A finished run as the report sees it: what was asked, the scores, and what each name stands for.
+"""Present a finished run to the report: what was asked, the scores, what each name means.
 
 Everything that comes from files passes through `impbench.report.text.plain` here, once.
 """
@@ -7,128 +7,37 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import Bound, Metric
+from impbench import truth_control
+from impbench.metrics.metric import Metric
 from impbench.protocols.molecules import MOLECULES_AT_MOST
+from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.worst import count_failures
-from impbench.report.text import plain, plain_lines, plain_tree
+from impbench.report.text import plain, plain_tree
+from impbench.results.manifest import (
+    FORMULA,
+    NOTHING,
+    AboutDataset,
+    AboutImputer,
+    AboutProblem,
+    AboutProtocol,
+    RunManifest,
+)
 from impbench.results.record import Record
-from impbench.results.store import Store
+from impbench.results.store import StoredRun
 from impbench.results.table import tidy
 
-ORACLE = "oracle"
-ATTAINABLE = "attainable"
-SEES_TRUTH = (ATTAINABLE, ORACLE)
-"""Controls that are handed the truth: shown as bounds, never ranked."""
-
-NO_IMPUTATION = "no-imputation"
-PRIOR = "maskclass-prior"
-CONTROLS = (NO_IMPUTATION, "gene-mean", "nonzero-mean", PRIOR, "permuted", *SEES_TRUTH)
+ORACLE = truth_control.ORACLE.name
+ATTAINABLE = truth_control.ATTAINABLE.name
 
 THINNING = "thinning"
 MASKING = "masking"
-
-COST_EVIDENCE = {"wall_seconds", "cpu_seconds", "peak_memory"}
-
-
-@dataclass(frozen=True)
-class DatasetFacts:
-    """What the manifest says of a dataset."""
-
-    title: str
-    n_cells: int | None = None
-    n_genes: int | None = None
-    n_groups: int | None = None
-    zero_fraction: float | None = None
-    simulated: bool = False
-    steps: Sequence[str] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    fingerprint: str = ""
-    labels_confidence: str = ""
-    warning: str = ""
-    median_count: float | None = None
-
-    @property
-    def are_reads(self) -> bool:
-        """Whether the counts look like reads; see `impbench.protocols.molecules`."""
-        return not self.simulated and (self.median_count or 0) > MOLECULES_AT_MOST
-
-
-@dataclass(frozen=True)
-class ImputerFacts:
-    """What the manifest says of an imputer."""
-
-    name: str
-    summary: str = ""
-    citation: str = ""
-    version: str = ""
-    is_control: bool = False
-    stochastic: bool | None = None
-    input_scale: str = ""
-    devices: Sequence[str] = ()
-    keeps_observed: bool | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    needs_truth: bool = False
-
-
-@dataclass(frozen=True)
-class ProblemFacts:
-    """What the manifest says of one question about one dataset."""
-
-    dataset: str
-    protocol: str
-    metrics: Sequence[str] = ()
-    conventions: Sequence[str] = ()
-    has_truth: bool = False
-
-
-@dataclass(frozen=True)
-class MetricFacts:
-    """What the report must know of a metric.
-
-    `direction` is 1 where smaller is better, -1 where larger is, 0 where nobody knows: the metric
-    belongs to a plugin that is not installed here, so it is shown but neither ranked nor judged.
-    """
-
-    name: str
-    title: str
-    direction: int
-    unit: str = ""
-    ideal: float = float("nan")
-    is_cost: bool = False
-    reference: str = ""
-    definition: str = ""
-    range: tuple[float, float] | None = None
-    bound: Bound = "none"
-    comparable: bool = True
-
-    @classmethod
-    def of(cls, name: str, known: Mapping[str, Metric]) -> MetricFacts:
-        """Look `name` up among the registered metrics."""
-        if name not in known:
-            return cls(name, name, 0)
-        metric = known[name]
-        is_cost = set(metric.needs) <= COST_EVIDENCE
-        return cls(
-            name=name,
-            title=plain(metric.title),
-            direction=1 if metric.direction == "min" else -1,
-            unit=plain(metric.unit),
-            ideal=metric.ideal,
-            is_cost=is_cost,
-            reference=plain(metric.reference),
-            definition=plain_lines(_definition(metric)),
-            range=metric.range,
-            bound="none" if is_cost else metric.bound,
-            comparable=metric.comparable,
-        )
 
 
 @dataclass(frozen=True)
@@ -144,49 +53,36 @@ class Run:
     records
         As stored; only `impbench.report.analysis.failures` and the pictures look at them.
     metrics
-        Facts of every metric in `results`, in order of appearance.
+        What is known of every metric in `results`, in order of appearance.
     """
 
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
     results: pd.DataFrame
     records: Sequence[Record]
-    metrics: Mapping[str, MetricFacts]
+    metrics: Mapping[str, ShownMetric]
 
     @cached_property
-    def datasets(self) -> dict[str, DatasetFacts]:
-        """Facts by dataset, in the plan's order."""
-        found = self.manifest.get("datasets", {})
-        return {name: _read(DatasetFacts, found.get(name), name) for name in self._seen("dataset")}
-
-    @cached_property
-    def imputers(self) -> dict[str, ImputerFacts]:
-        """Facts by imputer spec, in the plan's order."""
-        found = self.manifest.get("imputers", {})
-        facts = {name: _read(ImputerFacts, found.get(name), name) for name in self._seen("imputer")}
+    def datasets(self) -> dict[str, AboutDataset]:
+        """What is known of each dataset, in the plan's order."""
+        told = self.manifest.datasets
         return {
-            name: dataclasses.replace(
-                fact,
-                is_control=fact.is_control or name in CONTROLS,
-                needs_truth=fact.needs_truth or name in SEES_TRUTH,
-            )
-            for name, fact in facts.items()
+            name: told.get(name) or AboutDataset(title=name) for name in self._seen("dataset", told)
         }
 
     @cached_property
-    def problems(self) -> dict[tuple[str, str], ProblemFacts]:
-        """Facts by (dataset, protocol)."""
-        listed = {
-            (str(item.get("dataset")), str(item.get("protocol"))): item
-            for item in self.manifest.get("problems", [])
-        }
+    def imputers(self) -> dict[str, AboutImputer]:
+        """What is known of each imputer, by spec, in the plan's order."""
+        seen = self._seen("imputer", self.manifest.imputers)
+        return {name: self.manifest.imputer(name) for name in seen}
+
+    @cached_property
+    def problems(self) -> dict[tuple[str, str], AboutProblem]:
+        """What is known of each question, by dataset and protocol."""
+        told = {(problem.dataset, problem.protocol): problem for problem in self.manifest.problems}
         pairs = self.results[["dataset", "protocol"]].drop_duplicates()
         return {
-            (dataset, protocol): dataclasses.replace(
-                _read(ProblemFacts, listed.get((dataset, protocol)), dataset),
-                dataset=dataset,
-                protocol=protocol,
-            )
-            for dataset, protocol in pairs.itertuples(index=False)
+            pair: told.get(pair) or AboutProblem(*pair)
+            for pair in pairs.itertuples(index=False, name=None)
         }
 
     @cached_property
@@ -247,17 +143,41 @@ class Run:
         """
         if protocol.partition("[")[0] != THINNING:
             return []
-        return [name for name in self.datasets_of(protocol) if self.datasets[name].are_reads]
+        return [
+            name
+            for name in self.datasets_of(protocol)
+            if not self.datasets[name].simulated
+            and (self.datasets[name].median_count or 0) > MOLECULES_AT_MOST
+        ]
 
     @property
     def methods(self) -> list[str]:
         """Imputers that are no controls, in the plan's order."""
-        return [name for name, facts in self.imputers.items() if not facts.is_control]
+        return [name for name, about in self.imputers.items() if not about.is_control]
 
     @property
     def controls(self) -> list[str]:
         """Controls that do not see the truth, in the plan's order."""
-        return [n for n, fact in self.imputers.items() if fact.is_control and not fact.needs_truth]
+        return [
+            name
+            for name, about in self.imputers.items()
+            if about.is_control and not about.needs_truth
+        ]
+
+    @property
+    def nothing(self) -> str | None:
+        """The control that leaves the data alone."""
+        return self._with_role(NOTHING)
+
+    @property
+    def formula(self) -> str | None:
+        """The control that does a method's arithmetic without its network."""
+        return self._with_role(FORMULA)
+
+    def _with_role(self, role: str) -> str | None:
+        """The control of a role; None where it did not run with its default parameters."""
+        told = self.imputers.items()
+        return next((spec for spec, about in told if about.role == role and "[" not in spec), None)
 
     def sees_truth(self, imputer: str) -> bool:
         """Whether `imputer` is a control that was handed the truth."""
@@ -266,12 +186,12 @@ class Run:
     @property
     def n_seeds(self) -> int:
         """Number of seeds asked for; 0 where the manifest does not say."""
-        return len(self.manifest.get("seeds", []))
+        return len(self.manifest.seeds)
 
     @property
     def n_missing(self) -> int:
         """Number of planned jobs without a record."""
-        return max(0, len(self.manifest.get("keys", [])) - len(self.records))
+        return max(0, len(self.manifest.keys) - len(self.records))
 
     def datasets_of(self, protocol: str) -> list[str]:
         """Return the datasets that were asked `protocol`."""
@@ -305,45 +225,29 @@ class Run:
                 return name
         return None
 
+    def about_protocol(self, protocol: str) -> AboutProtocol:
+        """Return what the manifest says of a protocol."""
+        return self.manifest.protocols.get(protocol) or AboutProtocol()
+
     def purpose(self, protocol: str) -> str:
         """Return the purpose that `protocol` serves; its bare name where the manifest has none."""
-        facts = self.manifest.get("protocols", {}).get(protocol, {})
-        return str(facts.get("purpose") or protocol.partition("[")[0])
-
-    def protocol_parameters(self, protocol: str) -> Mapping[str, Any]:
-        """Return the parameters of a protocol's spec; empty where the manifest has none."""
-        facts = self.manifest.get("protocols", {}).get(protocol, {})
-        return dict(facts.get("params") or {})
+        return self.about_protocol(protocol).purpose or protocol.partition("[")[0]
 
     def scope(self, dataset: str) -> str:
         """Return ``simulated`` or ``real``."""
         return "simulated" if self.datasets[dataset].simulated else "real"
 
-    def _seen(self, column: str) -> list[str]:
+    def _seen(self, column: str, told: Iterable[str]) -> list[str]:
         """Names in `column` of the results, those of the manifest first and in its order."""
         seen = list(self.results[column].unique())
-        planned = [name for name in self.manifest.get(f"{column}s", {}) if name in set(seen)]
+        planned = [name for name in told if name in set(seen)]
         return list(dict.fromkeys([*planned, *seen]))
 
 
-def read_run(store: Store, records: Sequence[Record] | None = None) -> Run:
-    """Read the run in `store`'s folder; metrics are looked up among the installed ones.
-
-    `records` are the store's, where they have been read already.
-    """
-    from impbench.registry import registry
-
-    records = store.records() if records is None else records
-    return make_run(records, store.manifest(), registry().metrics)
-
-
-def make_run(
-    records: Iterable[Record], manifest: Mapping[str, Any], known: Mapping[str, Metric]
-) -> Run:
-    """Build a `Run` from records in memory."""
+def make_run(stored: StoredRun, known: Mapping[str, Metric] | None = None) -> Run:
+    """Build a `Run`; metrics are looked up among those `known`, or else the installed ones."""
     asked = {
-        (item.get("dataset"), item.get("protocol")): tuple(item.get("metrics", ()))
-        for item in manifest.get("problems", [])
+        (problem.dataset, problem.protocol): problem.metrics for problem in stored.manifest.problems
     }
     # A failure must stay visible, even where the runner could not yet say what was to be scored.
     records = [
@@ -352,47 +256,25 @@ def make_run(
         else dataclasses.replace(
             record, metrics=asked.get((record.job.dataset, record.job.protocol), ())
         )
-        for record in records
+        for record in stored.records
     ]
-    return run_of_results(tidy(records), manifest, known, records)
+    return run_of_results(tidy(records), stored.manifest, known, records)
 
 
 def run_of_results(
     results: pd.DataFrame,
-    manifest: Mapping[str, Any],
-    known: Mapping[str, Metric],
+    manifest: RunManifest,
+    known: Mapping[str, Metric] | None = None,
     records: Sequence[Record] = (),
 ) -> Run:
-    """Build a `Run` from a tidy table."""
+    """Build a `Run` from a tidy table; the rest is as in `make_run`."""
+    if known is None:
+        from impbench.registry import registry
+
+        known = registry().metrics
     results = results.copy()
     for column in ("dataset", "protocol", "imputer", "metric", "reason"):
         names = {name: plain(name) for name in results[column].unique()}
         results[column] = results[column].map(names).astype(object)
-    metrics = {name: MetricFacts.of(name, known) for name in results["metric"].unique()}
-    return Run(plain_tree(dict(manifest)), results, records, metrics)
-
-
-Facts = TypeVar("Facts", DatasetFacts, ImputerFacts, ProblemFacts)
-
-
-def _read(kind: type[Facts], found: Mapping[str, Any] | None, name: str) -> Facts:
-    """Build facts from what the manifest holds, which may be less or more than the fields."""
-    first, *_ = fields = [item.name for item in dataclasses.fields(kind)]
-    values = {key: value for key, value in (found or {}).items() if key in fields}
-    if kind is ProblemFacts:
-        values.setdefault("protocol", "")
-    values = {key: value for key, value in values.items() if value is not None}
-    values.setdefault(first, name)
-    return kind(**values)
-
-
-def _definition(metric: Metric) -> str:
-    """The docstring without its sections: summary and formula, as paragraphs."""
-    import inspect
-
-    text = inspect.getdoc(metric.function) or ""
-    lines = text.splitlines()
-    for i, line in enumerate(lines):
-        if set(line.strip()) == {"-"} and i:
-            return "\n".join(lines[: i - 1]).strip()
-    return text.strip()
+    metrics = {name: ShownMetric.of(name, known) for name in results["metric"].unique()}
+    return Run(plain_tree(manifest), results, records, metrics)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from impbench.report.analysis.run import ATTAINABLE, NO_IMPUTATION, Run
+from impbench.report.analysis.run import ATTAINABLE, Run
 from impbench.report.analysis.worst import SCORE
 
 Values = NDArray[np.float64]
@@ -60,7 +60,7 @@ def skills(run: Run, table: pd.DataFrame) -> pd.DataFrame:
         found: Values = rows.set_index(SCORE)[column].reindex(keys).to_numpy(dtype=np.float64)
         return found
 
-    nothing = table[table["imputer"] == NO_IMPUTATION]
+    nothing = table[table["imputer"] == run.nothing]
     attained = table[table["imputer"] == ATTAINABLE]
     bounded = np.array([fact.bound for fact in facts], dtype=object)
     ideal = np.where(bounded == "none", np.nan, np.array([fact.ideal for fact in facts]))

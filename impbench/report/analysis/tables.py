@@ -1,4 +1,4 @@
-"""Scores summarised over seeds, placed among the controls, and ranked.
+"""Summarise scores over seeds, place them among the controls, and rank them.
 
 Within a dataset, imputers are ranked by their mean over seeds: 1 is best, ties share the mean of
 their places. A failed imputation counts as the worst (see `worst`). Controls that see

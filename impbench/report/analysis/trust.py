@@ -1,4 +1,4 @@
-"""What to know before ranks are believed: counts that are reads, and masking beside thinning."""
+"""Warn before ranks are believed: counts that are reads, and masking beside thinning."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def opposite_note(run: Run, summary: pd.DataFrame) -> tuple[str, str] | None:
     thinning = [name for name, kind in bare.items() if kind == THINNING]
     if not masking or not thinning:
         return None
-    shown = float(run.protocol_parameters(thinning[0]).get("train", SHOWN))
+    shown = float(run.about_protocol(thinning[0]).params.get("train", SHOWN))
     why = (
         "Masking takes whole counts away, non-zero ones alone, and scores nothing else, so filling "
         f"every zero and changing what was seen is never punished; thinning shows {shown:.0%} of "

@@ -1,4 +1,4 @@
-"""What a failed imputation counts as: the worst; read by ranks, skills, gains and tests alike.
+"""Count a failed imputation as the worst; ranks, skills, gains and tests all use this rule.
 
 A method that crashed, hung, ran out of memory or gave what cannot be scored is not better for it.
 Each failed imputation (one dataset, protocol and seed) takes, in every score, the worst that any
@@ -13,13 +13,12 @@ these leave a gap, which is marked as well.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from impbench.report.analysis.run import ImputerFacts, MetricFacts
+from impbench.report.analysis.shown_metric import ShownMetric
+from impbench.results.manifest import AboutImputer
 
 QUESTION = ["dataset", "protocol"]
 CELL = ["dataset", "protocol", "imputer"]
@@ -35,8 +34,8 @@ RULE = "rests on fewer results than were asked; a failed imputation counts as th
 
 def count_failures(
     results: pd.DataFrame,
-    imputers: Mapping[str, ImputerFacts],
-    metrics: Mapping[str, MetricFacts],
+    imputers: Mapping[str, AboutImputer],
+    metrics: Mapping[str, ShownMetric],
 ) -> pd.DataFrame:
     """Return `results` (see `impbench.results.table.tidy`) with two columns more.
 

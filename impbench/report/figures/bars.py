@@ -1,35 +1,28 @@
-"""Bars of every score on one dataset: methods above, controls apart below, the bounds as lines.
-
-A row of panels is one pair of axes, in which panel c spans c to c + `SPAN`: a page may hold
-dozens of these figures, and axes are what takes matplotlib's time.
-"""
+"""Bars of every score on one dataset: methods above, controls apart below, the bounds as lines."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
-from impbench.report.analysis.run import ATTAINABLE, ORACLE, SEES_TRUTH, MetricFacts, Run
-from impbench.report.analysis.tables import order
-from impbench.report.figures.drawing import WIDTH, Drawing, blank, panel, save
-from impbench.report.figures.marks import add_marks
-from impbench.report.figures.palette import ATTAINABLE_COLOUR, FAINT, INK, ORACLE_COLOUR, SOFT, Look
-from impbench.report.figures.strokes import Strokes
-from impbench.report.figures.words import Lettering
-from impbench.report.text import shorten
+from impbench.page_figure import figure
+from impbench.report.analysis.run import ATTAINABLE, ORACLE
+from impbench.report.analysis.shown_metric import ShownMetric
+from impbench.report.figures.drawing import WIDTH, blank, panel
+from impbench.report.figures.palette import ATTAINABLE_COLOUR, INK, ORACLE_COLOUR, SOFT, Look
+from impbench.report.figures.scene import Scene
+from impbench.report.text import listed, shorten
+from impbench.truth_control import TRUTH_CONTROLS
 
-Values = NDArray[np.float64]
+MAX_DATASETS = 12
+"""Datasets whose scores are drawn as bars; the tables hold all."""
 
 ROW = 0.2
 COLUMNS = 5
@@ -48,172 +41,128 @@ BOUNDS = {
 """Controls drawn as lines: colour, and what the legend says."""
 
 
-def draw_bars(
-    run: Run,
-    summary: pd.DataFrame,
-    looks: dict[str, Look],
-    dataset: str,
-    protocol: str,
-    folder: Path,
-    name: str,
-) -> Drawing | None:
-    """Draw one panel per metric of a protocol on a dataset; None where nothing was scored."""
-    asked = (summary["dataset"] == dataset) & (summary["protocol"] == protocol)
-    rows = summary[asked]
-    scored = set(rows.loc[rows["n_scored"] > 0, "metric"])
-    metrics = [
-        metric
-        for metric in run.metrics_of(protocol)
-        if metric in scored and metric != "cpu-seconds"
-    ]
+def _caption(scene: Scene) -> str:
+    run = scene.run
+    seeing = [name for name in run.imputers if run.sees_truth(name)]
+    spread = (
+        ", whiskers ± one standard deviation"
+        if run.n_seeds > 1
+        else " (one seed, so there is no standard deviation)"
+    )
+    lines = f" Solid lines, where there are any: {listed(seeing)}, which see the truth."
+    return (
+        f"Scores of {run.datasets[scene.dataset].title}, mean over seeds{spread}. Dashed: best "
+        f"control.{lines if seeing else ''}"
+    )
+
+
+@figure("bars", title="Scores", caption=_caption, per="question")
+def bars(scene: Scene) -> Figure | None:
+    """Every score of a protocol on a dataset, a panel per metric, a bar per imputer."""
+    run, rows = scene.run, scene.rows
+    if scene.dataset not in list(run.datasets)[:MAX_DATASETS]:
+        scene.leave_out(f"bars are drawn for the first {MAX_DATASETS} datasets")
+        return None
+    scored = set(rows.loc[rows["n_scored"] > 0, "metric"]) - {"cpu-seconds"}
+    metrics = [name for name in run.metrics_of(scene.protocol) if name in scored]
     if not metrics:
         return None
-    places = _places(run, order(run, summary, protocol), set(rows["imputer"]))
+    places = _places(scene, set(rows["imputer"]))
     body = ROW * (max(places.values()) + 1)
     step = 0.32 + body + 0.42
-    n_columns = min(COLUMNS, len(metrics))
     width = (WIDTH - LABELS - 0.15) / COLUMNS
-    n_rows = math.ceil(len(metrics) / n_columns)
-    figure = blank(LABELS + 0.15 + width * n_columns, n_rows * step + 0.24)
-    for row in range(n_rows):
-        shown = metrics[row * n_columns : (row + 1) * n_columns]
-        axes = panel(figure, LABELS, row * step + 0.32, width * n_columns, body)
-        axes.set(xlim=(0, n_columns), ylim=(max(places.values()) + 0.6, -0.6))
-        axes.axis("off")
-        words, strokes = Lettering(), Strokes()
-        for column, metric in enumerate(shown):
-            cells = {str(row.imputer): row for row in rows[rows["metric"] == metric].itertuples()}
-            _panel(axes, words, strokes, column, cells, run.metrics[metric], looks, places)
-        for imputer, place in places.items():
-            colour = SOFT if run.imputers[imputer].is_control else INK
-            words.add(-0.03, place, looks[imputer].label, colour, ha="right", va="center")
-        strokes.draw(axes)
-        words.write(axes)
-    _legend(figure, [name for name in BOUNDS if name in places])
-    title = run.datasets[dataset].title
-    alt = f"Bars of {len(metrics)} scores of {len(places)} imputers on {title}, protocol {protocol}"
-    return save(figure, folder, name, alt)
+    n_rows = math.ceil(len(metrics) / COLUMNS)
+    drawn = blank(LABELS + 0.15 + width * min(COLUMNS, len(metrics)), n_rows * step + 0.24)
+    for i, metric in enumerate(metrics):
+        row, column = divmod(i, COLUMNS)
+        axes = panel(drawn, LABELS + column * width, row * step + 0.32, SPAN * width, body)
+        cells = {str(cell.imputer): cell for cell in rows[rows["metric"] == metric].itertuples()}
+        _panel(axes, cells, run.metrics[metric], scene.looks, places)
+        if column == 0:
+            axes.set_yticks(list(places.values()), [scene.looks[name].label for name in places])
+            for label, name in zip(axes.get_yticklabels(), places, strict=True):
+                label.set_color(SOFT if run.imputers[name].is_control else INK)
+    _legend(drawn, [name for name in BOUNDS if name in places])
+    title = run.datasets[scene.dataset].title
+    drawn.set_label(
+        f"Bars of {len(metrics)} scores of {len(places)} imputers on {title}, protocol "
+        f"{scene.protocol}"
+    )
+    return drawn
 
 
-def _places(run: Run, ordered: list[str], present: set[str]) -> dict[str, float]:
+def _places(scene: Scene, present: set[str]) -> dict[str, float]:
     """Heights of the rows, from the top: methods, a gap, controls."""
-    methods = [name for name in ordered if name in present and not run.imputers[name].is_control]
-    controls = [name for name in ordered if name in present and run.imputers[name].is_control]
+    names = [name for name in scene.ordered if name in present]
+    methods = [name for name in names if not scene.run.imputers[name].is_control]
     start = len(methods) + GAP if methods else 0.0
     places = {name: float(i) for i, name in enumerate(methods)}
+    controls = [name for name in names if name not in places]
     return places | {name: start + i for i, name in enumerate(controls)}
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """From a metric's values to places within its panel."""
-
-    column: int
-    low: float
-    high: float
-    logarithmic: bool
-
-    @classmethod
-    def of(cls, column: int, fact: MetricFacts, means: Values, sds: Values) -> _Scale:
-        ends = np.concatenate([means - sds, means + sds])
-        if fact.unit == "s" and means.min() > 0:
-            return cls(column, float(means.min()) / 2, float(ends.max()) * 1.3, True)
-        low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
-        return cls(column, low, high if high > low else low + 1, False)
-
-    def __call__(self, values: float | Values) -> Values:
-        value = np.asarray(values, dtype=float)
-        low, high = self.low, self.high
-        if self.logarithmic:
-            value, low, high = np.log10(np.maximum(value, low)), math.log10(low), math.log10(high)
-        return self.column + SPAN * (value - low) / (high - low)
-
-    def ticks(self) -> list[float]:
-        if not self.logarithmic:
-            inside = np.asarray(MaxNLocator(4).tick_values(self.low, self.high))
-        else:
-            exponents = np.arange(math.ceil(math.log10(self.low)), math.log10(self.high))
-            inside = 10.0 ** exponents[:: 1 + len(exponents) // 5]
-        return [float(value) for value in inside if self.low <= value <= self.high * 1.001]
 
 
 def _panel(
     axes: Axes,
-    words: Lettering,
-    strokes: Strokes,
-    column: int,
-    cells: dict[str, Any],
-    fact: MetricFacts,
-    looks: dict[str, Look],
-    places: dict[str, float],
+    cells: Mapping[str, Any],
+    fact: ShownMetric,
+    looks: Mapping[str, Look],
+    places: Mapping[str, float],
 ) -> None:
+    """Draw one metric; `cells` has its rows of the summary, by imputer."""
     names = [name for name in places if math.isfinite(cells[name].mean)]
     means = np.array([cells[name].mean for name in names])
     sds = np.nan_to_num(np.array([cells[name].sd for name in names]))
-    scale = _Scale.of(column, fact, means, sds)
-    y = np.array([places[name] for name in names])
-    bottom, top = max(places.values()) + 0.6, -0.6
-    ticks = scale.ticks()
-    at = scale(np.array(ticks))
-    strokes.add((at, at), (bottom, top), FAINT, 0.6)
-    if scale.logarithmic:
+    y = [places[name] for name in names]
+    low, high = float((means - sds).min()), float((means + sds).max())
+    if fact.unit == "s" and means.min() > 0:
         # A bar needs a zero to stand on, and a logarithmic axis has none.
-        colours = [SOFT if looks[name].is_control else looks[name].colour for name in names]
-        add_marks(axes, scale(means), y, [looks[name] for name in names], 6.5, colours)
+        axes.set(xscale="log", xlim=(means.min() / 2, high * 1.3))
+        axes.minorticks_off()
+        for mean, place, look in zip(means, y, map(looks.__getitem__, names), strict=True):
+            colour = SOFT if look.is_control else look.colour
+            axes.plot(mean, place, look.marker, color=colour, markersize=6.5, markeredgewidth=0)
     else:
+        low, high = min(0.0, low), max(0.0, high)
+        axes.set_xlim(low, high if high > low else low + 1)
+        axes.locator_params(axis="x", nbins=4)
         fills = [
             CONTROL_FILL
-            if looks[name].is_control and name not in SEES_TRUTH
+            if looks[name].is_control and name not in TRUTH_CONTROLS
             else looks[name].colour
             for name in names
         ]
-        bar = 0.72 * ROW * 72
-        strokes.add((scale(0.0), scale(means)), (y, y), fills, bar, zorder=2)
-    spread = sds > 0
-    low, high = scale((means - sds)[spread]), scale((means + sds)[spread])
-    strokes.add((low, high), (y[spread], y[spread]), INK, 1.1, zorder=4)
+        axes.hlines(y, 0, means, colors=fills, linewidth=0.72 * ROW * 72)
+    axes.errorbar(means[sds > 0], np.array(y)[sds > 0], xerr=sds[sds > 0], fmt="none", ecolor=INK)
     for name, place in places.items():
-        if name not in names:
-            # Nobody imputes for those that see the truth, so there is nothing to time.
-            if name in SEES_TRUTH and fact.is_cost:
-                continue
+        # Nobody imputes for those that see the truth, so there is nothing to time.
+        if name not in names and not (name in TRUTH_CONTROLS and fact.is_cost):
             text = "undefined" if cells[name].status == "ok" else cells[name].status
-            words.add(column + 0.02, place, text, FAILED, va="center", fontsize=7)
-    _bounds(strokes, cells, fact, scale, bottom, top)
-    strokes.add((column, column + SPAN), (bottom, bottom), SOFT, 0.6, zorder=2)
-    for tick in ticks:
-        text = f"{tick:.3g}".replace("-", "−")
-        words.add(float(scale(tick)), bottom + 0.25, text, ha="center", va="top", fontsize=7)
-    direction = {1: "lower is better", -1: "higher is better", 0: "direction unknown"}
+            at = axes.get_yaxis_transform()
+            axes.text(0.02, place, text, color=FAILED, va="center", fontsize=7, transform=at)
+    if not fact.is_cost and fact.direction:
+        # A bound may lie on the panel's edge.
+        top: dict[str, Any] = {"clip_on": False, "zorder": 5}
+        control = next(iter(cells.values())).control
+        if control in cells:
+            axes.axvline(
+                cells[control].mean, color=CONTROL_LINE, linewidth=1, linestyle="--", **top
+            )
+        for name, (colour, _) in BOUNDS.items():
+            if name in cells and math.isfinite(cells[name].mean):
+                axes.axvline(cells[name].mean, color=colour, linewidth=1.2, **top)
+    axes.set(ylim=(max(places.values()) + 0.6, -0.6), yticks=[])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}".replace("-", "−"))
+    axes.tick_params(length=0)
+    axes.tick_params(axis="x", labelsize=7)
+    axes.grid(axis="x")
     unit = f" ({fact.unit})" if fact.unit else ""
-    title = shorten(f"{fact.title}{unit}", 24)
-    words.add(column, top - 0.75, title, fontsize=9, fontweight="bold")
-    words.add(column, top - 0.12, direction[fact.direction], SOFT, fontsize=6.8)
+    axes.set_title(shorten(f"{fact.title}{unit}", 24), pad=12.5)
+    direction = {1: "lower is better", -1: "higher is better", 0: "direction unknown"}
+    subtitle = direction[fact.direction]
+    axes.text(0, 1.01, subtitle, color=SOFT, fontsize=6.8, transform=axes.transAxes)
 
 
-def _bounds(
-    strokes: Strokes,
-    cells: dict[str, Any],
-    fact: MetricFacts,
-    scale: _Scale,
-    bottom: float,
-    top: float,
-) -> None:
-    x = scale(0.0) if not scale.logarithmic else scale.column
-    strokes.add((x, x), (bottom, top), SOFT, 0.6, zorder=2)
-    if fact.is_cost or not fact.direction:
-        return
-    control = next(iter(cells.values())).control
-    if control in cells:
-        x = scale(cells[control].mean)
-        strokes.add((x, x), (bottom, top), CONTROL_LINE, 1, "--", zorder=5)
-    for name, (colour, _) in BOUNDS.items():
-        if name in cells and math.isfinite(cells[name].mean):
-            x = scale(cells[name].mean)
-            strokes.add((x, x), (bottom, top), colour, 1.2, zorder=5)
-
-
-def _legend(figure: Figure, bounds: list[str]) -> None:
+def _legend(drawn: Figure, bounds: list[str]) -> None:
     entries = {
         "best control": Line2D([], [], color=CONTROL_LINE, linewidth=1, linestyle="--"),
         **{
@@ -222,7 +171,7 @@ def _legend(figure: Figure, bounds: list[str]) -> None:
         "control": Patch(facecolor=CONTROL_FILL),
         "± 1 sd over seeds": Line2D([], [], color=INK, linewidth=1.1),
     }
-    figure.legend(
+    drawn.legend(
         list(entries.values()),
         list(entries),
         loc="lower left",

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from impbench.metrics.coverage import LEVELS
+from impbench.page_figure import figure
 from impbench.report.analysis.run import Run
-from impbench.report.analysis.tables import order
-from impbench.report.figures.drawing import WIDTH, Drawing, blank, panel, save
-from impbench.report.figures.palette import FAINT, INK, SOFT, Look
+from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel
+from impbench.report.figures.palette import SOFT, Look
+from impbench.report.figures.scene import Scene
 from impbench.report.text import counted, shorten
 
 COLUMNS = 3
@@ -46,61 +45,65 @@ def observed_coverage(
     return known if known.size else None
 
 
-def draw_coverage(
-    run: Run,
-    summary: pd.DataFrame,
-    looks: dict[str, Look],
-    protocol: str,
-    folder: Path,
-    name: str,
-) -> Drawing | None:
-    """Draw observed against nominal coverage, a panel per dataset, a line per imputer.
+def states_intervals(scene: Scene) -> bool:
+    """Whether any imputer's intervals were scored by the protocol."""
+    return any(
+        observed_coverage(scene.run, dataset, scene.protocol, imputer) is not None
+        for dataset in scene.run.datasets_of(scene.protocol)
+        for imputer in scene.run.imputers
+    )
+
+
+@figure(
+    "coverage",
+    title="Observed and nominal coverage",
+    caption="How many of the true values lie in the central interval that a method's standard "
+    "deviations give, against how many the interval promises to hold (50, 90 and 95 %): mean over "
+    "seeds, whiskers ± one standard deviation. On the diagonal, stated uncertainties are as large "
+    "as the errors; below it they are too small. The entries are a random sample, and the interval "
+    "includes the chance of counting where the truth is counted molecules; a method on the "
+    "diagonal may still be inaccurate, with wide intervals.",
+    per="protocol",
+)
+def coverage(scene: Scene) -> Figure | None:
+    """Observed against nominal coverage, a panel per dataset, a line per imputer.
 
     At most `MAX_DATASETS` datasets, the first of the plan. None where no imputer has intervals.
     """
-    asked = order(run, summary, protocol)
+    run, asked = scene.run, scene.ordered
     lines: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for dataset in run.datasets_of(protocol):
-        found = {item: observed_coverage(run, dataset, protocol, item) for item in asked}
-        if any(shares is not None for shares in found.values()):
-            lines[dataset] = {item: s for item, s in found.items() if s is not None}
+    for dataset in run.datasets_of(scene.protocol):
+        found = {item: observed_coverage(run, dataset, scene.protocol, item) for item in asked}
+        known = {item: shares for item, shares in found.items() if shares is not None}
+        if known and len(lines) < MAX_DATASETS:
+            lines[dataset] = known
     if not lines:
         return None
-    shown = list(lines)[:MAX_DATASETS]
-    names = [item for item in asked if any(item in lines[dataset] for dataset in shown)]
-    n_columns = min(COLUMNS, len(shown))
+    names = [item for item in asked if any(item in known for known in lines.values())]
+    n_columns = min(COLUMNS, len(lines))
     step = (WIDTH - LEGEND) / COLUMNS
-    figure = blank(
+    drawn = blank(
         n_columns * step + LEGEND,
-        max(math.ceil(len(shown) / n_columns) * (SIDE + 0.75) + 0.05, 0.9 + 0.2 * len(names)),
+        max(math.ceil(len(lines) / n_columns) * (SIDE + 0.75) + 0.05, 0.9 + 0.2 * len(names)),
     )
-    lowest = min(float(s.min()) for dataset in shown for s in lines[dataset].values())
-    for i, dataset in enumerate(shown):
+    lowest = min(float(shares.min()) for known in lines.values() for shares in known.values())
+    for i, (dataset, known) in enumerate(lines.items()):
         row, column = divmod(i, n_columns)
-        axes = panel(figure, 0.6 + column * step, row * (SIDE + 0.75) + 0.3, SIDE - 0.3, SIDE)
+        axes = panel(drawn, 0.6 + column * step, row * (SIDE + 0.75) + 0.3, SIDE - 0.3, SIDE)
         _frame(axes, min(0.4, lowest - 0.05))
-        for item in names:
-            if item in lines[dataset]:
-                _line(axes, lines[dataset][item], looks[item])
+        for item, shares in known.items():
+            _line(axes, shares, scene.looks[item])
         axes.set_title(shorten(run.datasets[dataset].title, 24))
         axes.set_xlabel("nominal coverage, %")
         axes.set_ylabel("observed, %" if column == 0 else "")
-    handles = [Line2D([], [], marker=looks[n].marker, color=looks[n].colour, ms=5) for n in names]
-    handles.append(Line2D([], [], color=SOFT, linewidth=0.8, dashes=(3, 2)))
-    left = 1 - (LEGEND - 0.05) / figure.get_size_inches()[0]
-    legend = figure.legend(
-        handles,
-        [*(looks[item].label for item in names), "perfect"],
-        loc="upper left",
-        bbox_to_anchor=(left, 1),
-        labelspacing=0.45,
-    )
+    entries = {scene.looks[item].label: scene.looks[item] for item in names}
     silent = len(asked) - len(names)
-    if silent:
-        legend.set_title(f"{counted(silent, 'imputer')} without\nintervals not drawn")
-        legend.get_title().set(color=SOFT, fontsize=7.5)
-    alt = f"Observed against nominal coverage of intervals, {counted(len(names), 'imputer')}"
-    return save(figure, folder, name, alt)
+    note = f"{counted(silent, 'imputer')} without\nintervals not drawn" if silent else None
+    name_looks(drawn, entries, LEGEND - 0.05, title=note)
+    drawn.set_label(
+        f"Observed against nominal coverage of intervals, {counted(len(names), 'imputer')}"
+    )
+    return drawn
 
 
 def _frame(axes: Axes, lowest: float) -> None:
@@ -110,8 +113,7 @@ def _frame(axes: Axes, lowest: float) -> None:
     axes.set_xticks(LEVELS)
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
-    axes.grid(color=FAINT)
-    axes.tick_params(colors=SOFT, labelcolor=INK)
+    axes.grid()
     note: dict[str, Any] = {"transform": axes.transAxes, "color": SOFT, "fontsize": 7}
     axes.text(0.03, 0.97, "intervals too wide", va="top", **note)
     axes.text(0.97, 0.03, "too narrow", ha="right", **note)

@@ -1,6 +1,6 @@
-"""Figures on disk (SVG and PNG) and on the page (inline SVG), in one style, on one canvas.
+"""Figures in one style, on disk (SVG, and PNG if asked) and on the page (inline SVG).
 
-Figures are laid out in inches by hand: automatic layouts draw everything several times over.
+They are laid out in inches: automatic layouts draw everything several times over.
 """
 
 from __future__ import annotations
@@ -8,28 +8,30 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 
-from impbench.report.figures.palette import FAINT, INK, SOFT
-from impbench.report.figures.words import OutlineCanvas
+from impbench.report.figures.palette import FAINT, INK, SOFT, Look
 
 WIDTH = 10.4
 """Inches of a full-width figure."""
 
+POINTS = 72
+"""An inch has so many, and an SVG as many pixels."""
+
 PNG_DPI = 150
 RASTER_DPI = 120
 """Of what is drawn as pixels inside an SVG: clouds of points."""
-
-_PNG = {"compress_level": 3}
 
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -51,13 +53,18 @@ _STYLE: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "legend.fontsize": 8,
     "legend.frameon": False,
+    "legend.title_fontsize": 7.5,
+    "lines.markersize": 5,
     "savefig.facecolor": "white",
     "svg.fonttype": "none",
     "svg.hashsalt": "impbench",
     "text.color": INK,
+    # As wide on pixels as in the SVG.
+    "text.hinting": "none",
     # Names of genes and cell types may hold dollar signs; they are no formulas.
     "text.parse_math": False,
     "xtick.color": SOFT,
+    "xtick.labelcolor": INK,
     "xtick.labelsize": 7.5,
     "xtick.major.size": 2.5,
     "xtick.major.width": 0.6,
@@ -71,28 +78,6 @@ _STYLE: dict[str, Any] = {
 _FONT = "Inter, 'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A figure that stands on disk, ready for the page.
-
-    Attributes
-    ----------
-    name
-        File name without suffix.
-    alt
-        What it shows, for those who cannot see it.
-    svg
-        For inlining; its ids are its own.
-    min_width
-        Pixels below which its text would be too small to read.
-    """
-
-    name: str
-    alt: str
-    svg: Markup
-    min_width: int
-
-
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the report's style, whatever the user has set up, and leave that as it was."""
@@ -104,45 +89,59 @@ def style() -> Iterator[None]:
 
 def blank(width: float, height: float) -> Figure:
     """Return an empty figure of so many inches, without pyplot's global state."""
-    return Figure(figsize=(width, height))
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Add axes measured in inches from the figure's upper left corner."""
-    total_width, total_height = figure.get_size_inches()
-    bottom = total_height - top - height
+    whole_width, whole_height = figure.get_size_inches()
+    bottom = whole_height - top - height
     return figure.add_axes(
-        (
-            left / total_width,
-            bottom / total_height,
-            width / total_width,
-            height / total_height,
-        )
+        (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
     )
 
 
-def sheet(figure: Figure) -> Axes:
-    """Add bare axes over all of the figure, in inches from its upper left corner."""
-    width, height = figure.get_size_inches()
-    axes = panel(figure, 0, 0, width, height)
-    axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
-    axes.axis("off")
-    return axes
+def name_looks(
+    figure: Figure,
+    looks: Mapping[str, Look],
+    width: float,
+    top: float = 0.0,
+    lines: bool = True,
+    **legend: Any,
+) -> Legend:
+    """Name the markers of imputers, by label, in a column at the right; with their lines, if any.
+
+    It begins `width` inches from the figure's right edge and `top` from the upper one.
+    """
+    whole_width, whole_height = figure.get_size_inches()
+    handles = [Line2D([], [], marker=look.marker, **look.line) for look in looks.values()]
+    for handle in handles if not lines else ():
+        handle.set(linestyle="", markersize=7, markeredgewidth=0)
+    return figure.legend(
+        handles,
+        list(looks),
+        loc="upper left",
+        bbox_to_anchor=(1 - width / whole_width, 1 - top / whole_height),
+        labelspacing=0.45,
+        alignment="left",
+        **legend,
+    )
 
 
-def save(figure: Figure, folder: Path, name: str, alt: str) -> Drawing:
-    """Write ``name.svg`` and ``name.png`` to `folder` and return the figure for the page."""
+def save(figure: Figure, folder: Path, name: str, alt: str, png: bool) -> Markup:
+    """Write ``name.svg`` to `folder`, and ``name.png`` if asked; return the SVG for the page."""
     buffer = io.StringIO()
     with warnings.catch_warnings():
         # Names may be in a script this font lacks; a browser draws the SVG with one that has it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None})
-        OutlineCanvas(figure)
-        figure.savefig(folder / f"{name}.png", format="png", dpi=PNG_DPI, pil_kwargs=_PNG)
+        if png:
+            figure.savefig(folder / f"{name}.png", dpi=PNG_DPI)
     svg = _with_web_fonts(buffer.getvalue())
     (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
-    pixels = int(figure.get_size_inches()[0] * 72)
-    return Drawing(name, alt, _inline(svg, name, alt), pixels)
+    return _inline(svg, name, alt)
 
 
 def _with_web_fonts(svg: str) -> str:

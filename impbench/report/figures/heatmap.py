@@ -2,128 +2,160 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import itertools
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
 
-from impbench.report.analysis.run import Run
+from impbench.page_figure import figure
 from impbench.report.analysis.worst import marked
-from impbench.report.figures.drawing import Drawing, blank, save, sheet
-from impbench.report.figures.palette import INK, SOFT, Look
-from impbench.report.figures.words import add_words
-from impbench.report.numbers import rank_text, skill_text
+from impbench.report.figures.drawing import POINTS, blank, panel
+from impbench.report.figures.palette import INK, SOFT
+from impbench.report.figures.scene import Scene
+from impbench.report.numbers import MISSING, rank_text, skill_text
 from impbench.report.text import counted, shorten
 
 ROW = 0.235
 COLUMN = 0.53
 LABELS = 2.0
-BLOCK_GAP = 0.16
+BLOCK_GAP = 0.1
 HEAD = 1.3
 """Inches above the cells for slanted metric names and two lines of title."""
+
+NOTHING = "#f0f1f3"
+"""Fill of a cell without a number."""
 
 # Brown to blue through white: told apart with every common colour vision.
 _SKILL = LinearSegmentedColormap.from_list(
     "skill", ["#c9731f", "#f3d3ae", "#ffffff", "#8fbfe0", "#2f79b9"]
-).with_extremes(bad="#f0f1f3")
-_RANK = LinearSegmentedColormap.from_list("rank", ["#2f79b9", "#a9cfe8", "#f7f8fa"]).with_extremes(
-    bad="#f0f1f3"
+).with_extremes(bad=NOTHING)
+RANKS = LinearSegmentedColormap.from_list("rank", ["#2f79b9", "#a9cfe8", "#f7f8fa"]).with_extremes(
+    bad=NOTHING
 )
 
-_LIGHTNESS = np.array([0.2126, 0.7152, 0.0722])
-"""Weights of red, green and blue, ITU-R BT.709; below 0.67 white text is read more easily."""
+
+@figure(
+    "heatmap-skill",
+    title="Mean skill per metric",
+    caption=lambda scene: (
+        "Blue: better than doing nothing; white: like it; brown: worse than it. 1 is the bound; — "
+        "where there is no skill, because the metric has no bound or doing nothing is as good as "
+        f"it. Controls stand below the line.{scene.mark_note}"
+    ),
+    section="glance",
+)
+def skill(scene: Scene) -> Figure | None:
+    """Mean skill of every imputer in every metric."""
+    return _heatmap(scene, "mean_skill", _SKILL, -1, 1)
 
 
-def draw_heatmap(
-    run: Run, board: pd.DataFrame, looks: dict[str, Look], value: str, folder: Path
-) -> Drawing | None:
-    """Draw `value`, ``mean_skill`` or ``mean_rank``; rows in the order of the first block.
+@figure(
+    "heatmap-rank",
+    title="Mean rank per metric",
+    caption=lambda scene: (
+        f"1 is best, and darker is better. Controls are ranked along.{scene.mark_note}"
+    ),
+    section="glance",
+)
+def rank(scene: Scene) -> Figure | None:
+    """Mean rank of every imputer in every metric."""
+    last = scene.board["mean_rank"].max()
+    return _heatmap(scene, "mean_rank", RANKS, 1, max(2.0, last))
 
-    Every block is one protocol on simulated or on real data. None where nothing is defined.
+
+def _heatmap(
+    scene: Scene,
+    value: Literal["mean_skill", "mean_rank"],
+    colours: Colormap,
+    low: float,
+    high: float,
+) -> Figure | None:
+    """Draw `value`; a block of columns is one protocol on simulated or on real data.
+
+    Rows are in the order of the first block. None where nothing is defined.
     """
-    quality = board[~board["metric"].map(lambda name: run.metrics[name].is_cost)]
+    run = scene.run
+    quality = scene.board[~scene.board["metric"].map(lambda name: run.metrics[name].is_cost)]
     quality = quality[~quality["imputer"].map(run.sees_truth)]
     if not quality[value].notna().any():
         return None
-    blocks = list(quality.groupby(["protocol", "scope"], sort=False))
     names = list(dict.fromkeys(quality["imputer"]))
     names.sort(key=lambda name: run.imputers[name].is_control)
-    n_methods = sum(not run.imputers[name].is_control for name in names)
-    columns = [_metrics(run, block, str(protocol)) for (protocol, _), block in blocks]
-    width = LABELS + sum(map(len, columns)) * COLUMN + BLOCK_GAP * len(blocks)
-    figure = blank(width + 0.45, HEAD + len(names) * ROW + 0.05)
-    axes = sheet(figure)
-    y = HEAD + ROW * (np.arange(len(names)) + 0.5)
-    colours = [SOFT if run.imputers[name].is_control else INK for name in names]
-    labels = [looks[name].label for name in names]
-    add_words(axes, LABELS - 0.06, y, labels, colours, ha="right", va="center")
-    left = LABELS
-    for ((protocol, scope), block), metrics in zip(blocks, columns, strict=True):
-        values, lost = (
-            block.pivot(index="imputer", columns="metric", values=column).reindex(
-                index=names, columns=metrics
-            )
-            for column in (value, "n_lost")
-        )
-        _block(axes, left, values, lost, value)
-        right = left + len(metrics) * COLUMN
-        if 0 < n_methods < len(names):
-            axes.hlines(HEAD + n_methods * ROW, left, right, color=INK, linewidth=1.2)
-        title = [
-            shorten(str(protocol), 12 + 9 * len(metrics)),
-            counted(int(block["n_datasets"].max()), f"{scope} dataset"),
-        ]
-        add_words(axes, left, [HEAD - 0.96, HEAD - 0.78], title, fontweight="bold")
-        titles = [shorten(run.metrics[name].title, 16) for name in metrics]
-        x = left + COLUMN * (np.arange(len(metrics)) + 0.5)
-        add_words(axes, x, HEAD - 0.05, titles, SOFT, fontsize=7.5, rotation=32)
-        left = right + BLOCK_GAP
-    what = "skill" if value == "mean_skill" else "rank"
-    alt = f"Heat map of mean {what}: {len(names)} imputers by metric, per protocol and kind of data"
-    return save(figure, folder, f"heatmap-{what}", alt)
-
-
-def _metrics(run: Run, block: pd.DataFrame, protocol: str) -> list[str]:
-    present = set(block["metric"])
-    return [name for name in run.metrics_of(protocol) if name in present]
-
-
-def _block(axes: Axes, left: float, wide: pd.DataFrame, lost: pd.DataFrame, value: str) -> None:
-    """Draw imputers × metrics as cells with their numbers, `left` inches from the figure's edge."""
-    skill = value == "mean_skill"
-    values = wide.to_numpy(dtype=float)
-    last = max(2.0, float(np.nan_to_num(values).max()))
-    x = left + COLUMN * np.arange(wide.shape[1] + 1)
-    y = HEAD + ROW * np.arange(wide.shape[0] + 1)
-    shown = np.ma.masked_invalid(values)
-    cells = axes.pcolormesh(
-        x,
-        y,
-        shown,
-        cmap=_SKILL if skill else _RANK,
-        vmin=-1 if skill else 1,
-        vmax=1 if skill else last,
-        edgecolors="white",
-        linewidth=0.8,
-    )
-    fills = np.asarray(cells.cmap(cells.norm(shown)))[..., :3].reshape(-1, 3)
-    dark = fills @ _LIGHTNESS < 0.67
-    colours = np.where(np.isnan(values).ravel(), SOFT, np.where(dark, "white", INK))
-    centre_x, centre_y = np.meshgrid(x[:-1] + COLUMN / 2, y[:-1] + ROW / 2)
-    write = skill_text if skill else rank_text
-    texts = [
-        write(number) if np.isnan(number) else marked(write(number), n_lost)
-        for number, n_lost in zip(values.ravel(), lost.to_numpy(dtype=float).ravel(), strict=True)
+    keys = ["protocol", "scope", "metric"]
+    blocks = quality.drop_duplicates(keys[:2])[[*keys[:2]]].itertuples(index=False, name=None)
+    present = set(quality[keys].itertuples(index=False, name=None))
+    columns = [
+        (protocol, scope, metric)
+        for protocol, scope in blocks
+        for metric in run.metrics_of(protocol)
+        if (protocol, scope, metric) in present
     ]
-    add_words(
-        axes,
-        centre_x.ravel(),
-        centre_y.ravel(),
-        texts,
-        list(colours),
-        fontsize=7,
-        ha="center",
-        va="center",
+    values, lost = (
+        quality.pivot(index="imputer", columns=keys, values=column)
+        .reindex(index=names, columns=pd.MultiIndex.from_tuples(columns))
+        .to_numpy(dtype=float)
+        for column in (value, "n_lost")
     )
+    width, height = COLUMN * len(columns), ROW * len(names)
+    drawn = blank(LABELS + width + 0.45, HEAD + height + 0.05)
+    axes = panel(drawn, LABELS, HEAD, width, height)
+    write = skill_text if value == "mean_skill" else rank_text
+    sns.heatmap(
+        values,
+        annot=np.vectorize(lambda cell, n_lost: marked(write(cell), n_lost))(values, lost),
+        fmt="",
+        annot_kws={"fontsize": 7},
+        cmap=colours,
+        vmin=low,
+        vmax=high,
+        linewidths=0.8,
+        cbar=False,
+        xticklabels=False,
+        yticklabels=False,
+        ax=axes,
+    )
+    for y, x in np.argwhere(np.isnan(values)):
+        axes.text(x + 0.5, y + 0.5, MISSING, color=SOFT, fontsize=7, ha="center", va="center")
+    name_rows(axes, scene, names)
+    axes.xaxis.tick_top()
+    titles = [shorten(run.metrics[metric].title, 16) for _, _, metric in columns]
+    slant: dict[str, Any] = {"rotation": 32, "ha": "left", "rotation_mode": "anchor"}
+    axes.set_xticks(np.arange(len(columns)) + 0.35, titles, color=SOFT, **slant)
+    axes.tick_params(length=0)
+    _name_blocks(axes, columns, quality)
+    what = "skill" if value == "mean_skill" else "rank"
+    drawn.set_label(
+        f"Heat map of mean {what}: {len(names)} imputers by metric, per protocol and kind of data"
+    )
+    return drawn
+
+
+def name_rows(axes: Axes, scene: Scene, names: list[str]) -> None:
+    """Name the rows of a heat map; `names` has controls last, and a line above them."""
+    labels = [scene.looks[name].label for name in names]
+    axes.set_yticks(np.arange(len(names)) + 0.5, labels, rotation=0)
+    for label, name in zip(axes.get_yticklabels(), names, strict=True):
+        label.set_color(SOFT if scene.run.imputers[name].is_control else INK)
+    n_methods = sum(not scene.run.imputers[name].is_control for name in names)
+    if 0 < n_methods < len(names):
+        axes.axhline(n_methods, color=INK, linewidth=1.2)
+
+
+def _name_blocks(axes: Axes, columns: list[tuple[str, str, str]], quality: pd.DataFrame) -> None:
+    """Write protocol and data above the first column of each block, and part the blocks."""
+    n_datasets = quality.groupby(["protocol", "scope"])["n_datasets"].max()
+    left = 0
+    for (protocol, scope), block in itertools.groupby(columns, key=lambda column: column[:2]):
+        n_columns = len(list(block))
+        title = shorten(protocol, 7 * max(2, n_columns))
+        data = counted(int(n_datasets[protocol, scope]), f"{scope} dataset")
+        axes.text(left, -0.96 / ROW, title, fontweight="bold")
+        axes.text(left, -0.8 / ROW, data, fontsize=7)
+        if left:
+            axes.axvline(left, color="white", linewidth=BLOCK_GAP * POINTS)
+        left += n_columns

@@ -8,6 +8,7 @@ at a glance.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from impbench.report.analysis.run import ATTAINABLE, Run
 from impbench.report.text import short_names
@@ -61,6 +62,12 @@ class Look:
     colour: str
     marker: str
     is_control: bool
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """How its line is drawn: a control's is thin and dotted."""
+        width, style = (0.8, ":") if self.is_control else (1.4, "-")
+        return {"color": self.colour, "linewidth": width, "linestyle": style}
 
 
 def looks(run: Run) -> dict[str, Look]:

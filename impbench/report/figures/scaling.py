@@ -9,18 +9,20 @@ its limit, and a cross at the upper edge says at how many cells and why.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from impbench.page_figure import figure
 from impbench.report.analysis.run import Run
-from impbench.report.figures.drawing import WIDTH, Drawing, blank, panel, save
-from impbench.report.figures.palette import FAINT, INK, SOFT, Look
+from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel
+from impbench.report.figures.palette import Look
+from impbench.report.figures.scene import Scene
 from impbench.report.numbers import fixed, number
 
 Values = NDArray[np.float64]
@@ -65,57 +67,49 @@ def growth_of(run: Run, summary: pd.DataFrame, cells: dict[str, int]) -> list[Gr
     return found
 
 
-def draw_scaling(
-    run: Run,
-    summary: pd.DataFrame,
-    looks: dict[str, Look],
-    cells: dict[str, int],
-    folder: Path,
-    name: str,
-) -> Drawing | None:
-    """Draw time and memory over the sizes in `cells`; None where nothing was timed."""
-    growths = growth_of(run, summary, cells)
-    if not any(len(_points(summary, item.imputer, "wall-seconds", cells)) for item in growths):
+@figure(
+    "scaling",
+    title="Time and memory by size",
+    caption="Both axes logarithmic. In the legend: the exponents of time and of memory, fitted by "
+    "least squares on the logarithms (1 is linear, 2 quadratic); memory counts the whole process, "
+    "libraries included, so its exponent is low while data are small. A cross at the upper edge is "
+    "the smallest number of cells at which an imputer gave no result. Dotted: controls.",
+    section="scaling",
+)
+def scaling(scene: Scene) -> Figure | None:
+    """Time and memory of every imputer over the sizes of a dataset, a row per source of data."""
+    summary, looks = scene.summary, scene.looks
+    timed = summary[summary["metric"].isin(list(COSTS)) & (summary["mean"] > 0)]
+    sources = {
+        source: cells
+        for source, cells in sizes_of(scene.run).items()
+        if timed["dataset"].isin(list(cells)).any()
+    }
+    if not sources:
         return None
-    width = (WIDTH - LEGEND) / 2
-    figure = blank(WIDTH, max(PANEL + 0.75, 0.5 + 0.19 * len(growths)))
-    for column, (metric, label) in enumerate(COSTS.items()):
-        axes = panel(figure, 0.6 + column * width, 0.3, width - 0.75, PANEL)
-        for item in growths:
-            points = _points(summary, item.imputer, metric, cells)
-            look = looks[item.imputer]
-            axes.plot(
-                *points.T,
-                color=look.colour,
-                marker=look.marker,
-                markersize=4.5,
-                linewidth=0.8 if look.is_control else 1.4,
-                linestyle=":" if look.is_control else "-",
-            )
-        axes.set(xscale="log", yscale="log", xlabel="cells", ylabel=label)
-        axes.minorticks_off()
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}".replace(",", " "))
-        axes.yaxis.set_major_formatter(lambda value, _: number(value, 1))
-        axes.grid(color=FAINT)
-        axes.tick_params(colors=SOFT, labelcolor=INK)
-        _crosses(axes, growths, looks)
-    handles = [
-        Line2D(
-            [], [], marker=looks[i.imputer].marker, color=looks[i.imputer].colour, markersize=4.5
-        )
-        for i in growths
-    ]
-    figure.legend(
-        handles,
-        [_entry(item, looks) for item in growths],
-        title="growth of time, memory",
-        loc="upper left",
-        bbox_to_anchor=(1 - LEGEND / WIDTH, 1),
-        labelspacing=0.4,
-        alignment="left",
-    )
-    alt = f"Seconds and memory of {len(growths)} imputers against the number of cells"
-    return save(figure, folder, name, alt)
+    n_rows = sum(not scene.run.sees_truth(imputer) for imputer in scene.run.imputers)
+    width, height = (WIDTH - LEGEND) / 2, max(PANEL + 0.75, 0.5 + 0.19 * n_rows)
+    drawn = blank(WIDTH, height * len(sources))
+    for row, (source, cells) in enumerate(sources.items()):
+        growths = growth_of(scene.run, summary, cells)
+        top = row * height
+        for column, (metric, label) in enumerate(COSTS.items()):
+            axes = panel(drawn, 0.6 + column * width, top + 0.3, width - 0.75, PANEL)
+            for item in growths:
+                look = looks[item.imputer]
+                points = _points(summary, item.imputer, metric, cells)
+                axes.plot(*points.T, marker=look.marker, markersize=4.5, **look.line)
+            axes.set(xscale="log", yscale="log", xlabel="cells", ylabel=label)
+            axes.minorticks_off()
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}".replace(",", " "))
+            axes.yaxis.set_major_formatter(lambda value, _: number(value, 1))
+            axes.grid()
+            axes.set_title(source if column == 0 else "")
+            _crosses(axes, growths, looks)
+        entries = {_entry(item, looks): looks[item.imputer] for item in growths}
+        name_looks(drawn, entries, LEGEND, top, title="growth of time, memory")
+    drawn.set_label(f"Seconds and memory of {n_rows} imputers against the number of cells")
+    return drawn
 
 
 def _points(summary: pd.DataFrame, imputer: str, metric: str, cells: dict[str, int]) -> Values:
@@ -143,7 +137,7 @@ def _limit(summary: pd.DataFrame, imputer: str, cells: dict[str, int]) -> str:
     return f"{first.status} at {cells[str(first.dataset)]}"
 
 
-def _crosses(axes: Axes, growths: list[Growth], looks: dict[str, Look]) -> None:
+def _crosses(axes: Axes, growths: list[Growth], looks: Mapping[str, Look]) -> None:
     """Mark, at the upper edge, where imputers hit their limits."""
     for place, item in enumerate(item for item in growths if item.limit):
         at = int(item.limit.rpartition(" ")[2])
@@ -159,7 +153,7 @@ def _crosses(axes: Axes, growths: list[Growth], looks: dict[str, Look]) -> None:
         )
 
 
-def _entry(item: Growth, looks: dict[str, Look]) -> str:
+def _entry(item: Growth, looks: Mapping[str, Look]) -> str:
     exponents = [fixed(value, 2) for value in (item.time, item.memory)]
     text = f"{looks[item.imputer].label}: {', '.join(exponents)}"
     return f"{text}, × {item.limit}" if item.limit else text

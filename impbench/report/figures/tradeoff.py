@@ -3,90 +3,113 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from impbench.report.analysis.run import ORACLE, Run
-from impbench.report.analysis.tables import order
-from impbench.report.figures.drawing import WIDTH, Drawing, blank, panel, save
-from impbench.report.figures.marks import KEY_ROW, add_key, add_marks
-from impbench.report.figures.palette import FAINT, INK, ORACLE_COLOUR, SOFT, Look
+from impbench.page_figure import figure
+from impbench.report.analysis.run import ORACLE
+from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel
+from impbench.report.figures.palette import ORACLE_COLOUR, SOFT
+from impbench.report.figures.scene import Scene
 from impbench.report.numbers import number
 from impbench.report.text import shorten
 
 TIME = "wall-seconds"
 COLUMNS = 3
 PANEL_HEIGHT = 2.1
+LEGEND = 2.3
 MAX_PANELS = 12
 
 
-def draw_tradeoff(
-    run: Run, summary: pd.DataFrame, looks: dict[str, Look], protocol: str, folder: Path, name: str
-) -> Drawing | None:
-    """Draw the lead metric of `protocol` against wall time, one panel per dataset.
+def _caption(scene: Scene) -> str:
+    metric = scene.run.metrics[scene.run.lead_metric(scene.protocol) or TIME]
+    oracle = "; the black line is the oracle" if ORACLE in scene.run.imputers else ""
+    return (
+        f"{metric.title} ({'lower' if metric.direction == 1 else 'higher'} is better) against "
+        "wall-clock seconds of one imputation, logarithmic. The dotted line joins imputers that "
+        f"none beats in both and that did not fail{oracle}. Grey: controls."
+    )
+
+
+@figure("tradeoff", title="Accuracy and time", caption=_caption, per="protocol", section="time")
+def tradeoff(scene: Scene) -> Figure | None:
+    """Lead metric of a protocol against wall time, one panel per dataset.
 
     At most `MAX_PANELS` datasets, the first of the plan. None where times or scores are missing.
     """
-    metric = run.lead_metric(protocol)
-    if metric is None:
-        return None
-    asked = summary[(summary["protocol"] == protocol) & ~summary["imputer"].map(run.sees_truth)]
+    run, metric = scene.run, scene.run.lead_metric(scene.protocol)
+    asked = scene.rows[~scene.rows["imputer"].map(run.sees_truth)]
     wide = asked[asked["metric"].isin([metric, TIME])].pivot(
         index=["dataset", "imputer", "n_failed"], columns="metric", values="mean"
     )
-    if TIME not in wide or metric not in wide:
+    if metric is None or TIME not in wide or metric not in wide:
         return None
-    points = wide[(wide[TIME] > 0) & wide[metric].notna()].reset_index()
-    datasets = [item for item in run.datasets if item in set(points["dataset"])][:MAX_PANELS]
+    points = wide.rename(columns={TIME: "time", metric: "score"}).reset_index()
+    points = points[(points["time"] > 0) & points["score"].notna()]
+    datasets = [item for item in run.datasets if item in set(points["dataset"])]
     if not datasets:
         return None
-    names = [item for item in order(run, summary, protocol) if item in set(points["imputer"])]
+    if len(datasets) > MAX_PANELS:
+        scene.leave_out(
+            f"accuracy against time shows the first {MAX_PANELS} datasets of {scene.protocol}"
+        )
+    datasets = datasets[:MAX_PANELS]
+    names = [item for item in scene.ordered if item in set(points["imputer"])]
     names.sort(key=lambda item: run.imputers[item].is_control)
+    looks = {item: scene.looks[item] for item in names}
     n_columns = min(COLUMNS, len(datasets))
-    n_rows = math.ceil(len(datasets) / n_columns)
-    legend = 2.3
-    legend_height = 0.2 + KEY_ROW * len(names)
-    width = min(3.6, (WIDTH - legend - 0.75) / n_columns)
-    step = PANEL_HEIGHT + 0.78
-    figure = blank(0.75 + width * n_columns + legend, max(n_rows * step, legend_height) + 0.05)
-    limits = points[TIME].min() / 1.8, points[TIME].max() * 1.8
+    width, step = min(3.6, (WIDTH - LEGEND - 0.75) / n_columns), PANEL_HEIGHT + 0.78
+    height = max(math.ceil(len(datasets) / n_columns) * step, 0.2 + 0.165 * len(names)) + 0.05
+    drawn = blank(0.75 + width * n_columns + LEGEND, height)
+    limits = points["time"].min() / 1.8, points["time"].max() * 1.8
     for i, dataset in enumerate(datasets):
         row, column = divmod(i, n_columns)
-        axes = panel(figure, 0.75 + column * width, row * step + 0.28, width - 0.55, PANEL_HEIGHT)
+        axes = panel(drawn, 0.75 + column * width, row * step + 0.28, width - 0.55, PANEL_HEIGHT)
         here = points[points["dataset"] == dataset]
-        _panel(axes, here.rename(columns={TIME: "time", metric: "score"}), run, looks, metric)
-        bound = summary[
-            (summary["dataset"] == dataset)
-            & (summary["protocol"] == protocol)
-            & (summary["metric"] == metric)
-            & (summary["imputer"] == ORACLE)
-        ]["mean"]
-        if len(bound) and math.isfinite(bound.iloc[0]):
-            axes.axhline(bound.iloc[0], color=ORACLE_COLOUR, linewidth=1)
-        axes.set_xlim(*limits)
+        sns.scatterplot(
+            here,
+            x="time",
+            y="score",
+            hue="imputer",
+            style="imputer",
+            palette={name: look.colour for name, look in looks.items()},
+            markers={name: look.marker for name, look in looks.items()},
+            s=42,
+            legend=False,
+            zorder=3,
+            ax=axes,
+        )
+        _front_line(axes, here, run.metrics[metric].direction)
+        asked = scene.rows[(scene.rows["dataset"] == dataset) & (scene.rows["metric"] == metric)]
+        for bound in asked.loc[asked["imputer"] == ORACLE, "mean"].dropna():
+            axes.axhline(bound, color=ORACLE_COLOUR, linewidth=1)
+        axes.set(xscale="log", xlim=limits, xlabel="seconds per imputation")
+        axes.minorticks_off()
+        axes.xaxis.set_major_formatter(lambda value, _: number(value, 1))
+        axes.grid()
+        axes.margins(y=0.12)
         axes.set_title(shorten(run.datasets[dataset].title, int(width * 10)))
         axes.set_ylabel(run.metrics[metric].title if column == 0 else "")
-        axes.set_xlabel("seconds per imputation")
-    left = figure.get_size_inches()[0] - legend - 0.2
-    add_key(figure, left, [looks[item] for item in names], [looks[item].label for item in names])
-    alt = f"{run.metrics[metric].title} against seconds per imputation, protocol {protocol}"
-    return save(figure, folder, name, alt)
+    name_looks(
+        drawn,
+        {look.label: look for look in looks.values()},
+        LEGEND + 0.2,
+        lines=False,
+        handletextpad=0.1,
+    )
+    drawn.set_label(
+        f"{run.metrics[metric].title} against seconds per imputation, protocol {scene.protocol}"
+    )
+    return drawn
 
 
-def _panel(axes: Axes, points: pd.DataFrame, run: Run, looks: dict[str, Look], metric: str) -> None:
-    styles = [looks[name] for name in points["imputer"]]
-    axes.set_xscale("log")
-    add_marks(axes, points["time"], points["score"], styles, 6.5, edge=0.5)
-    front = points.iloc[_front(points, run.metrics[metric].direction)].sort_values("time")
+def _front_line(axes: Axes, points: pd.DataFrame, direction: int) -> None:
+    front = points.iloc[_front(points, direction)].sort_values("time")
     axes.plot(front["time"], front["score"], color=SOFT, linewidth=0.8, zorder=2, dashes=(2, 2))
-    axes.minorticks_off()
-    axes.xaxis.set_major_formatter(lambda value, _: number(value, 1))
-    axes.grid(color=FAINT)
-    axes.margins(y=0.12)
-    axes.tick_params(colors=SOFT, labelcolor=INK)
 
 
 def _front(points: pd.DataFrame, direction: int) -> list[int]:

@@ -1,28 +1,28 @@
-"""The leaderboard outside the page: as a data frame, and for the terminal at the end of a run."""
+"""Show the leaderboard outside the page: as a data frame, and in the terminal after a run."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from impbench.report.analysis.run import Run, read_run, run_of_results
+from impbench.report.analysis.run import Run, make_run, run_of_results
 from impbench.report.analysis.tables import leaderboard_of, summarise
 from impbench.report.analysis.worst import MARK, RULE, marked
 from impbench.report.numbers import MISSING, number, rank_text, skill_text
 from impbench.report.text import counted, shorten
-from impbench.results.store import Store
+from impbench.results.manifest import RunManifest
+from impbench.results.store import StoredRun
 
 MAX_METRICS = 3
 TIME = "wall-seconds"
 
 
 def leaderboard(
-    source: Store | pd.DataFrame, manifest: Mapping[str, Any] | None = None
+    source: StoredRun | pd.DataFrame, manifest: RunManifest | None = None
 ) -> pd.DataFrame:
     """Return mean rank and mean skill per protocol, kind of data, imputer and metric.
 
@@ -31,28 +31,26 @@ def leaderboard(
     source
         A finished run, or its tidy results (see `impbench.results.table.tidy`).
     manifest
-        What was run; needed with results alone, a store has its own.
+        What was run; needed with results alone, a run has its own.
 
     Returns
     -------
     Columns as in `impbench.report.analysis.tables.leaderboard_of`.
     """
-    if isinstance(source, Store):
-        run = read_run(source)
+    if isinstance(source, StoredRun):
+        run = make_run(source)
     else:
-        from impbench.registry import registry
-
-        run = run_of_results(source, manifest or {}, registry().metrics)
+        run = run_of_results(source, manifest or RunManifest())
     return leaderboard_of(run, summarise(run))
 
 
-def terminal_leaderboard(store: Store) -> list[Table]:
+def terminal_leaderboard(stored: StoredRun) -> list[Table]:
     """Return one table per protocol and kind of data: mean rank and skill per metric, and time.
 
     The first three metrics of a protocol are shown; the report has all. Names come from data, so
     nothing in them is read as markup.
     """
-    run = read_run(store)
+    run = make_run(stored)
     board = leaderboard_of(run, summarise(run))
     if board.empty:
         return []

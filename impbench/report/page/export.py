@@ -1,14 +1,14 @@
-"""Tables for papers and further analysis: CSV in full, Markdown and LaTeX of the leaderboards."""
+"""Write tables for papers and analysis: CSV in full, Markdown and LaTeX of the leaderboards."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from impbench.report.analysis.failures import Failure
+from impbench.report.analysis.failures import FailureGroup
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.statistics import Comparison
 from impbench.report.page.views import Cell, Table, metric_table
@@ -41,9 +41,9 @@ def export(
     run: Run,
     summary: pd.DataFrame,
     board: pd.DataFrame,
-    comparisons: list[Comparison],
+    comparisons: Sequence[Comparison],
     purposes: pd.DataFrame,
-    failed: list[Failure],
+    failed: list[FailureGroup],
     folder: Path,
 ) -> list[Path]:
     """Write every table and return the paths.
@@ -57,7 +57,7 @@ def export(
         "scores": summary,
         "leaderboard": board,
         "purposes": purposes,
-        "failures": pd.DataFrame(failed, columns=list(Failure.__dataclass_fields__)).drop(
+        "failures": pd.DataFrame(failed, columns=list(FailureGroup.__dataclass_fields__)).drop(
             columns="log"
         ),
         "tests": _tests(comparisons),
@@ -107,7 +107,7 @@ def latex(table: Table) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
-def _tests(comparisons: list[Comparison]) -> pd.DataFrame:
+def _tests(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     columns = ["protocol", "metric", "datasets", "friedman_p", "better", "worse", "median_gain"]
     rows = [
         (

@@ -1,11 +1,11 @@
-"""The report of a run: one self-contained HTML page, with its figures and tables beside it."""
+"""Write the report of a run: one self-contained HTML page, with figures and tables beside it."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -19,18 +19,16 @@ from markupsafe import Markup
 from impbench.report import numbers
 from impbench.report.analysis.failures import MAX_GROUPS, failures
 from impbench.report.analysis.findings import find
-from impbench.report.analysis.purposes import advise, purposes_of
-from impbench.report.analysis.run import Run, read_run
-from impbench.report.analysis.statistics import compare
-from impbench.report.analysis.tables import leaderboard_of, summarise
+from impbench.report.analysis.purposes import advise
+from impbench.report.analysis.run import Run, make_run
 from impbench.report.analysis.trust import reads_note
 from impbench.report.analysis.worst import MARK, RULE
-from impbench.report.figures.pictures import Figures, draw
+from impbench.report.figures.gallery import draw_all
+from impbench.report.figures.scene import Scene
 from impbench.report.page.export import export
 from impbench.report.page.views import Table, dataset_table, gain_table, metric_table
 from impbench.report.text import counted, listed
-from impbench.results.record import Record
-from impbench.results.store import Store
+from impbench.results.store import StoredRun
 from impbench.version import __version__
 from impbench.write_atomically import write_atomically
 
@@ -58,30 +56,24 @@ class BasisNote:
     where: str
 
 
-def write_report(store: Store, records: Sequence[Record] | None = None) -> Path:
+def write_report(stored: StoredRun, png: bool = False) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` into the run's folder.
 
-    Figures and tables of an earlier report are replaced. `records` are the store's, where they
-    have been read already.
+    Figures and tables of an earlier report are replaced. With `png`, figures are written as PNG
+    too, beside SVG.
 
     Returns
     -------
     Path of the page.
-
-    Raises
-    ------
-    InputError
-        If the run's manifest cannot be read.
     """
-    run = read_run(store, records)
-    summary = summarise(run)
-    board = leaderboard_of(run, summary)
-    comparisons = compare(run, summary)
+    run, store = make_run(stored), stored.store
+    scene = Scene.of(run, store.picture)
+    summary, purposes = scene.summary, scene.purposes
     failed = failures(run)
     folders = {name: _fresh(store.folder / name) for name in ("figures", "tables")}
-    purposes = purposes_of(run, summary)
-    figures = draw(run, summary, board, comparisons, purposes, store.picture, folders["figures"])
-    files = export(run, summary, board, comparisons, purposes, failed, folders["tables"])
+    files = export(
+        run, summary, scene.board, scene.comparisons, purposes, failed, folders["tables"]
+    )
     context = {
         "run": run,
         "manifest": run.manifest,
@@ -97,13 +89,14 @@ def write_report(store: Store, records: Sequence[Record] | None = None) -> Path:
         "mark": MARK,
         "mark_text": f"{MARK} {RULE}.",
         "dataset_tables": _dataset_tables(run, summary),
-        "comparisons": comparisons,
-        "figures": figures,
-        "left_out": _left_out(figures),
+        "comparisons": scene.comparisons,
         "failures": failed[:MAX_GROUPS],
         "n_failures": len(failed),
         "files": [path.relative_to(store.folder).as_posix() for path in files],
         "version": __version__,
+        # Last: whatever a stranger's figure does to a table, the page has it as it was.
+        "gallery": draw_all(scene, folders["figures"], png),
+        "png": png,
     }
     path = store.folder / "report.html"
     write_atomically(path, render(context).encode("utf-8"))
@@ -131,8 +124,7 @@ def render(context: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("impbench.report.page", "."),
         autoescape=True,
-        # A manifest may lack keys: an older impbench wrote it, or the run was stopped early.
-        undefined=jinja2.ChainableUndefined,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -174,7 +166,6 @@ def _overview(run: Run) -> list[tuple[str, str]]:
     jobs = run.results.drop_duplicates("key")
     n_ok = int((jobs["status"] == "ok").sum())
     n_simulated = sum(facts.simulated for facts in run.datasets.values())
-    seeds = run.manifest.get("seeds", [])
     return [
         (counted(len(run.datasets), "dataset"), f"{n_simulated} simulated"),
         (
@@ -182,13 +173,13 @@ def _overview(run: Run) -> list[tuple[str, str]]:
             f"and {len(run.imputers) - len(run.methods)} controls",
         ),
         (counted(len(run.protocols), "protocol"), listed(run.protocols, 3)),
-        (counted(len(seeds), "seed"), "repeats of every job"),
+        (counted(run.n_seeds, "seed"), "repeats of every job"),
         (f"{n_ok} of {len(jobs) + run.n_missing} jobs", "gave scores"),
     ]
 
 
 def _protocol(run: Run, summary: pd.DataFrame, name: str) -> ProtocolView:
-    facts = run.manifest.get("protocols", {}).get(name, {})
+    about = run.about_protocol(name)
     lead = run.lead_metric(name)
     conventions: dict[str, list[str]] = {}
     for problem in run.problems.values():
@@ -197,8 +188,8 @@ def _protocol(run: Run, summary: pd.DataFrame, name: str) -> ProtocolView:
     others = [metric for metric in run.metrics_of(name) if metric != lead]
     return ProtocolView(
         name=name,
-        summary=facts.get("summary", ""),
-        reference=facts.get("reference", ""),
+        summary=about.summary or "",
+        reference=about.reference or "",
         conventions=conventions,
         lead=metric_table(run, summary, name, lead) if lead else None,
         others=[metric_table(run, summary, name, metric) for metric in others],
@@ -226,11 +217,6 @@ def _bases(run: Run, summary: pd.DataFrame) -> list[BasisNote]:
         if datasets:
             notes.append(BasisNote(basis, listed(metrics, 8), listed(datasets)))
     return notes
-
-
-def _left_out(figures: Figures) -> list[str]:
-    notes = [note for item in figures.datasets.values() for note in item.left_out]
-    return list(dict.fromkeys([*figures.left_out, *notes]))
 
 
 def _when(text: str | None) -> str:

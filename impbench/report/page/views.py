@@ -1,4 +1,4 @@
-"""The page's tables as rows of cells: text, a second line, and the value to sort by."""
+"""Lay out the page's tables as rows of cells: text, a second line, and the value to sort by."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from impbench.report.analysis.run import PRIOR, MetricFacts, Run
+from impbench.report.analysis.run import Run
+from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.tables import Verdict, gain, order
 from impbench.report.analysis.worst import lost_text, marked
 from impbench.report.numbers import (
@@ -25,7 +26,7 @@ from impbench.report.numbers import (
 from impbench.report.text import counted
 from impbench.scoring.oddities import IMPOSSIBLE
 
-REFERENCE_CONTROLS = ("no-imputation", "nonzero-mean", PRIOR)
+NONZERO_MEAN = "nonzero-mean"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One imputer's row."""
 
     name: str
@@ -65,7 +66,7 @@ class Table:
     title: str
     caption: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
 
 def metric_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> Table:
@@ -126,7 +127,9 @@ def gain_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> T
     fact = run.metrics[metric]
     rows = summary[(summary["protocol"] == protocol) & (summary["metric"] == metric)]
     scored = set(rows.loc[rows["n_scored"] > 0, "imputer"])
-    controls = [name for name in REFERENCE_CONTROLS if name in scored]
+    nonzero_mean = NONZERO_MEAN if NONZERO_MEAN in run.controls else None
+    references = (run.nothing, nonzero_mean, run.formula)
+    controls = [name for name in references if name is not None and name in scored]
     methods = [name for name in order(run, summary, protocol) if name in run.methods]
     if not controls or not methods:
         return None
@@ -204,7 +207,7 @@ def _scope_cells(run: Run, rows: pd.DataFrame, datasets: list[str]) -> dict[str,
     return cells
 
 
-def _cell(run: Run, row: Any | None, fact: MetricFacts) -> Cell:
+def _cell(run: Run, row: Any | None, fact: ShownMetric) -> Cell:
     """One row of `tables.summarise` as a cell; None where the job was not asked."""
     if row is None:
         return Cell(MISSING)
@@ -238,27 +241,27 @@ def _cell(run: Run, row: Any | None, fact: MetricFacts) -> Cell:
     )
 
 
-def _row(run: Run, imputer: str, cells: Iterable[Cell]) -> Row:
+def _row(run: Run, imputer: str, cells: Iterable[Cell]) -> TableRow:
     facts = run.imputers[imputer]
     kind = "oracle" if facts.needs_truth else "control" if facts.is_control else ""
-    return Row(imputer, tuple(cells), kind, facts.summary)
+    return TableRow(imputer, tuple(cells), kind, facts.summary or "")
 
 
-def _caption(fact: MetricFacts, protocol: str) -> str:
+def _caption(fact: ShownMetric, protocol: str) -> str:
     return (
         f"{fact.title}{_unit(fact)}{_against(fact)}, {_arrow(fact)}: mean ± sd over seeds, "
         f"protocol {protocol}"
     )
 
 
-def _against(fact: MetricFacts) -> str:
+def _against(fact: ShownMetric) -> str:
     """Say so where the cells hold differences."""
     return "" if fact.comparable else ", difference to no imputation per cell and gene"
 
 
-def _unit(fact: MetricFacts) -> str:
+def _unit(fact: ShownMetric) -> str:
     return f" ({fact.unit})" if fact.unit else ""
 
 
-def _arrow(fact: MetricFacts) -> str:
+def _arrow(fact: ShownMetric) -> str:
     return {1: "lower is better", -1: "higher is better", 0: "direction unknown"}[fact.direction]

@@ -35,7 +35,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Record,
     load_file(Path(__file__).with_name("hostile_in_r.py"))
     out = tmp_path_factory.mktemp("run")
     names = ["r-hangs", "r-fine", "r-stops", "r-quits", "r-crashes", "r-nan", "r-missing"]
-    limits = Settings.sensible(jobs=2, threads=1, timeout=TIMEOUT)
+    limits = Settings(jobs=2, threads=1, timeout=TIMEOUT)
     impbench.run(SUITE, out, imputers=names, settings=limits, report=False)
     found = {}
     for path in (out / "records").glob("*.json"):

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from impbench_plugins.autoclass.network import Network
-from impbench_plugins.autoclass.training import Schedule, train
-from impbench_plugins.keras_adam import adam
-from impbench_plugins.keras_pace import Pace
+from impbench_plugins.autoclass import AutoClass
+from impbench_plugins.autoclass.network import AutoClassNetwork
+from impbench_plugins.autoclass.training import train
+from impbench_plugins.shared.keras_adam import adam
+from impbench_plugins.shared.keras_training import KerasPace, KerasSchedule
+from impbench_plugins.shared.same_fields import same_fields
 
 GENES, CLASSES, WIDTH = 12, 3, 7
 
@@ -20,7 +22,7 @@ def labels():
 
 
 def network(dropout_rate=0.0, weight=0.9):
-    net = Network(GENES, WIDTH, CLASSES, dropout_rate, weight, np.random.default_rng(2))
+    net = AutoClassNetwork(GENES, WIDTH, CLASSES, dropout_rate, weight, np.random.default_rng(2))
     net.parameters.flat[:] += np.random.default_rng(3).normal(0, 0.2, net.parameters.flat.shape)
     return net
 
@@ -30,7 +32,7 @@ def test_loss_and_gradient_equal_autograd(lognorm, labels, weight):
     net = network(weight=weight)
     leaves = [
         torch.tensor(getattr(net.parameters, name), dtype=torch.float64, requires_grad=True)
-        for name in ("encoder", "encoder_bias", "heads", "heads_bias")
+        for name in ("encoder", "encoder_bias", "decoder", "decoder_bias")
     ]
     x = torch.tensor(lognorm, dtype=torch.float64)
     outputs = torch.relu(x @ leaves[0] + leaves[1]) @ leaves[2] + leaves[3]
@@ -40,7 +42,9 @@ def test_loss_and_gradient_equal_autograd(lognorm, labels, weight):
     loss.backward()
     assert net.loss(lognorm, labels) == pytest.approx(loss.item(), rel=1e-5)
     net.backpropagate(lognorm, labels)
-    for name, leaf in zip(("encoder", "encoder_bias", "heads", "heads_bias"), leaves, strict=True):
+    for name, leaf in zip(
+        ("encoder", "encoder_bias", "decoder", "decoder_bias"), leaves, strict=True
+    ):
         np.testing.assert_allclose(
             getattr(net.gradients, name), leaf.grad, rtol=1e-4, atol=1e-6 * leaf.grad.abs().max()
         )
@@ -48,7 +52,7 @@ def test_loss_and_gradient_equal_autograd(lognorm, labels, weight):
 
 
 def test_dropout_drops_a_tenth_in_training_and_nothing_in_evaluation(lognorm, labels):
-    kept = network(dropout_rate=0.1)._dropout((400, 500))
+    kept = network(dropout_rate=0.1)._draw_dropout((400, 500))
     assert set(np.unique(kept)) == {0, np.float32(1 / 0.9)}
     assert (kept == 0).mean() == pytest.approx(0.1, abs=0.005)
     without, with_dropout = network(), network(dropout_rate=0.1)
@@ -67,10 +71,10 @@ def test_large_outputs_stay_finite(lognorm, labels):
 
 
 def test_first_weights_follow_glorots_uniform_distribution_layer_by_layer():
-    p = Network(300, 128, 9, 0.1, 0.9, np.random.default_rng(0)).parameters
+    p = AutoClassNetwork(300, 128, 9, 0.1, 0.9, np.random.default_rng(0)).parameters
     assert not p.encoder_bias.any()
-    assert not p.heads_bias.any()
-    for weights in (p.encoder, p.heads[:, :300], p.heads[:, 300:]):
+    assert not p.decoder_bias.any()
+    for weights in (p.encoder, p.decoder[:, :300], p.decoder[:, 300:]):
         bound = np.sqrt(6 / sum(weights.shape))
         assert np.abs(weights).max() <= bound
         assert weights.std() == pytest.approx(bound / np.sqrt(3), rel=0.03)
@@ -79,7 +83,7 @@ def test_first_weights_follow_glorots_uniform_distribution_layer_by_layer():
 def test_learning_rate_falls_after_fifteen_flat_epochs_and_training_stops_after_thirty():
     # Falling by 1e-6 an epoch is a plateau for the learning rate, but progress for the stop.
     losses = [5, 4, *[4 - 1e-6 * (epoch + 1) for epoch in range(20)], *[5.0] * 90]
-    pace, rates = Pace(Schedule()), []
+    pace, rates = KerasPace(same_fields(KerasSchedule, AutoClass())), []
     for loss in losses:
         rates.append(pace.rate)
         if not pace.goes_on_after(loss):
@@ -92,7 +96,8 @@ def test_the_last_tenth_of_the_cells_validates(lognorm, labels):
     def run(cells):
         net = network(dropout_rate=0.1)
         rng = np.random.default_rng(0)
-        return net, train(net, cells, labels, Schedule(epochs=3), rng, lambda done: None)
+        schedule = same_fields(KerasSchedule, AutoClass(epochs=3))
+        return net, train(net, cells, labels, schedule, rng, lambda done, most: None)
 
     net, losses = run(lognorm)
     assert losses[-1] == pytest.approx(net.loss(lognorm[18:], labels[18:]), rel=1e-6)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from impbench_plugins.autoimpute.network import Network, Rates
-from impbench_plugins.autoimpute.training import Settings, train
+from impbench_plugins.autoimpute.network import AutoImputeNetwork, Descent
+from impbench_plugins.autoimpute.training import AutoImputeSettings, train
 
 CELLS, GENES, HIDDEN = 7, 11, 19
 
@@ -14,7 +14,9 @@ def x():
 
 
 def run(x, threads=1, **changed):
-    settings = Settings(**{"hidden": HIDDEN, "learning_rate": 0.01, "steps": 6, **changed})
+    settings = AutoImputeSettings(
+        **{"hidden": HIDDEN, "learning_rate": 0.01, "steps": 6, **changed}
+    )
     return train(x, settings, np.random.default_rng(3), threads, lambda done, total: None)
 
 
@@ -63,7 +65,9 @@ def test_zeros_are_never_learnt_from(x):
     """Without ridge, a gene that no cell shows keeps its row of weights and its bias."""
     hidden_gene = x.copy()
     hidden_gene[:, 4] = 0
-    network = Network(hidden_gene, HIDDEN, 1.0, Rates(0.01, 0.0), np.random.default_rng(3))
+    network = AutoImputeNetwork(
+        hidden_gene, HIDDEN, 1.0, Descent(0.01, 0.0), np.random.default_rng(3)
+    )
     before = [block.decoder.values.copy() for block in network.blocks]
     error = np.where(hidden_gene > 0, network.output() - hidden_gene, 0)
     network.step(2 * error)
@@ -73,7 +77,9 @@ def test_zeros_are_never_learnt_from(x):
 
 
 def test_first_weights_are_standard_normal():
-    network = Network(np.ones((2, 60), np.float32), 400, 1.0, Rates(), np.random.default_rng(0))
+    network = AutoImputeNetwork(
+        np.ones((2, 60), np.float32), 400, 1.0, Descent(), np.random.default_rng(0)
+    )
     for arrays in zip(*[(b.encoder.values, b.decoder.values.T) for b in network.blocks],
                       strict=True):  # fmt: skip
         weights = np.hstack(arrays)

@@ -1,24 +1,21 @@
 """ccImpute against the original's output, its laws, and its edges."""
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from impbench_plugins.ccimpute import CcImpute
 from impbench_plugins.ccimpute.consensus import Consensus
 from impbench_plugins.ccimpute.distance import unit_ranks, weighted_spearman_distance
 from impbench_plugins.ccimpute.draws import drawn_dropouts
 from impbench_plugins.ccimpute.method import dimensions, gene_weights, impute_given
 from impbench_plugins.ccimpute.n_groups import estimate_n_groups
-from impbench_plugins.distance_components import distance_components
-from impbench_plugins.kmeans import best_kmeans
+from impbench_plugins.shared.distance_components import distance_components
+from impbench_plugins.shared.kmeans import best_kmeans
 
-from impbench.errors import Cancelled, InputError
+from impbench.errors import InputError
 from impbench.imputer import Context, Observed
 
 DATA = Path(__file__).parents[2] / "data"
@@ -112,7 +109,7 @@ def test_own_clusterings_give_the_originals_calls_where_k_means_has_one_best_par
 
 
 def test_k_means_ends_where_no_single_move_helps_in_both_forms(monkeypatch):
-    from impbench_plugins import kmeans
+    from impbench_plugins.shared import kmeans
 
     points = np.random.default_rng(2).normal(size=(120, 5))
     totals = []
@@ -225,25 +222,6 @@ def test_result_follows_the_cells_when_they_are_permuted(grouped):
     )
 
 
-def test_threads_seeds_and_sparse_counts_leave_a_clear_result_alone(grouped):
-    first = CcImpute().impute(grouped, Context(seed=1, threads=1)).expression
-    again = CcImpute().impute(grouped, Context(seed=8, threads=3)).expression
-    sparse = Observed.from_counts(sp.csr_matrix(grouped.counts), n_groups=3)
-    np.testing.assert_array_equal(first, again)
-    np.testing.assert_array_equal(first, CcImpute().impute(sparse, Context()).expression)
-
-
-def test_empty_cells_stay_empty_and_change_nothing(grouped):
-    counts = np.insert(grouped.dense_counts, [0, 40], 0, axis=0)
-    factors = np.insert(grouped.size_factors, [0, 40], 1.0)
-    imputed = CcImpute().impute(
-        Observed.from_counts(counts, size_factors=factors, n_groups=3), Context()
-    )
-    alone = CcImpute().impute(grouped, Context()).expression
-    assert (imputed.expression[[0, 41]] == 0).all()
-    np.testing.assert_array_equal(np.delete(imputed.expression, [0, 41], axis=0), alone)
-
-
 @pytest.mark.parametrize(
     "counts",
     [
@@ -295,26 +273,3 @@ def test_dimensions_follow_the_published_rule():
     assert shares[chosen - 1].max() <= 0.002
     assert shares[chosen - 1].min() >= 0.0008
     assert dimensions(500, np.array([0.9, 0.05])) == [2]
-
-
-def test_progress_runs_to_the_end_and_cancelling_stops(grouped):
-    seen = []
-    CcImpute().impute(grouped, Context(on_progress=lambda done, total: seen.append(done)))
-    assert seen == sorted(seen)
-    assert (seen[0], seen[-1]) == (0, 100)
-
-    def stop(done, total):
-        if done > 30:
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        CcImpute().impute(grouped, Context(on_progress=stop))
-
-
-def test_the_plugin_imports_numba_only_when_it_runs():
-    code = (
-        "import sys, impbench_plugins.ccimpute as plugin;"
-        "print('numba' in sys.modules, 'scipy.linalg' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]

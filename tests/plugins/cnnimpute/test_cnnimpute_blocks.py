@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from impbench_plugins.cnnimpute.blocks import Block, make_blocks
+from impbench_plugins.cnnimpute.blocks import ConvolutionBlock, make_blocks
 
 
 def data(n_cells=30, n_genes=14, seed=0, share=0.3):
@@ -14,7 +14,7 @@ def data(n_cells=30, n_genes=14, seed=0, share=0.3):
 
 
 def test_inputs_and_targets_are_laid_out_in_order_and_padded():
-    block = Block(np.array([4, 1, 7]), np.array([9, 2]), size=512, inputs_per_target=5)
+    block = ConvolutionBlock(np.array([4, 1, 7]), np.array([9, 2]), size=512, inputs_per_target=5)
     values, missing = data()
     inputs = block.input_values(values)
     assert inputs.shape == (30, 2560)

@@ -8,8 +8,7 @@ from impbench_plugins.cnnimpute.density_peaks import (
 )
 from impbench_plugins.cnnimpute.dropouts import dropout_matrix
 from impbench_plugins.cnnimpute.groups import embed, find_groups
-from impbench_plugins.scimpute.method import log_cpm
-from impbench_plugins.scimpute.mixture import dropout_probabilities, fit_mixtures
+from impbench_plugins.shared.dropout_mixture import dropout_probabilities, fit_mixtures, log_cpm
 from scipy.spatial.distance import cdist
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 

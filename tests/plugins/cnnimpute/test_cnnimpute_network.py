@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from impbench_plugins.cnnimpute.network import BatchNorm, Network, Shape, masked_loss
-from impbench_plugins.cnnimpute.training import Schedule, predict, train
+from impbench_plugins.cnnimpute import CnnImpute
+from impbench_plugins.cnnimpute.network import BatchNorm, CnnImputeNetwork, Shape, masked_loss
+from impbench_plugins.cnnimpute.training import predict, train
+from impbench_plugins.shared.keras_training import KerasSchedule
+from impbench_plugins.shared.same_fields import same_fields
 from torch.nn import functional
 
 LENGTH, TARGETS = 60, 6
@@ -11,7 +14,7 @@ LENGTH, TARGETS = 60, 6
 def network(n_inputs=14, pooling="average", output="linear", dropout_rate=0.0, seed=1, **shape):
     shape = Shape(LENGTH, n_inputs, TARGETS, dense=20, pooling=pooling, output=output,
                   dropout_rate=dropout_rate, **shape)  # fmt: skip
-    return Network(shape, torch.Generator().manual_seed(seed))
+    return CnnImputeNetwork(shape, torch.Generator().manual_seed(seed))
 
 
 def cells(n_inputs, n=9, seed=0):
@@ -66,7 +69,7 @@ def test_only_the_part_with_genes_is_computed_when_averaging():
 
 def test_layers_have_the_published_sizes():
     def sizes(pooling):
-        net = Network(Shape(2560, 2560, 512, pooling=pooling), torch.Generator())
+        net = CnnImputeNetwork(Shape(2560, 2560, 512, pooling=pooling), torch.Generator())
         return {name: tuple(w.shape) for name, w in net.named_parameters() if "weight" in name}
 
     expected = {"first.weight": (16, 1, 3), "second.weight": (16, 16, 3)}
@@ -111,7 +114,7 @@ def test_dropout_drops_its_share_in_training_only():
 
 
 def test_weights_follow_glorots_uniform_distribution_and_biases_are_zero():
-    net = Network(Shape(2560, 9, 512), torch.Generator().manual_seed(0))
+    net = CnnImputeNetwork(Shape(2560, 9, 512), torch.Generator().manual_seed(0))
     fans = {"first": 3 + 48, "second": 48 + 48, "dense": 16 + 1024, "last": 1024 + 512}
     for name, fan in fans.items():
         layer = getattr(net, name)
@@ -124,9 +127,9 @@ def test_weights_follow_glorots_uniform_distribution_and_biases_are_zero():
 def fit(inputs, targets, dropout_rate=0.3, **schedule):
     net = network(dropout_rate=dropout_rate)
     generator = torch.Generator().manual_seed(1)
-    schedule = Schedule(**{"learning_rate": 0.01, **schedule})
+    schedule = same_fields(KerasSchedule, CnnImpute(**{"learning_rate": 0.01, **schedule}))
     done = []
-    losses = train(net, inputs, targets, schedule, generator, done.append)
+    losses = train(net, inputs, targets, schedule, generator, lambda now, most: done.append(now))
     return net, losses, done
 
 

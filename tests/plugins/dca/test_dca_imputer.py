@@ -1,16 +1,12 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from impbench_plugins.dca import Dca
-from threadpoolctl import threadpool_limits
 
 from impbench import Context, Observed
-from impbench.errors import Cancelled, InputError
+from impbench.errors import InputError
 
 INPUTS = Path(__file__).parents[2] / "data" / "inputs"
 
@@ -70,55 +66,14 @@ def test_poisson_means_approach_the_counts_level():
     np.testing.assert_allclose(mean, counts.mean(axis=0), rtol=0.15)
 
 
-def test_result_depends_on_the_seed_and_on_nothing_else():
-    observed = Observed.from_counts(anndata.read_h5ad(INPUTS / "small_rare.h5ad").X)
-
-    def impute(seed, threads):
-        with threadpool_limits(threads):
-            context = Context(seed=seed, threads=threads)
-            return Dca(epochs=5).impute(observed, context).expression
-
-    np.random.seed(1)  # noqa: NPY002
-    first = impute(1, 1)
-    np.random.seed(2)  # noqa: NPY002
-    np.testing.assert_array_equal(first, impute(1, 2))
-    assert not np.allclose(first, impute(2, 1))
-
-
-def test_sparse_dense_and_float_counts_give_the_same(tiny):
-    imputer = Dca(epochs=3)
-    dense = imputer.impute(tiny, Context()).expression
-    for counts in (sp.csr_matrix(tiny.counts), tiny.counts.astype(np.float64)):
-        other = imputer.impute(Observed.from_counts(counts), Context()).expression
-        np.testing.assert_array_equal(other, dense)
-
-
-def test_empty_genes_and_cells_come_back_as_zeros_and_change_nothing_else(tiny):
-    counts = np.insert(np.insert(tiny.counts, 4, 0, axis=1), 7, 0, axis=0)
-    padded = Observed.from_counts(counts)
-    imputed = Dca(epochs=3).impute(padded, Context())
-    imputed.check(padded)
-    assert not imputed.expression[:, 4].any()
-    assert not imputed.expression[7].any()
-    rest = np.delete(np.delete(imputed.expression, 4, axis=1), 7, axis=0)
-    np.testing.assert_array_equal(rest, Dca(epochs=3).impute(tiny, Context()).expression)
-
-
-def test_given_size_factors_do_not_change_the_counts(tiny):
-    other = Observed.from_counts(tiny.counts, size_factors=np.linspace(0.5, 2, 30))
-    first, second = (Dca(epochs=3).impute(o, Context()) for o in (tiny, other))
-    np.testing.assert_array_equal(first.counts(tiny), second.counts(other))
-
-
 @pytest.mark.parametrize(
     "counts",
     [
         np.array([[3, 0, 1], [2, 5, 0]]),
         np.full((12, 3), 4),
         np.random.default_rng(0).integers(0, 10**6, (15, 4)),
-        np.random.default_rng(0).random((15, 4)) * 3,
     ],
-    ids=["two cells", "constant genes", "large counts", "fractions"],
+    ids=["two cells", "constant genes", "large counts"],
 )
 def test_unusual_data_give_finite_means(counts):
     observed = Observed.from_counts(counts)
@@ -134,15 +89,6 @@ def test_fewer_than_two_cells_with_counts_are_refused(counts):
         Dca().impute(Observed.from_counts(counts), Context())
 
 
-def test_cancelling_stops_the_training(tiny):
-    def cancel(done, total):
-        if done == 2:
-            raise Cancelled("stop")
-
-    with pytest.raises(Cancelled):
-        Dca().impute(tiny, Context(on_progress=cancel))
-
-
 def test_every_parameter_changes_the_result(tiny):
     default = Dca(type="zinb", epochs=40).impute(tiny, Context()).expression
     for changed in (
@@ -154,9 +100,3 @@ def test_every_parameter_changes_the_result(tiny):
         assert not np.array_equal(imputer.impute(tiny, Context()).expression, default)
     with pytest.raises(InputError, match="hidden_size"):
         Dca(hidden_size=())
-
-
-def test_listing_imputers_imports_neither_torch_nor_numba():
-    code = "import sys, impbench_plugins.dca; print({'torch', 'numba'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from impbench_plugins.dca import Dca
 from impbench_plugins.dca.likelihood import NOISE
-from impbench_plugins.dca.network import Network
-from impbench_plugins.dca.training import Schedule, TrainingSet, _rmsprop, train
-from impbench_plugins.keras_pace import Pace
+from impbench_plugins.dca.network import DcaNetwork
+from impbench_plugins.dca.training import DcaTrainingSet, _rmsprop, train
+from impbench_plugins.shared.keras_training import KerasPace, KerasSchedule
+from impbench_plugins.shared.same_fields import same_fields
 
 HIDDEN = (8, 4, 6)
 
@@ -12,15 +14,19 @@ HIDDEN = (8, 4, 6)
 @pytest.fixture(scope="module")
 def data():
     rng = np.random.default_rng(0)
-    return TrainingSet.prepare(rng.negative_binomial(1, 0.1, (20, 12)) + (np.eye(20, 12) > 0))
+    return DcaTrainingSet.prepare(rng.negative_binomial(1, 0.1, (20, 12)) + (np.eye(20, 12) > 0))
 
 
 def nudged(noise, **options):
     """A network whose every weight has left its initial value."""
     rng = np.random.default_rng(3)
-    network = Network(12, HIDDEN, noise, rng, **options)
+    network = DcaNetwork(12, HIDDEN, noise, rng, **options)
     network.parameters.flat[:] += rng.normal(0, 0.1, network.parameters.flat.shape)
     return network
+
+
+def schedule(**changed):
+    return same_fields(KerasSchedule, Dca(**changed))
 
 
 def torch_network(p, inputs):
@@ -70,7 +76,7 @@ def test_gradient_of_every_weight_equals_autograd(data, name):
 def test_inputs_are_standardised_logs_of_counts_over_size_factors():
     counts = np.random.default_rng(1).poisson(3, (15, 6)) + 1
     counts[:, 2] = 0
-    data = TrainingSet.prepare(counts)
+    data = DcaTrainingSet.prepare(counts)
     sizes = counts.sum(1)
     np.testing.assert_allclose(data.factors, sizes / np.median(sizes), rtol=1e-6)
     logs = np.log(1 + counts / (sizes / np.median(sizes))[:, None])
@@ -80,7 +86,7 @@ def test_inputs_are_standardised_logs_of_counts_over_size_factors():
 
 
 def test_first_weights_follow_glorots_uniform_distribution_head_by_head():
-    p = Network(400, (64, 32, 64), NOISE["zinb-conddisp"], np.random.default_rng(0)).parameters
+    p = DcaNetwork(400, (64, 32, 64), NOISE["zinb-conddisp"], np.random.default_rng(0)).parameters
     assert not any(centre.any() for centre in p.centres)
     assert not p.head_bias.any()
     assert not p.log_theta.any()
@@ -93,7 +99,9 @@ def test_first_weights_follow_glorots_uniform_distribution_head_by_head():
 def test_frozen_dropout_head_keeps_its_weights_while_all_else_learns(data):
     network = nudged(NOISE["zinb"], train_dropout=False)
     before = network.parameters.head_weights.copy()
-    train(network, data, Schedule(epochs=2), np.random.default_rng(0), lambda done, total: None)
+    train(
+        network, data, schedule(epochs=2), 5.0, np.random.default_rng(0), lambda done, total: None
+    )
     moved = network.parameters.head_weights != before
     assert not moved[:, -12:].any()
     assert moved[:, :12].any()
@@ -103,7 +111,7 @@ def test_frozen_dropout_head_keeps_its_weights_while_all_else_learns(data):
 def test_learning_rate_falls_after_ten_flat_epochs_and_training_stops_after_fifteen():
     # Falling by 1e-6 an epoch is a plateau for the learning rate, but progress for the stop.
     losses = [5, 4, *[4 - 1e-6 * (epoch + 1) for epoch in range(30)], *[5.0] * 50]
-    pace, rates = Pace(Schedule()), []
+    pace, rates = KerasPace(schedule()), []
     for loss in losses:
         rates.append(pace.rate)
         if not pace.goes_on_after(loss):
@@ -116,16 +124,16 @@ def test_learning_rate_falls_after_ten_flat_epochs_and_training_stops_after_fift
 
 def test_the_last_tenth_of_the_cells_validates(data):
     rng = np.random.default_rng(0)
-    network = Network(12, HIDDEN, NOISE["nb"], rng)
-    losses = train(network, data, Schedule(epochs=3), rng, lambda done, total: None)
+    network = DcaNetwork(12, HIDDEN, NOISE["nb"], rng)
+    losses = train(network, data, schedule(epochs=3), 5.0, rng, lambda done, total: None)
     assert losses[-1] == pytest.approx(network.loss(*data.cells(slice(18, 20))), rel=1e-6)
     for cells, matters in (([18, 19], False), ([0, 1], True)):
         counts = data.counts.copy()
         counts[cells] = counts[cells[::-1]]
-        changed = TrainingSet(counts, data.factors, data.inputs)
+        changed = DcaTrainingSet(counts, data.factors, data.inputs)
         rng = np.random.default_rng(0)
-        other = Network(12, HIDDEN, NOISE["nb"], rng)
-        train(other, changed, Schedule(epochs=3), rng, lambda done, total: None)
+        other = DcaNetwork(12, HIDDEN, NOISE["nb"], rng)
+        train(other, changed, schedule(epochs=3), 5.0, rng, lambda done, total: None)
         same = np.array_equal(other.parameters.flat, network.parameters.flat)
         assert same != matters, "validation cells train nothing"
 

@@ -1,17 +1,14 @@
 """DeepImpute against the original's errors, its promises, and its edges."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from impbench_plugins.deepimpute import DeepImpute
 
 from impbench import Context, Observed
-from impbench.errors import Cancelled, InputError
+from impbench.errors import InputError
 
 INPUTS = Path(__file__).parents[2] / "data" / "inputs"
 
@@ -102,48 +99,20 @@ def test_too_few_cells_and_genes_that_do_not_vary_are_refused(tiny):
             DeepImpute(**{name: 1.0})
 
 
-def test_sparse_dense_float_counts_and_threads_give_the_same(tiny):
-    first = DeepImpute(**FEW).impute(tiny, Context()).expression
-    for counts in (sp.csr_matrix(tiny.counts), tiny.counts.astype(np.float64)):
-        other = DeepImpute(**FEW).impute(Observed.from_counts(counts), Context(threads=2))
-        np.testing.assert_array_equal(other.expression, first)
-    np.random.seed(7)  # noqa: NPY002
-    np.testing.assert_array_equal(DeepImpute(**FEW).impute(tiny, Context()).expression, first)
-    assert not np.array_equal(DeepImpute(**FEW).impute(tiny, Context(seed=2)).expression, first)
-
-
-def test_given_size_factors_do_not_change_the_counts(tiny):
-    other = Observed.from_counts(tiny.counts, size_factors=np.linspace(0.5, 2, 60))
-    first, second = (DeepImpute(**FEW).impute(o, Context()).expression for o in (tiny, other))
-    np.testing.assert_array_equal(first, second)
-
-
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "counts",
     [
-        np.insert(np.random.default_rng(0).poisson(9, (40, 6)), 3, 0, axis=0),
-        np.insert(np.random.default_rng(0).poisson(9, (40, 6)), 3, 0, axis=1),
         np.random.default_rng(0).poisson(1, (40, 6)) * 10**7,
         np.random.default_rng(0).poisson(9, (40, 1)),
-        np.random.default_rng(0).poisson(9, (40, 6)) * 1.5,
     ],
-    ids=["empty cell", "empty gene", "large", "one gene", "fractions"],
+    ids=["large", "one gene"],
 )
 def test_unusual_data_give_valid_results(counts):
     observed = Observed.from_counts(counts)
     imputed = DeepImpute(**FEW).impute(observed, Context())
     imputed.check(observed)
     assert (imputed.expression >= 0).all()
-
-
-def test_cancelling_stops_the_training(tiny):
-    def cancel(done, total):
-        if done == 2:
-            raise Cancelled("stop")
-
-    with pytest.raises(Cancelled):
-        DeepImpute().impute(tiny, Context(on_progress=cancel))
 
 
 def test_every_parameter_changes_the_result(tiny):
@@ -156,9 +125,3 @@ def test_every_parameter_changes_the_result(tiny):
     ):  # fmt: skip
         other = DeepImpute(**{**base, **changed}).impute(tiny, Context()).expression
         assert not np.array_equal(other, default), changed
-
-
-def test_listing_imputers_imports_neither_torch_nor_numba():
-    code = "import sys, impbench_plugins.deepimpute; print({'torch', 'numba'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"

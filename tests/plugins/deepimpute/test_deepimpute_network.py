@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from impbench_plugins.deepimpute.blocks import Block, choose_blocks, dispersion
-from impbench_plugins.deepimpute.network import Network
-from impbench_plugins.deepimpute.training import Schedule, predict, train
+from impbench_plugins.deepimpute.blocks import GeneBlock, choose_blocks, dispersion
+from impbench_plugins.deepimpute.network import DeepImputeNetwork
+from impbench_plugins.deepimpute.training import predict, train
+from impbench_plugins.shared.keras_training import KerasSchedule
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,8 @@ def test_without_genes_outside_a_gene_is_its_own_best_predictor(counts):
 
 def test_gradient_of_every_weight_equals_autograd():
     rng = np.random.default_rng(3)
-    block = Block(np.array([1, 4, 5, 7]), np.array([0, 2, 3, 6, 6]))
-    network = Network(block, 6, 0.0, rng)
+    block = GeneBlock(np.array([1, 4, 5, 7]), np.array([0, 2, 3, 6, 6]))
+    network = DeepImputeNetwork(block, 6, 0.0, rng)
     network.parameters.flat[:] += rng.normal(0, 0.3, network.parameters.flat.shape)
     log_counts = np.log1p(rng.poisson(3, (11, 8))).astype(np.float32)
     p = network.parameters
@@ -82,7 +83,9 @@ def test_gradient_of_every_weight_equals_autograd():
 
 
 def test_dropout_leaves_out_its_share_and_raises_the_rest():
-    network = Network(Block(np.arange(9), np.arange(9)), 4000, 0.2, np.random.default_rng(0))
+    network = DeepImputeNetwork(
+        GeneBlock(np.arange(9), np.arange(9)), 4000, 0.2, np.random.default_rng(0)
+    )
     cell = np.linspace(0.5, 2, 9, dtype=np.float32)[None]
     active = np.maximum(cell @ network.parameters.encoder, 0)[0]
     network.backpropagate(cell)
@@ -94,8 +97,8 @@ def test_dropout_leaves_out_its_share_and_raises_the_rest():
 
 
 def test_weights_start_in_glorots_bounds_and_biases_at_zero():
-    p = Network(
-        Block(np.arange(300), np.arange(512)), 256, 0.2, np.random.default_rng(1)
+    p = DeepImputeNetwork(
+        GeneBlock(np.arange(300), np.arange(512)), 256, 0.2, np.random.default_rng(1)
     ).parameters
     for weights in (p.encoder, p.decoder):
         bound = np.sqrt(6 / sum(weights.shape))
@@ -109,9 +112,9 @@ def test_training_stops_when_the_sum_of_validation_losses_no_longer_falls(counts
     rng = np.random.default_rng(5)
     log_counts = np.log1p(counts, dtype=np.float32)
     blocks = choose_blocks(counts, 0.5, 10, 3, rng)
-    networks = [Network(block, 8, 0.2, rng) for block in blocks]
+    networks = [DeepImputeNetwork(block, 8, 0.2, rng) for block in blocks]
     done = []
-    schedule = Schedule(epochs=400, batch_size=16, learning_rate=0.02, early_stop=4)
+    schedule = KerasSchedule(epochs=400, batch_size=16, learning_rate=0.02, early_stop=4)
     losses = train(networks, log_counts, 10, schedule, rng, lambda now, total: done.append(now))
     assert done == list(range(1, len(losses) + 1))
     assert len(losses) < 400
@@ -123,8 +126,8 @@ def test_genes_predicted_twice_get_the_mean_and_absurd_predictions_become_zero()
     rng = np.random.default_rng(6)
     log_counts = np.log1p(rng.poisson(4, (9, 5))).astype(np.float32)
     networks = [
-        Network(Block(np.array([0, 1]), np.array([2, 3, 2])), 4, 0.0, rng),
-        Network(Block(np.array([0]), np.array([2, 4])), 4, 0.0, rng),
+        DeepImputeNetwork(GeneBlock(np.array([0, 1]), np.array([2, 3, 2])), 4, 0.0, rng),
+        DeepImputeNetwork(GeneBlock(np.array([0]), np.array([2, 4])), 4, 0.0, rng),
     ]
     networks[1].parameters.decoder_bias[1] = 50
     first, second = (network.predict(log_counts) for network in networks)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from impbench_plugins.maskclass import MaskClassBalanced, MaskClassBest, batched
 from impbench_plugins.maskclass.batched import hashed, train_many
-from impbench_plugins.maskclass.training import Settings, TrainingSet
+from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
 
 from impbench import Context
 
@@ -28,12 +28,12 @@ DEVICES = [
 @pytest.fixture(scope="module")
 def data(case):
     observed = case("small_rare").observed
-    return TrainingSet.prepare(observed.counts, observed.lognorm)
+    return MaskClassData.prepare(observed.counts, observed.lognorm)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_batch_of_seeds_equals_seed_by_seed(data, device):
-    settings = Settings(gamma=1.0, epochs=3)
+    settings = MaskClassSettings(gamma=1.0, epochs=3)
     together = train_many(data, settings, [1, 5, -7], lambda done, total: None, device)
     for seed, (network, losses) in zip([1, 5, -7], together, strict=True):
         [(alone, alone_losses)] = train_many(
@@ -60,9 +60,9 @@ def test_training_many_seeds_scores_like_the_authors_code(case, authors_scores, 
 
 
 def test_corruption_masks_at_the_papers_rates(data):
-    settings = Settings(p_zero=0.4)
+    settings = MaskClassSettings(p_zero=0.4)
     corruption = batched.BlockCorruption.of(data, settings, [1, 2], "cpu")
-    block = batched.Block.empty(2, data, settings, "cpu")
+    block = batched.ReplicateBatches.empty(2, data, settings, "cpu")
     zero, rate = data.lognorm == 0, np.zeros((2, *data.lognorm.shape))
     for epoch in range(20):
         order = corruption.order(epoch)

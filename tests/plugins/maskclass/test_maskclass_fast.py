@@ -8,19 +8,19 @@ import pytest
 import torch
 from impbench_plugins.maskclass import fast
 from impbench_plugins.maskclass.fast_corruption import hashed, shuffle
-from impbench_plugins.maskclass.network import Network, biozero_loss, masked_loss
+from impbench_plugins.maskclass.network import MaskClassNetwork, biozero_loss, masked_loss
 from impbench_plugins.maskclass.rows import add_to_rows, add_weighted_rows, dot, matmul
-from impbench_plugins.maskclass.training import Settings, TrainingSet
+from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
 
 
 @pytest.fixture(scope="module")
 def data(case):
     observed = case("small_rare").observed
-    return TrainingSet.prepare(observed.counts, observed.lognorm)
+    return MaskClassData.prepare(observed.counts, observed.lognorm)
 
 
 def first_cells(data, n):
-    return TrainingSet(data.lognorm[:n], data.p_bio[:n], data.max_count, data.scaler, data.curve)
+    return MaskClassData(data.lognorm[:n], data.p_bio[:n], data.max_count, data.scaler, data.curve)
 
 
 @pytest.mark.parametrize("shape", [(32, 64, 32), (7, 5, 16), (33, 6, 48), (1, 3, 80)])
@@ -93,17 +93,17 @@ def test_loss_gradient_and_adam_equal_autograd_on_the_same_mask(
     data, gamma, n_cells, hidden, bottleneck
 ):
     data = first_cells(data, n_cells)
-    settings = Settings(gamma=gamma, p_zero=0.2, hidden=hidden, bottleneck=bottleneck)
-    network = Network.initial(data.n_genes, settings, seed=3)
+    settings = MaskClassSettings(gamma=gamma, p_zero=0.2, hidden=hidden, bottleneck=bottleneck)
+    network = MaskClassNetwork.initial(data.n_genes, settings, seed=3)
     training = fast.Training.start(data, settings, network, seed=3)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-    ours = Network(data.n_genes, hidden, bottleneck)
+    ours = MaskClassNetwork(data.n_genes, hidden, bottleneck)
     for epoch in range(3):
         loss = training.run(epoch)
         cells, s_tilde, mask = corrupted(training, epoch, data.n_genes)
         zero = torch.tensor(data.lognorm[cells] == 0)
         s, p_bio = data.scaler.scale(data.lognorm[cells]), data.p_bio[cells]
-        exact = Network(data.n_genes, hidden, bottleneck).double()
+        exact = MaskClassNetwork(data.n_genes, hidden, bottleneck).double()
         exact.load_state_dict(network.state_dict())
         s_hat = exact(torch.tensor(s_tilde))
         expected = masked_loss(s_hat, torch.tensor(s).double(), zero, torch.tensor(mask), settings)
@@ -131,8 +131,8 @@ def test_loss_gradient_and_adam_equal_autograd_on_the_same_mask(
 def test_whole_epochs_with_a_partial_last_batch_equal_pytorch(data, gamma):
     # With p_nonzero 1 and p_zero 0 the corruption is certain, so both can be given the same.
     data = first_cells(data, 75)
-    settings = Settings(gamma=gamma, p_nonzero=1.0, p_zero=0.0, learning_rate=1e-3)
-    network = Network.initial(data.n_genes, settings, seed=2)
+    settings = MaskClassSettings(gamma=gamma, p_nonzero=1.0, p_zero=0.0, learning_rate=1e-3)
+    network = MaskClassNetwork.initial(data.n_genes, settings, seed=2)
     training = fast.Training.start(data, settings, network, seed=2)
     before = torch.nn.utils.parameters_to_vector(network.parameters()).detach().clone()
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
@@ -152,7 +152,7 @@ def test_whole_epochs_with_a_partial_last_batch_equal_pytorch(data, gamma):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    ours = Network(data.n_genes)
+    ours = MaskClassNetwork(data.n_genes)
     training.weights.copy_to(ours)
     ours, theirs = (
         torch.nn.utils.parameters_to_vector(n.parameters()).detach() for n in (ours, network)
@@ -161,8 +161,8 @@ def test_whole_epochs_with_a_partial_last_batch_equal_pytorch(data, gamma):
 
 
 def test_corruption_masks_at_the_papers_rates_and_fills_with_the_papers_values(data):
-    settings = Settings(p_zero=0.4, batch_size=200)
-    network = Network.initial(data.n_genes, settings, 1)
+    settings = MaskClassSettings(p_zero=0.4, batch_size=200)
+    network = MaskClassNetwork.initial(data.n_genes, settings, 1)
     training = fast.Training.start(data, settings, network, 1)
     zero, s = data.lognorm == 0, data.scaler.scale(data.lognorm)
     count, noise, repeats = np.zeros(zero.shape), [], 40
@@ -190,9 +190,9 @@ def test_corruption_masks_at_the_papers_rates_and_fills_with_the_papers_values(d
 
 @pytest.mark.parametrize("p_zero", [0.0, 1.0])
 def test_extreme_mask_rates_are_exact(data, p_zero):
-    settings = Settings(p_zero=p_zero, p_nonzero=1 - p_zero, batch_size=200)
-    network = Network.initial(data.n_genes, settings, 1)
-    data = TrainingSet(
+    settings = MaskClassSettings(p_zero=p_zero, p_nonzero=1 - p_zero, batch_size=200)
+    network = MaskClassNetwork.initial(data.n_genes, settings, 1)
+    data = MaskClassData(
         data.lognorm, np.float32(data.lognorm == 0), data.max_count, data.scaler, data.curve
     )
     training = fast.Training.start(data, settings, network, 1)
@@ -202,7 +202,7 @@ def test_extreme_mask_rates_are_exact(data, p_zero):
 
 
 def test_result_depends_on_the_seed_alone(data):
-    data, settings = first_cells(data, 70), Settings(epochs=3)
+    data, settings = first_cells(data, 70), MaskClassSettings(epochs=3)
     threads, results = torch.get_num_threads(), []
     for seed, n_threads in ((1, 1), (1, 2), (2, 1)):
         torch.set_num_threads(n_threads)
@@ -220,8 +220,8 @@ def test_result_depends_on_the_seed_alone(data):
 def test_training_scores_like_the_authors_code(case, authors_scores, name, imputer):
     simulated, theirs = case(name), authors_scores(name, imputer)
     observed = simulated.observed
-    data = TrainingSet.prepare(observed.counts, observed.lognorm)
-    settings = Settings(gamma=1.0 if imputer == "maskclass-balanced" else 0.0)
+    data = MaskClassData.prepare(observed.counts, observed.lognorm)
+    settings = MaskClassSettings(gamma=1.0 if imputer == "maskclass-balanced" else 0.0)
     ours = []
     for seed in (1, 2, 3):
         network, _ = fast.train(data, settings, seed, lambda done, total: None)

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 from impbench_plugins.maskclass import reference
-from impbench_plugins.maskclass.network import Network, biozero_loss, masked_loss
+from impbench_plugins.maskclass.network import MaskClassNetwork, biozero_loss, masked_loss
 from impbench_plugins.maskclass.reference import Corruption
-from impbench_plugins.maskclass.training import Settings, TrainingSet
+from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
 
 
 @pytest.fixture(scope="module")
 def data(case):
     observed = case("small_rare").observed
-    return TrainingSet.prepare(observed.counts, observed.lognorm)
+    return MaskClassData.prepare(observed.counts, observed.lognorm)
 
 
 def test_corruption_masks_at_the_papers_rates_and_fills_with_the_papers_values(data):
-    settings = Settings(p_zero=0.4)
+    settings = MaskClassSettings(p_zero=0.4)
     scaler = data.scaler
     q_low, q_high, slope = (torch.tensor(a, dtype=torch.float32) for a in
                             (scaler.q_low, scaler.q_high, scaler.slope))  # fmt: skip
@@ -56,7 +56,7 @@ def test_losses_equal_the_papers_sums_written_out():
     weight = np.where(zero, 2.0, 1.0) * mask
     expected = (weight * (s_hat - s) ** 2).sum() / weight.sum()
     arrays = [torch.tensor(a) for a in (s_hat, s, zero, mask)]
-    assert float(masked_loss(*arrays, Settings())) == pytest.approx(expected, rel=1e-12)
+    assert float(masked_loss(*arrays, MaskClassSettings())) == pytest.approx(expected, rel=1e-12)
     expected = (p_bio * (s_hat - s0) ** 2).sum() / p_bio.sum()
     loss = biozero_loss(torch.tensor(s_hat), torch.tensor(s0), torch.tensor(p_bio))
     assert float(loss) == pytest.approx(expected, rel=1e-12)
@@ -64,16 +64,16 @@ def test_losses_equal_the_papers_sums_written_out():
 
 def test_nothing_masked_and_no_zero_give_loss_zero():
     s_hat, zero = torch.ones(3, 4), torch.zeros(3, 4, dtype=torch.bool)
-    assert masked_loss(s_hat, 0 * s_hat, zero, zero, Settings()) == 0
+    assert masked_loss(s_hat, 0 * s_hat, zero, zero, MaskClassSettings()) == 0
     assert biozero_loss(s_hat, torch.zeros(4), torch.zeros(3, 4)) == 0
 
 
 def test_initial_weights_have_pytorchs_bounds_and_depend_on_the_seed_alone():
     torch.manual_seed(1)
-    first = Network.initial(50, Settings(), seed=3)
+    first = MaskClassNetwork.initial(50, MaskClassSettings(), seed=3)
     torch.manual_seed(2)
-    second = Network.initial(50, Settings(), seed=3)
-    other = Network.initial(50, Settings(), seed=4)
+    second = MaskClassNetwork.initial(50, MaskClassSettings(), seed=3)
+    other = MaskClassNetwork.initial(50, MaskClassSettings(), seed=4)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
     assert not torch.equal(first.encoder[0].weight, other.encoder[0].weight)
@@ -87,7 +87,9 @@ def test_reference_result_does_not_depend_on_the_number_of_threads(data):
     results = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        network, losses = reference.train(data, Settings(epochs=2), 1, lambda done, total: None)
+        network, losses = reference.train(
+            data, MaskClassSettings(epochs=2), 1, lambda done, total: None
+        )
         results.append((network.reconstruct(data)[0], losses))
         assert torch.get_num_threads() == threads
     torch.set_num_threads(before)

@@ -167,7 +167,7 @@ def test_record_of_a_run_names_r_and_the_package(tmp_path: Path) -> None:
         seeds=1,
         controls=False,
     )
-    limits = Settings.sensible(jobs=1, threads=1, timeout=120.0)
+    limits = Settings(jobs=1, threads=1, timeout=120.0)
     impbench.run(suite, tmp_path, settings=limits, report=False)
     found = [Record.from_json(path.read_text()) for path in tmp_path.glob("records/*.json")]
     (record,) = (record for record in found if record.job.imputer == "saver-r")

@@ -3,13 +3,11 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from impbench_plugins import saver
 from impbench_plugins.saver import Saver
 from impbench_plugins.saver.genes import Genes
 from impbench_plugins.saver.posterior import posterior
 
-import impbench
 from impbench.errors import Cancelled
 from impbench.imputer import Context, Observed
 
@@ -60,41 +58,10 @@ def test_largest_correlations_are_the_originals_to_1e_6(name):
     np.testing.assert_allclose(correlation, original, atol=1e-6)
 
 
-def test_saver_is_registered():
-    assert isinstance(impbench.get_imputer("saver[do_fast=false]"), Saver)
-
-
-def test_result_is_the_same_with_any_number_of_threads(tiny):
-    one, three = (Saver().impute(tiny, Context(seed=5, threads=n)) for n in (1, 3))
-    np.testing.assert_array_equal(one.expression, three.expression)
-    np.testing.assert_array_equal(one.std, three.std)
-    assert one.info == three.info
-
-
-def test_sparse_and_dense_counts_give_the_same(tiny):
-    sparse = Observed.from_counts(sp.csr_matrix(tiny.counts))
-    dense, from_sparse = (Saver().impute(o, Context()) for o in (tiny, sparse))
-    np.testing.assert_array_equal(dense.expression, from_sparse.expression)
-
-
 def test_seed_changes_the_folds_and_little_else(tiny):
     first, second = (Saver().impute(tiny, Context(seed=seed)).expression for seed in (1, 2))
     assert (first != second).any()
     assert error(first, second) < 0.1
-
-
-def test_cells_and_genes_without_counts_come_back_as_zeros(tiny):
-    counts = tiny.counts.copy()
-    counts[7] = 0
-    counts[:, 3] = 0
-    full = Saver().impute(Observed.from_counts(counts), Context())
-    assert not full.expression[7].any()
-    assert not full.std[7].any()
-    assert not full.expression[:, 3].any()
-    kept = np.delete(np.delete(counts, 7, axis=0), 3, axis=1)
-    alone = Saver().impute(Observed.from_counts(kept), Context())
-    rest = np.delete(np.delete(full.expression, 7, axis=0), 3, axis=1)
-    np.testing.assert_array_equal(rest, alone.expression)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (1, 4), (3, 4), (7, 4), (30, 1), (30, 2)])

@@ -5,10 +5,10 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pytest
-from impbench_plugins.r_random import folds
 from impbench_plugins.saver import lasso
 from impbench_plugins.saver.passes import moments
 from impbench_plugins.saver.prediction import N_FOLDS, N_STEPS, cross_validated
+from impbench_plugins.shared.r_random import folds
 
 DATA = Path(__file__).parents[2] / "data"
 # What run_glmnet returned with glmnet 4.1-6 under R 4.2.2; run this file to make it again.

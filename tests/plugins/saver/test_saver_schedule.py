@@ -3,8 +3,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from impbench_plugins.r_random import folds, permutation
-from impbench_plugins.saver.schedule import Outcome, schedule
+from impbench_plugins.saver.schedule import GeneOutcome, schedule
+from impbench_plugins.shared.r_random import folds, permutation
 
 
 def test_permutation_is_rs():
@@ -39,9 +39,9 @@ class Recorder:
         for task in tasks:
             c = float(self.correlation[task.gene])
             if task.fold_seed is None:
-                yield Outcome(task.largest, task.chosen, 0.0)
+                yield GeneOutcome(task.largest, task.chosen, 0.0)
             else:
-                yield Outcome(1.0, np.exp(-np.sqrt(2 * c)), c**2)
+                yield GeneOutcome(1.0, np.exp(-np.sqrt(2 * c)), c**2)
 
 
 def run(n_genes, do_fast):

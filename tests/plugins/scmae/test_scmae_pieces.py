@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from impbench_plugins.scmae.network import Network, mask_loss, reconstruction_loss
-from impbench_plugins.scmae.training import Settings, exchange, run, shuffle_genes
-from impbench_plugins.torch_weights import draw_weights
+from impbench_plugins.scmae.network import ScmaeNetwork, mask_loss, reconstruction_loss
+from impbench_plugins.scmae.training import ScmaeSettings, exchange, run, shuffle_genes
+from impbench_plugins.shared.torch_networks import draw_weights
 
 
 def generator(seed=0):
@@ -54,7 +54,7 @@ def test_batch_shuffling_takes_whole_cells_of_the_same_batch(monkeypatch):
 
     monkeypatch.setattr("impbench_plugins.scmae.training.exchange", record)
     x = np.arange(70, dtype=np.float32).reshape(7, 10)
-    run(x, Settings(epochs=2, batch_size=3), 1, lambda *_: None)
+    run(x, ScmaeSettings(epochs=2, batch_size=3), 1, lambda *_: None)
     # Two full batches of three in each of two epochs; the seventh cell waits.
     assert [len(batch) for batch, _ in seen] == [3, 3, 3, 3]
     for batch, other in seen:
@@ -73,7 +73,7 @@ def test_fewer_cells_than_a_batch_make_one_batch_of_all(monkeypatch):
 
     monkeypatch.setattr("impbench_plugins.scmae.training.exchange", record)
     x = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
-    run(x, Settings(epochs=3), 1, lambda *_: None)
+    run(x, ScmaeSettings(epochs=3), 1, lambda *_: None)
     assert sizes == [20, 20, 20]
 
 
@@ -97,7 +97,7 @@ def test_mask_losses_are_the_cross_entropies():
 
 @pytest.mark.parametrize("n_genes", [7, 1000])
 def test_architecture_is_1000_256_128_128_with_linear_predictor_and_decoder(n_genes):
-    network = Network(n_genes, 256, 128, probabilities=False)
+    network = ScmaeNetwork(n_genes, 256, 128, probabilities=False)
     kinds = [type(layer).__name__ for layer in network.encoder]
     assert kinds == ["Linear", "LayerNorm", "Mish", "Linear", "LayerNorm", "Mish", "Linear"]
     encoder = (n_genes + 1) * 256 + 2 * 256 + 257 * 128 + 2 * 128 + 129 * 128
@@ -110,7 +110,7 @@ def test_architecture_is_1000_256_128_128_with_linear_predictor_and_decoder(n_ge
 
 @pytest.mark.parametrize("probabilities", [False, True])
 def test_decoder_sees_the_embedding_and_the_predicted_mask(probabilities):
-    network = Network(5, 8, 4, probabilities)
+    network = ScmaeNetwork(5, 8, 4, probabilities)
     draw_weights(network, generator())
     embedding, logits, reconstruction = network(torch.randn(6, 5, generator=generator()))
     mask = 1 / (1 + torch.exp(-logits)) if probabilities else logits
@@ -120,7 +120,7 @@ def test_decoder_sees_the_embedding_and_the_predicted_mask(probabilities):
 
 
 def test_weights_start_as_pytorch_starts_them():
-    network = Network(400, 256, 128, probabilities=False)
+    network = ScmaeNetwork(400, 256, 128, probabilities=False)
     draw_weights(network, generator())
     for layer in (network.encoder[0], network.decoder):
         bound = layer.in_features**-0.5

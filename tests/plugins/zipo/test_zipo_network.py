@@ -3,16 +3,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from impbench_plugins.torch_weights import draw_weights
+from impbench_plugins.shared.torch_networks import draw_weights
 from impbench_plugins.zipo.likelihood import log_likelihood
-from impbench_plugins.zipo.network import Network, below, weight_ratio
-from impbench_plugins.zipo.training import Pace, Settings, loss
+from impbench_plugins.zipo.network import ZipoNetwork, below, weight_ratio
+from impbench_plugins.zipo.training import ZipoPace, ZipoSettings, loss
 
 PUBLISHED = (2048, 1024, 512, 256, 128)
 
 
 def network(encoder=(6, 5, 4, 3), n_known=0, residuals=True, negative_binomial=False, n_genes=7):
-    result = Network(n_genes, n_known, encoder, (16, 4), residuals, negative_binomial)
+    result = ZipoNetwork(n_genes, n_known, encoder, (16, 4), residuals, negative_binomial)
     draw_weights(result, torch.Generator().manual_seed(0))
     return result
 
@@ -109,11 +109,11 @@ def test_loss_equals_the_sum_of_its_terms(zinb):
     if zinb:
         library = out.log_l.double().exp().flatten()
         expected += 0.7 * theta.pow(2).mean() + 0.11 * (library - x.sum(1)).pow(2).mean()
-    torch.testing.assert_close(loss(out, x, w, Settings(**weights)), expected)
+    torch.testing.assert_close(loss(out, x, w, ZipoSettings(**weights)), expected)
 
 
 def test_learning_rate_falls_by_a_tenth_an_epoch_to_a_thousandth_at_epoch_30():
-    pace, rates = Pace(Settings()), []
+    pace, rates = ZipoPace(ZipoSettings()), []
     for epoch in range(40):
         rates.append(pace.rate)
         pace.goes_on_after(100.0 * 0.9**epoch)
@@ -123,7 +123,7 @@ def test_learning_rate_falls_by_a_tenth_an_epoch_to_a_thousandth_at_epoch_30():
 
 
 def test_rate_falls_again_after_15_epochs_without_a_gain_of_a_thousandth():
-    pace = Pace(Settings(learning_rate=1e-3))
+    pace = ZipoPace(ZipoSettings(learning_rate=1e-3))
     rates = []
     for epoch in range(33):
         pace.goes_on_after(100 - 0.001 * epoch)  # Improves, but by less than 0.1 % in all.
@@ -132,7 +132,7 @@ def test_rate_falls_again_after_15_epochs_without_a_gain_of_a_thousandth():
 
 
 def test_training_stops_after_30_epochs_without_improvement():
-    pace = Pace(Settings())
+    pace = ZipoPace(ZipoSettings())
     assert pace.goes_on_after(5.0)
     assert [pace.goes_on_after(5.0) for _ in range(30)] == [True] * 29 + [False]
     assert not pace.improved

@@ -8,9 +8,10 @@ The gamma component stands for dropouts, the normal one for expression. Values a
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from impbench_plugins.compiled import njit
+from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -19,6 +20,14 @@ POINT = math.log10(1.01)
 LARGEST_SHAPE = 20.0
 SETTLED = 0.5
 MOST_ROUNDS = 100
+
+
+def log_cpm(counts: NDArray[Any]) -> Floats:
+    """Return log10(10⁶ count / library size + 1.01), (cells, genes) float64; no cell is empty."""
+    values = counts.astype(np.float64)
+    values *= 1e6 / values.sum(axis=1, keepdims=True)
+    values += 1.01
+    return np.log10(values, out=values)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -78,20 +87,37 @@ def dropout_probabilities(values: Floats, parameters: Floats) -> Floats:
         p = parameters[gene]
         for cell in range(n_cells):
             x = values[cell, gene]
-            gamma = p[0] * gamma_density(x, math.log(x), p[1], p[2])
-            normal = (1.0 - p[0]) * normal_density(x, p[3], p[4])
+            gamma = p[0] * _gamma_density(x, math.log(x), p[1], p[2])
+            normal = (1.0 - p[0]) * _normal_density(x, p[3], p[4])
             result[cell, gene] = 0.0 if x > p[3] else gamma / (gamma + normal)
     return result
 
 
+def valid_genes(parameters: Floats) -> NDArray[np.bool_]:
+    """Tell which genes' mixtures separate dropout from expression, (genes,).
+
+    They were fitted, the normal lies above log10(2.01), and where it is low (μ ≤ 1) it exceeds the
+    gamma at μ + 1.
+    """
+    valid = np.isfinite(parameters).all(axis=1)
+    for gene in np.flatnonzero(valid):
+        _, shape, rate, mean, deviation = parameters[gene]
+        at = mean + 1.0
+        low = mean <= 1.0 and _gamma_density(at, math.log(at), shape, rate) >= _normal_density(
+            at, mean, deviation
+        )
+        valid[gene] = mean > math.log10(2.01) and not low
+    return valid
+
+
 @njit(nogil=True, error_model="numpy")
-def gamma_density(x: float, log_x: float, shape: float, rate: float) -> float:
+def _gamma_density(x: float, log_x: float, shape: float, rate: float) -> float:
     """Density of the gamma distribution at `x` > 0."""
     return math.exp(shape * math.log(rate) - math.lgamma(shape) + (shape - 1.0) * log_x - rate * x)
 
 
 @njit(nogil=True, error_model="numpy")
-def normal_density(x: float, mean: float, deviation: float) -> float:
+def _normal_density(x: float, mean: float, deviation: float) -> float:
     """Density of the normal distribution; infinite at the mean if it does not vary."""
     if deviation == 0.0:
         return np.inf if x == mean else 0.0
@@ -124,8 +150,8 @@ def _fit(x: Floats, logs: Floats, doubt: Floats, p: Floats) -> None:
     for _ in range(MOST_ROUNDS):
         w_gamma = w_gamma_x = w_gamma_log = w_normal_x = 0.0
         for i in range(n):
-            gamma = rate * gamma_density(x[i], logs[i], shape, gamma_rate)
-            normal = (1.0 - rate) * normal_density(x[i], mean, deviation)
+            gamma = rate * _gamma_density(x[i], logs[i], shape, gamma_rate)
+            normal = (1.0 - rate) * _normal_density(x[i], mean, deviation)
             doubt[i] = gamma / (gamma + normal)
             w_gamma += doubt[i]
             w_gamma_x += doubt[i] * x[i]
@@ -143,8 +169,8 @@ def _fit(x: Floats, logs: Floats, doubt: Floats, p: Floats) -> None:
 
         likelihood = 0.0
         for i in range(n):
-            density = rate * gamma_density(x[i], logs[i], shape, gamma_rate)
-            density += (1.0 - rate) * normal_density(x[i], mean, deviation)
+            density = rate * _gamma_density(x[i], logs[i], shape, gamma_rate)
+            density += (1.0 - rate) * _normal_density(x[i], mean, deviation)
             likelihood += math.log10(density)
         change = (likelihood - before) ** 2
         before = likelihood

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from impbench_plugins.compiled import njit
+from impbench_plugins.shared.compiled import njit
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 

@@ -1,4 +1,4 @@
-"""The GPUs of one machine: one job at a time on each."""
+"""Share the GPUs of one machine: one job at a time on each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING
 
-from impbench.plan.task import Task
+if TYPE_CHECKING:
+    from impbench.plan.task import Task
 
 
 def find_gpus() -> tuple[str, ...]:

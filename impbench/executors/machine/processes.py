@@ -1,0 +1,120 @@
+"""Run jobs as processes of this machine: so many at once, and one at a time on each GPU."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from impbench.errors import UnavailableError
+from impbench.executors.machine.gpus import Gpus
+from impbench.plan.task import Task
+from impbench.results.record import Record
+from impbench.runner.attempt import Workplace, thread_environment
+from impbench.runner.execute import execute
+from impbench.runner.executor import Work
+from impbench.runner.sigterm import Terminated, draining
+from impbench.scoring.scorer import Scorer
+from impbench.worker.isolation import unreadable
+from impbench.worker.orphans import adopting
+from impbench.worker.reusable_worker import KeptWorker
+
+
+def run_processes(work: Work) -> Generator[Record]:
+    """Yield the records of `work` as they come; closing the iterator ends what still runs.
+
+    Each of the slots, one per job at once, has a scoring process of its own, and a worker that
+    serves as long as jobs of the same module follow each other.
+
+    Raises
+    ------
+    UnavailableError
+        If a task needs a GPU that is not there.
+    Terminated
+        After SIGTERM, when what was running has finished or ``settings.grace`` is over.
+    """
+    folder, settings = work.folder, work.settings
+    logs, pictures = folder / "logs", folder / "pictures"
+    jobs, gpus = settings.jobs or 1, Gpus(settings.gpus or ())
+    for lack in filter(None, map(gpus.lack, work.tasks)):
+        raise UnavailableError(lack)
+    tasks_folder = folder / ".work" / "tasks"
+    place = Workplace(tasks_folder, logs, pictures, work.built, settings.openings)
+    stop = threading.Event()
+
+    def carry_out(task: Task) -> list[Record]:
+        slot = free.pop()
+        try:
+            work.listener.started(task)
+            return execute(task, place, slot.scorer, stop, slot.worker)
+        finally:
+            free.append(slot)
+
+    with (
+        _slots(work, min(jobs, len(work.tasks))) as free,
+        ThreadPoolExecutor(jobs) as pool,
+        adopting(),
+        unreadable(),
+        draining() as asked_to_end,
+    ):
+        pending = list(work.tasks)
+        running: dict[Future[list[Record]], Task] = {}
+        deadline = math.inf
+        try:
+            while pending or running:
+                if asked_to_end.is_set():
+                    deadline = min(deadline, time.monotonic() + settings.grace)
+                    if not running or time.monotonic() >= deadline:
+                        raise Terminated
+                elif len(running) < jobs and (task := _next(pending, gpus)):
+                    running[pool.submit(carry_out, task)] = task
+                    continue
+                finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    gpus.give_back(running.pop(future))
+                    yield from future.result()
+            if asked_to_end.is_set():
+                raise Terminated
+        finally:
+            stop.set()
+
+
+def _next(pending: list[Task], gpus: Gpus) -> Task | None:
+    """Take out the first task that can start; the others wait for a GPU."""
+    for place, task in enumerate(pending):
+        placed = gpus.place(task)
+        if placed is not None:
+            del pending[place]
+            return placed
+    return None
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """The processes that outlive a job: what imputes, as long as the method stays; what scores."""
+
+    scorer: Scorer
+    worker: KeptWorker = field(default_factory=KeptWorker)
+
+
+@contextmanager
+def _slots(work: Work, number: int) -> Iterator[list[_Slot]]:
+    """Make so many slots; their processes are ended however the run ends."""
+    env = thread_environment(work.settings.threads or 1)
+    log = work.folder / "logs" / "scoring.log"
+    hidden = sorted({posed.hidden for task in work.tasks for posed in task.posed})
+    slots = [_Slot(Scorer(env, log, work.imports, hidden)) for _ in range(number)]
+    free = list(slots)
+    try:
+        # While the first workers import what they need.
+        for slot in slots:
+            slot.scorer.start()
+        yield free
+    finally:
+        for slot in slots:
+            slot.worker.close()
+            slot.scorer.close()

@@ -1,0 +1,1 @@
+"""What several methods need; no method imports from another one's folder."""

@@ -1,0 +1,35 @@
+"""The rooms of the package stand as docs/architecture.md draws them; no file outgrows one idea."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 400
+"""Lines of a file."""
+
+
+def test_no_import_circles_and_no_room_above_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_no_file_is_longer_than_one_idea_needs() -> None:
+    files = [path for top in ("impbench", "plugins") for path in (ROOT / top).rglob("*.py")]
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert len(lengths) > 200
+    assert {path for path, lines in lengths.items() if lines > LONGEST} == set()
+
+
+def test_a_class_name_means_one_thing() -> None:
+    homes: dict[str, list[Path]] = {}
+    for path in (ROOT / "impbench").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(path)
+    assert len(homes) > 150
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
