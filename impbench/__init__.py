@@ -13,14 +13,15 @@ from impbench.version import __version__
 
 if TYPE_CHECKING:
     from impbench.api import get_imputer as get_imputer
-    from impbench.api import impute as impute
     from impbench.api import run as run
     from impbench.api import simulate as simulate
+    from impbench.apply.adata import impute as impute
     from impbench.hookspecs import hookimpl as hookimpl
     from impbench.imputer import Context as Context
     from impbench.imputer import Imputed as Imputed
     from impbench.imputer import Imputer as Imputer
     from impbench.imputer import Observed as Observed
+    from impbench.inspection.inspect import inspect as inspect
     from impbench.metrics.metric import metric as metric
     from impbench.page_figure import figure as figure
     from impbench.parameters import parameter as parameter
@@ -33,7 +34,8 @@ _HOME = {
     "figure": "impbench.page_figure",
     "get_imputer": "impbench.api",
     "hookimpl": "impbench.hookspecs",
-    "impute": "impbench.api",
+    "impute": "impbench.apply.adata",
+    "inspect": "impbench.inspection.inspect",
     "metric": "impbench.metrics.metric",
     "parameter": "impbench.parameters",
     "run": "impbench.api",

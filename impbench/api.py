@@ -1,16 +1,15 @@
-"""What Python users call: `get_imputer`, `impute`, `run` and `simulate`."""
+"""What Python users call: `get_imputer`, `run` and `simulate`; `impute` is in `impbench.apply`."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impbench.data.dataset import Source
-from impbench.errors import InputError, UnavailableError
-from impbench.imputer import Context, Imputer
+from impbench.errors import InputError
+from impbench.imputer import Imputer
 from impbench.parameters import split_spec
 from impbench.plan.plan import Plan, make_plan
 from impbench.plan.separation import Answering
@@ -191,99 +190,3 @@ def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) 
     from impbench.data.simulate import simulate as draw
 
     return draw(name, n_cells=n_cells, seed=seed, **parameters)
-
-
-def impute(
-    adata: AnnData,
-    imputer: str | Imputer,
-    *,
-    layer: str | None = None,
-    key_added: str = "imputed",
-    batch_key: str | None = None,
-    n_groups: int | None = None,
-    seed: int = 1,
-    device: str = "cpu",
-    threads: int = 1,
-    copy: bool = False,
-) -> AnnData | None:
-    """Apply a method to one's own data, in the scverse manner.
-
-    Parameters
-    ----------
-    adata
-        Cells × genes, raw counts in ``X`` or in ``layer``.
-    imputer
-        Spec such as ``"maskclass-balanced"``, or an `Imputer`.
-    key_added
-        The result goes to ``layers[key_added]`` as log2(1 + count / size factor), float32; an
-        embedding the method offers to ``obsm["X_" + key_added]``; what was done to
-        ``uns[key_added]``. Everything else stays as it is.
-    batch_key
-        Column of ``obs`` with batches, for methods that use them.
-    n_groups
-        Number of cell groups, for methods that need it.
-    copy
-        Return a changed copy instead of changing `adata`.
-
-    Raises
-    ------
-    InputError
-        If the counts are not raw counts, or the method returns something unusable.
-    UnavailableError
-        If the method lacks something on this machine; says what installs it.
-    ImputationError
-        If a method that has an environment of its own fails there.
-    """
-    from impbench.data.read import observed_from_anndata
-    from impbench.runner.separate_process import impute_apart, needs_environment
-
-    method = get_imputer(imputer) if isinstance(imputer, str) else imputer
-    if lack := type(method).unavailable():
-        raise UnavailableError(f"{type(method).name} cannot run here: {lack}")
-    observed = observed_from_anndata(adata, layer=layer, batch_key=batch_key, n_groups=n_groups)
-    with tempfile.TemporaryDirectory(prefix="impbench-") as scratch:
-        context = Context(seed=seed, device=device, threads=threads, scratch=Path(scratch))
-        if needs_environment(method):
-            imputed = impute_apart(method, observed, context).imputed
-        else:
-            method.prepare(context)
-            imputed = method.impute(observed, context)
-    imputed.check(observed)
-    target = adata.copy() if copy else adata
-    target.layers[key_added] = imputed.lognorm(observed)
-    if imputed.embedding is not None:
-        target.obsm[f"X_{key_added}"] = imputed.embedding
-    target.uns[key_added] = {
-        "imputer": method.spec,
-        "version": type(method).version,
-        "seed": seed,
-        "scale": "log2(1 + count / size factor)",
-        "citation": type(method).citation,
-    }
-    return target if copy else None
-
-
-def impute_file(file: Path, out: Path, imputer: str, **options: Any) -> None:
-    """Apply a method to an h5ad file and write another; see `impute` for the options.
-
-    Raises
-    ------
-    InputError
-        If `file` is not a readable h5ad, its counts are not raw counts, or `out` cannot be
-        written. `out` is written whole or not at all.
-    """
-    from impbench.data.read import read_anndata
-
-    method = get_imputer(imputer)
-    if out.suffix != ".h5ad":
-        raise InputError(f"{out} must end in .h5ad")
-    adata = read_anndata(file)
-    impute(adata, method, **options)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        adata.write_h5ad(partial)
-        partial.replace(out)
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
-from impbench import commands_regress
+from impbench import commands_own_data, commands_regress
 from impbench.commands_env import env_app
 from impbench.commands_plugin import plugin_app
 
@@ -275,41 +275,6 @@ def info(
     terminal.print_info(name)
 
 
-@app.command()
-def impute(
-    file: Annotated[Path, typer.Argument(help="h5ad with raw counts.")],
-    method: Annotated[str, typer.Option("--method", "-m", help="Such as maskclass-balanced.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="h5ad to write.")],
-    layer: Annotated[str | None, typer.Option(help="Layer with raw counts [X].")] = None,
-    key_added: Annotated[str, typer.Option(help="Name of the new layer.")] = "imputed",
-    batch_key: Annotated[str | None, typer.Option(help="Column of obs with batches.")] = None,
-    n_groups: Annotated[
-        int | None, typer.Option(min=1, help="Number of cell groups, if the method needs it.")
-    ] = None,
-    seed: int = 1,
-    device: _Device = "cpu",
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-    plugin: _Plugin = None,
-) -> None:
-    """Apply one method to your own data: a new layer, everything else untouched."""
-    from impbench import api
-
-    _load(plugin, None)
-    api.impute_file(
-        file,
-        out,
-        method,
-        layer=layer,
-        key_added=key_added,
-        batch_key=batch_key,
-        n_groups=n_groups,
-        seed=seed,
-        device=device,
-        threads=threads,
-    )
-    typer.echo(f"{out}: layer {key_added!r} holds log2(1 + count / size factor) by {method}")
-
-
 @data_app.command("list")
 def data_list(data_dir: _DataDir = None) -> None:
     """List the catalogue, and which datasets are at hand."""
@@ -349,6 +314,7 @@ def data_path(name: str, data_dir: _DataDir = None) -> None:
     typer.echo(path(name))
 
 
+commands_own_data.mount(app)
 commands_regress.mount(app)
 
 

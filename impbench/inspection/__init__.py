@@ -1,0 +1,1 @@
+"""What a user's file holds, and the command that benchmarks it."""

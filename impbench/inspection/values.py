@@ -1,0 +1,72 @@
+"""What the values of a matrix look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from impbench.data.counts import are_integers
+from impbench.inspection.stored import Sample
+from impbench.scale import library_sizes
+
+
+@dataclass(frozen=True)
+class ValueFacts:
+    """Facts about the values that were read.
+
+    Attributes
+    ----------
+    whole, negative, missing
+        All are whole numbers; some are negative; some are NaN or infinite.
+    smallest, largest
+        Of the finite values.
+    zeros
+        Share of zeros.
+    library_sizes
+        Smallest, median and largest total of a cell, or None where no whole cell was read.
+    empty_cells
+        Cells without any value, likewise.
+    n_cells
+        Number of cells that were read, or None.
+    """
+
+    whole: bool
+    negative: bool
+    missing: bool
+    smallest: float
+    largest: float
+    zeros: float
+    library_sizes: tuple[float, float, float] | None
+    empty_cells: int | None
+    n_cells: int | None
+
+    @property
+    def are_counts(self) -> bool:
+        """Whether they can be raw counts."""
+        return self.whole and not self.negative and not self.missing and self.largest > 0
+
+
+def look_at(sample: Sample) -> ValueFacts:
+    """Take the facts of a sample."""
+    values = sample.values
+    data = values.data
+    finite = data[np.isfinite(data)]
+    n_cells, n_genes = values.shape
+    stored_zeros = n_cells * n_genes > len(data)
+    low = float(finite.min()) if len(finite) else 0.0
+    high = float(finite.max()) if len(finite) else 0.0
+    sizes = library_sizes(values) if sample.whole_cells else None
+    return ValueFacts(
+        whole=len(finite) == len(data) and are_integers(data),
+        negative=low < 0,
+        missing=len(finite) < len(data),
+        smallest=min(low, 0.0) if stored_zeros else low,
+        largest=max(high, 0.0) if stored_zeros else high,
+        zeros=sample.zeros,
+        library_sizes=None
+        if sizes is None or not len(sizes)
+        else (float(sizes.min()), float(np.median(sizes)), float(sizes.max())),
+        empty_cells=None if sizes is None else int((np.diff(values.indptr) == 0).sum()),
+        n_cells=n_cells if sample.whole_cells else None,
+    )
