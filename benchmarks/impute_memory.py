@@ -1,4 +1,4 @@
-"""Peak memory and time of `impbench impute` on a large file, by default 10 000 cells × 20 000 genes.
+"""Peak memory and time of `impbench impute` on a file of, by default, 10 000 cells × 20 000 genes.
 
     python benchmarks/impute_memory.py [--method alra] [--cells 10000] [--genes 20000] [--dense]
 

@@ -17,12 +17,11 @@ from impbench import plugin_view
 from impbench.data.annotation import read_batch, read_labels
 from impbench.data.counts import Scale, Values, are_integers, to_counts
 from impbench.data.dataset import Dataset, Source
-from impbench.data.formats import open_any, open_noted, split_part
+from impbench.data.formats import open_noted, split_part
 from impbench.data.names import check_names, check_orientation
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
 from impbench.data.reference import read_reference
 from impbench.errors import InputError
-from impbench.imputer import Observed
 from impbench.parameters import parameter
 from impbench.scale import Matrix, library_sizes
 
@@ -181,48 +180,6 @@ def from_anndata(
         counts_are_raw=raw,
     )
     return _labelled(dataset, f"{where}: obs[{label_key!r}]")
-
-
-def read_anndata(path: Path) -> AnnData:
-    """Open an h5ad file (or any other format) whole; errors as `impbench.data.formats.open_any`."""
-    return open_any(path)
-
-
-def observed_from_anndata(
-    adata: AnnData,
-    layer: str | None = None,
-    batch_key: str | None = None,
-    n_groups: int | None = None,
-) -> Observed:
-    """Make what an imputer sees of AnnData, all its cells and genes.
-
-    Parameters
-    ----------
-    adata
-        Cells × genes.
-    layer
-        Where the raw counts are; None: ``layers["counts"]`` if there is one, else ``X``.
-    batch_key
-        Column of `obs` with batches.
-    n_groups
-        Number of cell groups, for methods that need it.
-
-    Raises
-    ------
-    InputError
-        If the counts are not raw counts, or names or batches are missing; says what to do.
-    """
-    where = "the AnnData"
-    key = layer or ("counts" if "counts" in adata.layers else "X")
-    values, _ = _choose(adata, where, key, "auto")
-    counts, _ = _checked(values, where, "auto", _advice(adata))
-    return Observed.from_counts(
-        counts,
-        gene_names=values.genes,
-        cell_names=values.cells,
-        batch=None if batch_key is None else read_batch(adata.obs, batch_key, where).tolist(),
-        n_groups=n_groups,
-    )
 
 
 def without_cells(dataset: Dataset, drop: NDArray[np.bool_], step: str) -> Dataset:

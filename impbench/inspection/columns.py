@@ -15,7 +15,7 @@ LABELS = (
 )
 """Without case and punctuation, the surest first."""
 
-CLUSTERS = ("leiden", "louvain", "seuratclusters", "cluster", "clusters", "kmeans", "phenograph")
+CLUSTERS = ("leiden", "louvain", "seuratclusters", "cluster", "kmeans", "phenograph")
 """Made from the counts themselves, so that agreeing with them shows nothing."""
 
 BATCHES = (
@@ -29,7 +29,7 @@ MOST_BATCHES = 500
 
 
 @dataclass(frozen=True)
-class Column:
+class GroupColumn:
     """A column that names groups of cells.
 
     Attributes
@@ -54,9 +54,9 @@ class Column:
 class ColumnFacts:
     """Columns worth naming, the surest first."""
 
-    labels: tuple[Column, ...]
-    clusters: tuple[Column, ...]
-    batches: tuple[Column, ...]
+    labels: tuple[GroupColumn, ...]
+    clusters: tuple[GroupColumn, ...]
+    batches: tuple[GroupColumn, ...]
 
 
 def look_at_columns(cells: pd.DataFrame) -> ColumnFacts:
@@ -70,7 +70,7 @@ def look_at_columns(cells: pd.DataFrame) -> ColumnFacts:
     )
 
 
-def _found(cells: pd.DataFrame, known: Sequence[str], most: int) -> tuple[Column, ...]:
+def _found(cells: pd.DataFrame, known: Sequence[str], most: int) -> tuple[GroupColumn, ...]:
     ranked = []
     for name in map(str, cells.columns):
         plain = re.sub(r"[^a-z0-9]", "", name.lower())
@@ -84,7 +84,7 @@ def _found(cells: pd.DataFrame, known: Sequence[str], most: int) -> tuple[Column
     return tuple(column for _, column in sorted(ranked, key=lambda item: item[0]))
 
 
-def _column(values: pd.Series, name: str) -> Column | None:
+def _column(values: pd.Series, name: str) -> GroupColumn | None:
     if isinstance(values, pd.DataFrame):  # two columns of one name
         return None
     if pd.api.types.is_float_dtype(values):
@@ -94,4 +94,4 @@ def _column(values: pd.Series, name: str) -> Column | None:
     counted = values.astype(object).value_counts()
     counted = counted[(counted > 0) & (counted.index.astype(str) != "")]
     examples = tuple(map(str, counted.index[:3]))
-    return Column(name, len(counted), int(len(values) - counted.sum()), examples)
+    return GroupColumn(name, len(counted), int(len(values) - counted.sum()), examples)

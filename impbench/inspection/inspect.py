@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impbench.inspection.columns import ColumnFacts, look_at_columns
-from impbench.inspection.command import Choice, choose, command, line
+from impbench.inspection.columns import look_at_columns
+from impbench.inspection.command import choose, command
 from impbench.inspection.contents import Contents, of_anndata, open_contents
-from impbench.inspection.genes import GeneFacts, look_at_genes
-from impbench.inspection.matrix import MatrixFacts, look_at_matrix
+from impbench.inspection.found import Inspection
+from impbench.inspection.genes import look_at_genes
+from impbench.inspection.matrix import look_at_matrix
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What was found; ``print`` it to read it.
-
-    Attributes
-    ----------
-    file
-        What was looked at.
-    kind
-        What wrote it.
-    matrices
-        Every matrix.
-    genes
-        Names of the genes of the matrix that is chosen.
-    repeated_cells
-        Names of cells that stand more than once.
-    columns
-        Columns of `obs` that name cell types and batches.
-    transposed
-        Why the file is taken for genes × cells, or None.
-    choice
-        The matrix to take.
-    command
-        Words of the `impbench run` command, or None if nothing can be run.
-    notes
-        What was passed over or put right while it was read.
-    """
-
-    file: str
-    kind: str
-    matrices: tuple[MatrixFacts, ...]
-    genes: GeneFacts
-    repeated_cells: tuple[str, ...]
-    columns: ColumnFacts
-    transposed: str | None
-    choice: Choice
-    command: tuple[str, ...] | None
-    notes: tuple[str, ...]
-
-    @property
-    def line(self) -> str | None:
-        """The `impbench run` command for a shell, or None if nothing can be run."""
-        return None if self.command is None else line(self.command)
-
-    def __str__(self) -> str:
-        from impbench.inspection.words import describe
-
-        return describe(self)
 
 
 def inspect(data: AnnData | str | Path) -> Inspection:

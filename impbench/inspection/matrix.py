@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from impbench.inspection.logarithm import Normalised, recover
-from impbench.inspection.stored import Stored, sample, storage
+from impbench.inspection.stored import Stored, read_portion, storage
 from impbench.inspection.values import ValueFacts, look_at
 
 
@@ -45,7 +45,7 @@ def look_at_matrix(stored: Stored) -> MatrixFacts:
     InputError
         If it is no sound matrix.
     """
-    part = sample(stored)
+    part = read_portion(stored)
     values = look_at(part)
     could_be = not (values.whole or values.negative or values.missing) and part.whole_cells
     return MatrixFacts(

@@ -88,7 +88,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Sample:
+class Portion:
     """What was read.
 
     Attributes
@@ -109,7 +109,7 @@ class Sample:
     zeros: float
 
 
-def sample(stored: Stored) -> Sample:
+def read_portion(stored: Stored) -> Portion:
     """Read all of a small matrix, and of a large one whole cells (or genes) from all over it.
 
     Raises
@@ -133,7 +133,7 @@ def sample(stored: Stored) -> Sample:
         # How many values are stored is known of all of it.
         filled = stored.n_values / max(1, stored.rows * stored.columns)
         filled *= values.nnz / max(1, read)
-    return Sample(values, complete or stored.by_cell, complete, 1 - filled)
+    return Portion(values, complete or stored.by_cell, complete, 1 - filled)
 
 
 def _chunk(stored: Stored) -> int:

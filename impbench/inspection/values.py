@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from impbench.data.counts import are_integers
-from impbench.inspection.stored import Sample
+from impbench.inspection.stored import Portion
 from impbench.scale import library_sizes
 
 
@@ -47,26 +47,26 @@ class ValueFacts:
         return self.whole and not self.negative and not self.missing and self.largest > 0
 
 
-def look_at(sample: Sample) -> ValueFacts:
-    """Take the facts of a sample."""
-    values = sample.values
+def look_at(portion: Portion) -> ValueFacts:
+    """Take the facts of what was read."""
+    values = portion.values
     data = values.data
     finite = data[np.isfinite(data)]
     n_cells, n_genes = values.shape
     stored_zeros = n_cells * n_genes > len(data)
     low = float(finite.min()) if len(finite) else 0.0
     high = float(finite.max()) if len(finite) else 0.0
-    sizes = library_sizes(values) if sample.whole_cells else None
+    sizes = library_sizes(values) if portion.whole_cells else None
     return ValueFacts(
         whole=len(finite) == len(data) and are_integers(data),
         negative=low < 0,
         missing=len(finite) < len(data),
         smallest=min(low, 0.0) if stored_zeros else low,
         largest=max(high, 0.0) if stored_zeros else high,
-        zeros=sample.zeros,
+        zeros=portion.zeros,
         library_sizes=None
         if sizes is None or not len(sizes)
         else (float(sizes.min()), float(np.median(sizes)), float(sizes.max())),
         empty_cells=None if sizes is None else int((np.diff(values.indptr) == 0).sum()),
-        n_cells=n_cells if sample.whole_cells else None,
+        n_cells=n_cells if portion.whole_cells else None,
     )

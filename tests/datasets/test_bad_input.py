@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from impbench.apply.layer import lay_out
+from impbench.apply.options import Options
 from impbench.data.prepare import prepare
-from impbench.data.read import FileSource, observed_from_anndata, read_counts_file
+from impbench.data.read import FileSource, read_counts_file
 from impbench.errors import InputError
 
 N_CELLS, N_GENES = 12, 6
@@ -270,4 +272,4 @@ def test_method_is_not_run_on_log_values():
     data = toy()
     data.X.data = np.log1p(data.X.data)
     with pytest.raises(InputError, match="impbench needs raw counts"):
-        observed_from_anndata(data)
+        lay_out(data, "the AnnData", Options())

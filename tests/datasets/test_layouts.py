@@ -126,7 +126,9 @@ def test_names_that_are_nowhere_are_missed_aloud(tmp_path, caplog):
 
 
 def test_backed_anndata_gives_its_counts(tmp_path):
-    from impbench.data.read import from_anndata, observed_from_anndata
+    from impbench.apply.layer import lay_out
+    from impbench.apply.options import Options
+    from impbench.data.read import from_anndata
 
     data = toy()
     data.raw = data.copy()
@@ -135,7 +137,9 @@ def test_backed_anndata_gives_its_counts(tmp_path):
     for layer in (None, "X", "raw.X"):
         dataset = from_anndata(backed, "my.h5ad", layer=layer)
         np.testing.assert_array_equal(dataset.counts.toarray(), COUNTS)
-    np.testing.assert_array_equal(observed_from_anndata(backed).dense_counts, COUNTS)
+    np.testing.assert_array_equal(
+        lay_out(backed, "the AnnData", Options()).observed.dense_counts, COUNTS
+    )
 
 
 # ---- h5mu

@@ -9,8 +9,10 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from impbench.apply.layer import lay_out
+from impbench.apply.options import Options
 from impbench.data.counts import Values, to_counts
-from impbench.data.read import FileSource, from_anndata, observed_from_anndata, read_counts_file
+from impbench.data.read import FileSource, from_anndata, read_counts_file
 from impbench.registry import registry
 
 N_CELLS, N_GENES = 12, 6
@@ -135,7 +137,7 @@ def test_estimated_counts_are_taken_on_demand_and_marked():
 def test_what_an_imputer_sees_has_every_cell_and_gene():
     data = toy(np.log1p(COUNTS), layers={"counts": COUNTS})
     data.layers["counts"][2] = 0
-    observed = observed_from_anndata(data, batch_key="donor", n_groups=2)
+    observed = lay_out(data, "the AnnData", Options(batch_key="donor", n_groups=2)).observed
     assert observed.dense_counts.shape == data.shape
     np.testing.assert_array_equal(observed.dense_counts, data.layers["counts"])
     assert list(observed.batch) == list(data.obs["donor"])

@@ -10,7 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from strangers import NASTY
 
-from impbench.data.read import FileSource, observed_from_anndata, read_anndata
+from impbench.apply.layer import lay_out
+from impbench.apply.options import Options
+from impbench.data.formats import open_any
+from impbench.data.read import FileSource
 from impbench.errors import ImpbenchError
 
 NAMES = [name.replace("\x00", "").encode("utf-8", "replace").decode() for name in NASTY]
@@ -28,5 +31,5 @@ def read(path: Path, **options: Any) -> Any:
     assert len(set(dataset.cell_names)) == len(dataset.cell_names)
     assert len(set(dataset.gene_names)) == len(dataset.gene_names)
     with contextlib.suppress(ImpbenchError):
-        observed_from_anndata(read_anndata(path))
+        lay_out(open_any(path), str(path), Options())
     return dataset

@@ -24,16 +24,16 @@ def main(path, compression):
     rng = np.random.default_rng(16)
     counts = rng.poisson(rng.gamma(0.6, 2.0, GENES), (CELLS, GENES)).astype("float32")
     counts[:, 0] += 1
-    cells = ["cell%d" % i for i in range(CELLS)]
-    genes = ["gene%d" % i for i in range(GENES)]
+    cells = [f"cell{i}" for i in range(CELLS)]
+    genes = [f"gene{i}" for i in range(GENES)]
     obs = pd.DataFrame(index=cells)
     obs["kind"] = pd.Categorical(["T", "B", "NK"] * 10)
     obs["stage"] = pd.Categorical(["late", "early"] * 15, ["early", "late"], ordered=True)
-    obs["note"] = ["note %d, é" % i for i in range(CELLS)]
+    obs["note"] = [f"note {i}, é" for i in range(CELLS)]
     obs["depth"] = counts.sum(1).astype("float64")
     obs["good"] = rng.random(CELLS) < 0.5
     obs["plate"] = np.arange(CELLS, dtype="int16")
-    var = pd.DataFrame({"chrom": ["chr%d" % (i % 3) for i in range(GENES)]}, index=genes)
+    var = pd.DataFrame({"chrom": [f"chr{i % 3}" for i in range(GENES)]}, index=genes)
     if not anndata.__version__.startswith("0.7"):
         obs["maybe"] = pd.array([1, None] * 15, dtype="Int64")
     full = anndata.AnnData(sp.csr_matrix(counts), obs, var)

@@ -1,20 +1,65 @@
-"""An inspection in words, for a terminal."""
+"""What an inspection found, and the same in words for a terminal."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from impbench.data.prepare import HVG
-from impbench.inspection.columns import Column
-from impbench.inspection.inspect import Inspection
+from impbench.inspection.columns import ColumnFacts, GroupColumn
+from impbench.inspection.command import Choice, line
+from impbench.inspection.genes import GeneFacts
 from impbench.inspection.logarithm import Normalised
 from impbench.inspection.matrix import MatrixFacts
 
 
-def describe(found: Inspection) -> str:
-    """Return everything that was found, the command last."""
-    return "\n".join(_lines(found))
+@dataclass(frozen=True)
+class Inspection:
+    """What was found; ``print`` it to read it.
+
+    Attributes
+    ----------
+    file
+        What was looked at.
+    kind
+        What wrote it.
+    matrices
+        Every matrix.
+    genes
+        Names of the genes of the matrix that is chosen.
+    repeated_cells
+        Names of cells that stand more than once.
+    columns
+        Columns of `obs` that name cell types and batches.
+    transposed
+        Why the file is taken for genes × cells, or None.
+    choice
+        The matrix to take.
+    command
+        Words of the `impbench run` command, or None if nothing can be run.
+    notes
+        What was passed over or put right while it was read.
+    """
+
+    file: str
+    kind: str
+    matrices: tuple[MatrixFacts, ...]
+    genes: GeneFacts
+    repeated_cells: tuple[str, ...]
+    columns: ColumnFacts
+    transposed: str | None
+    choice: Choice
+    command: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+    @property
+    def line(self) -> str | None:
+        """The `impbench run` command for a shell, or None if nothing can be run."""
+        return None if self.command is None else line(self.command)
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
 
 
 def _lines(found: Inspection) -> Iterator[str]:
@@ -124,7 +169,7 @@ def _columns(found: Inspection) -> Iterator[str]:
         )
 
 
-def _column(column: Column) -> str:
+def _column(column: GroupColumn) -> str:
     missing = f", {_number(column.missing)} cells without one" if column.missing else ""
     examples = ", ".join(column.examples)
     more = ", …" if column.n_groups > len(column.examples) else ""
