@@ -56,6 +56,15 @@ def test_impute_works_in_place_or_on_a_copy() -> None:
     assert np.allclose(adata.layers["same"], copy.layers["imputed"])
 
 
+def test_inspect_says_what_the_data_are() -> None:
+    adata = impbench.simulate("sim_equal", n_cells=40)
+    adata.obs["donor"] = ["x", "y"] * 20
+    found = impbench.inspect(adata)
+    assert found.matrices[0].values.are_counts
+    assert found.line == "impbench run --data my.h5ad --label-key cell_type --batch-key donor"
+    assert str(found).endswith(found.line)
+
+
 def test_impute_refuses_normalised_values() -> None:
     adata = impbench.simulate("sim_equal", n_cells=40)
     adata.X = np.log1p(adata.X)
