@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from impbench.errors import InputError
@@ -101,3 +103,15 @@ def figure(
         return PageFigure(name, title, caption, per, section, draw)
 
     return declare
+
+
+def declared_in(folder: Path) -> Iterator[tuple[str, str]]:
+    """Read the name and summary of every figure that a folder's files declare; import none."""
+    for path in sorted(folder.glob("*.py")):
+        for function in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            for call in function.decorator_list:
+                match call:
+                    case ast.Call(func=ast.Name(id="figure"), args=[ast.Constant(str(name))]):
+                        yield name, (ast.get_docstring(function) or "").partition("\n")[0]

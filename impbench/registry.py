@@ -22,7 +22,7 @@ from impbench.imputer import Imputer
 from impbench.lookup import find
 from impbench.metrics.metric import Metric
 from impbench.origin import Origin, installed
-from impbench.page_figure import PageFigure
+from impbench.page_figure import PageFigure, declared_in
 from impbench.parameters import Parametrised, split_spec
 from impbench.plugin_file import check_file, is_program
 from impbench.protocols.evidence import check_needs
@@ -32,6 +32,7 @@ from impbench.strangers import described, imported, imported_part
 from impbench.truth_control import TRUTH_CONTROLS
 
 OUR_FIGURES = Origin("figures", "impbench.report.figures")
+OUR_FIGURES_FOLDER = Path(__file__).parent / "report" / "figures"
 
 P = TypeVar("P", bound=Parametrised)
 T = TypeVar("T")
@@ -235,20 +236,22 @@ class Registry:
             self._describe(self._others.pop(0))
 
     def _find_figures(self) -> None:
-        self._import_figures()
+        self._describe_figures()
         self._describe_others()
 
-    def _import_figures(self) -> None:
-        # Only once they are asked for: they import matplotlib, which most commands never need.
+    def _describe_figures(self) -> None:
+        # Read, and imported once they are drawn: they import matplotlib, which most never need.
         if not self._has_figures:
             self._has_figures = True
-            self._import(OUR_FIGURES)
+            for name, summary in declared_in(OUR_FIGURES_FOLDER):
+                load = partial(imported_part, OUR_FIGURES, "figures", name)
+                self._admit("figures", name, Part(OUR_FIGURES, summary, load))
 
     def _admit(self, kind: str, name: str, entry: Part[Any]) -> None:
         built_in = kind == "imputers" and name in TRUTH_CONTROLS
         if kind == "figures" and not entry.origin.is_ours:
             # Nobody else may take their names.
-            self._import_figures()
+            self._describe_figures()
         if built_in or not self.parts(kind).add(name, entry):
             self.broken_so_far.append(BrokenPlugin.of(entry.origin.name, taken(kind, name)))
 

@@ -104,7 +104,7 @@ def test_manifest_tells_roles_and_versions_and_records_tell_what_is_declared(
     results = impbench.run(
         Suite("roles", "roles", "", (question,), names, seeds=1, controls=False),
         tmp_path / "out",
-        settings=Settings.sensible(jobs=1, threads=1),
+        settings=Settings(jobs=1, threads=1),
         report=False,
     )
     manifest = json.loads((results.folder / "manifest.json").read_text())

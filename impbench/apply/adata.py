@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from impbench.apply.h5ad import names_of, refuse_taken
-from impbench.apply.layer import Layer, describe, lay_out
+from impbench.apply.layer import ImputedLayer, describe, lay_out
 from impbench.apply.method import apply, ready
 from impbench.apply.options import Options, OutputScale, OutputType
 from impbench.data.counts import Scale
@@ -105,7 +105,7 @@ def impute(
     layout = lay_out(adata, "the AnnData", options)
     taken = [place for place in names_of(key_added) if _holds(adata, place)]
     refuse_taken(taken, key_added, overwrite, "the AnnData")
-    result = Layer(layout, apply(method, layout.observed, options), options)
+    result = ImputedLayer(layout, apply(method, layout.observed, options), options)
     target = adata.copy() if copy else adata
     for place in taken:
         group, _, name = place.partition("/")
@@ -122,7 +122,7 @@ def _holds(adata: AnnData, place: str) -> bool:
     return name in getattr(adata, group)
 
 
-def _whole(layer: Layer) -> Any:
+def _whole(layer: ImputedLayer) -> Any:
     if layer.options.stored_sparse:
         return sp.vstack([sp.csr_matrix(block) for _, block in layer.blocks()], format="csr")
     values = np.empty(layer.shape, dtype=layer.options.dtype)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from impbench.apply import h5ad
 from impbench.apply.disk import open_hdf5
-from impbench.apply.layer import Layer, describe, lay_out, scanpy_hint
+from impbench.apply.layer import ImputedLayer, describe, lay_out, scanpy_hint
 from impbench.apply.method import apply, ready
 from impbench.apply.options import Options
 from impbench.data.formats import open_noted
@@ -85,7 +85,7 @@ def impute_file(
             h5ad.make_room(partial, key, chosen.overwrite, str(file), by_gene)
         # What a large file holds besides its counts would stand in the method's way.
         del data
-        layer = Layer(layout, apply(method, layout.observed, chosen), chosen, by_gene)
+        layer = ImputedLayer(layout, apply(method, layout.observed, chosen), chosen, by_gene)
         entry = describe(layer, method, names)
         with _writing(out):
             h5ad.add(partial, key, layer, entry)

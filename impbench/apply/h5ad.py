@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from impbench.apply.disk import open_hdf5
-from impbench.apply.layer import Layer
+from impbench.apply.layer import ImputedLayer
 from impbench.apply.storage import compression_of
 from impbench.errors import InputError
 
@@ -75,7 +75,7 @@ def scanpy_base(path: Path) -> float | None:
         return float(base[()])
 
 
-def add(path: Path, key: str, layer: Layer, entry: dict[str, Any]) -> None:
+def add(path: Path, key: str, layer: ImputedLayer, entry: dict[str, Any]) -> None:
     """Store the layer, the embedding if there is one, and the entry of `uns`.
 
     Parameters
@@ -114,7 +114,7 @@ def _group(file: Any, place: str) -> Any:
     return file[name]
 
 
-def _add_dense(group: Any, key: str, layer: Layer, filters: dict[str, Any]) -> None:
+def _add_dense(group: Any, key: str, layer: ImputedLayer, filters: dict[str, Any]) -> None:
     rows, columns = layer.shape
     chunks = (min(rows, max(1, CHUNK // columns)), columns) if filters else None
     data = group.create_dataset(key, layer.shape, layer.options.dtype, chunks=chunks, **filters)
@@ -123,7 +123,7 @@ def _add_dense(group: Any, key: str, layer: Layer, filters: dict[str, Any]) -> N
         data[chosen] = block
 
 
-def _add_sparse(group: Any, key: str, layer: Layer, filters: dict[str, Any]) -> None:
+def _add_sparse(group: Any, key: str, layer: ImputedLayer, filters: dict[str, Any]) -> None:
     matrix = group.create_group(key)
     matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
     matrix.attrs["shape"] = np.array(layer.shape, dtype=np.int64)

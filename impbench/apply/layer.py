@@ -127,7 +127,7 @@ def _read_names(path: Path) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Layer:
+class ImputedLayer:
     """Imputed values, ready to be stored.
 
     Attributes
@@ -189,7 +189,7 @@ def _on_scale(
     return values * np.float32(math.log(2)) if to == "ln" else values
 
 
-def describe(layer: Layer, method: Imputer, names: Sequence[str]) -> dict[str, Any]:
+def describe(layer: ImputedLayer, method: Imputer, names: Sequence[str]) -> dict[str, Any]:
     """Say what the layer is, for `uns`: every value is one that h5ad files hold.
 
     Parameters

@@ -146,8 +146,12 @@ def test_what_an_imputer_sees_has_every_cell_and_gene():
 
 def test_own_file_is_a_dataset_the_registry_can_name(tmp_path):
     toy().write_h5ad(tmp_path / "my.h5ad")
-    source = registry().dataset(f"file[path={tmp_path / 'my.h5ad'},label_key=cell_type,genes=4]")
-    assert source == FileSource(path=str(tmp_path / "my.h5ad"), label_key="cell_type", genes=4)
+    source = registry().dataset(
+        f"file[path={tmp_path / 'my.h5ad'},label_key=cell_type,genes=4,hvg=scran_fill]"
+    )
+    assert source == FileSource(
+        path=str(tmp_path / "my.h5ad"), label_key="cell_type", genes=4, hvg="scran_fill"
+    )
     dataset = source.load()
     assert dataset.name == source.spec
     assert dataset.n_genes == 4

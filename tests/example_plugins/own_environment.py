@@ -9,7 +9,7 @@ from pathlib import Path
 
 from impbench import Context, Imputed, Imputer, Observed, hookimpl
 
-BROKEN = Path(__file__).with_name("packages") / "broken"
+BROKEN = Path(__file__).parents[1] / "environments" / "packages" / "broken"
 LIBRARIES = ("anndata", "pandas", "rich", "sklearn", "torch", "tests", "plugins", "datasets")
 
 

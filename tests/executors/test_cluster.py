@@ -351,8 +351,8 @@ def test_runner_that_ends_ends_its_jobs(tmp_path: Path, address: str) -> None:
 def test_worker_with_other_code_is_named(tmp_path: Path, address: str) -> None:
     copy = tmp_path / "other" / "impbench"
     shutil.copytree(Path(impbench.__file__).parent, copy)
-    text = (copy / "__init__.py").read_text()
-    (copy / "__init__.py").write_text(text.replace(impbench.__version__, "0.0.1"))
+    text = (copy / "version.py").read_text()
+    (copy / "version.py").write_text(text.replace(impbench.__version__, "0.0.1"))
     where = str(copy.parent)
     with distributed.Client(address, set_as_default=False) as client:
         known = set(client.nthreads())

@@ -43,7 +43,7 @@ def run(out: Path, *options: str) -> list[Record]:
     choice = ["--suite", str(suite), "--out", str(out), "--quiet", "--no-report"]
     result = CliRunner().invoke(app, ["run", *choice, *options])
     assert result.exit_code == 0, result.output
-    return Store.open(out).records()
+    return Store.open(out).read().records
 
 
 def results(records: list[Record]) -> dict[str, object]:

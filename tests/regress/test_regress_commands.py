@@ -153,7 +153,7 @@ def test_accepting_command_of_the_output_accepts(impbench: Impbench) -> None:
     [
         (('"suite": "small"', '"suite": "other"'), "changed after impbench wrote it"),
         (('"mean": ', '"mean": 1'), "changed after impbench wrote it"),
-        (('"n": 3', '"n": NaN'), "NaN is not a score"),
+        (('"n": 3', '"n": NaN'), "changed after impbench wrote it"),
     ],
 )
 def test_edited_baseline_is_one_sentence_and_status_2_everywhere(

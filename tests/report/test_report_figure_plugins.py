@@ -153,3 +153,10 @@ def test_scoring_registry_has_our_figures_only_when_they_are_asked_for() -> None
     known = Registry([])
     assert "bars" in known.figures
     assert known.broken == []
+
+
+def test_what_is_read_of_our_figures_is_what_importing_them_gives() -> None:
+    figures = registry().figures
+    assert len(figures) >= 10
+    for name, summary in figures.summaries().items():
+        assert (figures[name].name, figures[name].summary) == (name, summary)

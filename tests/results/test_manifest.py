@@ -38,7 +38,7 @@ def unnamed(tree: Any, kind: Any, where: str = "") -> list[str]:
 def test_the_type_names_everything_that_a_run_writes(tmp_path: Path) -> None:
     question = Question(("sim_equal[n_cells=40,n_genes=60]",), ("simulated-truth", "masking"))
     suite = Suite("all", "all", "", (question,), (), 1, True)
-    settings = Settings.sensible(jobs=2, threads=1, timeout=60)
+    settings = Settings(jobs=2, threads=1, timeout=60)
     impbench.run(suite, tmp_path, report=False, settings=settings, secret=Secret.draw())
     assert unnamed(json.loads((tmp_path / "manifest.json").read_text()), RunManifest) == []
 

@@ -38,7 +38,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[type]:
 
 def run(out: Path) -> impbench.Results:
     """A run with everything that it shows: page, leaderboard, what failed."""
-    settings = Settings.sensible(jobs=2, threads=1, timeout=60)
+    settings = Settings(jobs=2, threads=1, timeout=60)
     results = impbench.run(SUITE, out, settings=settings)
     terminal.print_results(results, quiet=False, as_json=False)
     return results

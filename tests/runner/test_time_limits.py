@@ -48,10 +48,10 @@ def test_suites_limit_holds_where_the_user_gives_none(tmp_path: Path) -> None:
     ("text", "seconds"), [(None, None), ("none", float("inf")), ("90s", 90), ("2h", 7200)]
 )
 def test_timeout_is_read_with_its_unit(text: str | None, seconds: float | None) -> None:
-    assert read_settings(1, 1, text, None, "auto", False, None).timeout == seconds
+    assert read_settings(1, 1, text, None, "auto", False).timeout == seconds
 
 
 @pytest.mark.parametrize("text", ["0", "-3m", "soon", "nan"])
 def test_timeout_that_is_no_positive_number_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--timeout"):
-        read_settings(1, 1, text, None, "auto", False, None)
+        read_settings(1, 1, text, None, "auto", False)
