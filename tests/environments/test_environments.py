@@ -182,7 +182,7 @@ def test_anndata_function_runs_the_method_in_its_environment(ran: Ran) -> None:
     impbench.impute(adata, "old-pluggy")
     assert adata.layers["imputed"].shape == (6, 4)
     with pytest.raises(UnavailableError, match=r"==3\.8\.999"):
-        impbench.impute(adata, "no-such-python")
+        impbench.impute(adata, "no-such-python", key_added="other")
 
 
 def test_command_line_builds_lists_and_cleans(ran: Ran) -> None:
