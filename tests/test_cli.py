@@ -18,6 +18,8 @@ import pytest
 
 import impbench
 
+pytestmark = pytest.mark.slow
+
 IMPBENCH = str(Path(sys.executable).with_name("impbench"))
 TINY = ["--datasets", "sim_equal[n_cells=60,n_genes=80]", "--imputers", "no-imputation"]
 

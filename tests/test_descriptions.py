@@ -22,6 +22,8 @@ from impbench.registry import load_file, registry
 from impbench.stand_in import StandIn, stand_in
 from impbench.worker import describe
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = '''
 from dataclasses import dataclass
 from typing import Literal, Optional, Union

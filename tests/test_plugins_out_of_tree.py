@@ -16,6 +16,8 @@ import pytest
 from impbench.errors import InputError
 from impbench.plugin_new import write_project
 
+pytestmark = pytest.mark.slow
+
 FAR_AWAY = Path(__file__).with_name("out_of_tree_package")
 IMPBENCH = str(Path(sys.executable).with_name("impbench"))
 

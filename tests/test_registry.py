@@ -12,6 +12,8 @@ from impbench.hooks import BrokenPlugin
 from impbench.lookup import find
 from impbench.registry import load_file, registry
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = """
 from dataclasses import dataclass
 import impbench

@@ -16,6 +16,8 @@ from impbench import registry as registry_module
 from impbench.errors import InputError
 from impbench.registry import load_file, registry
 
+pytestmark = pytest.mark.slow
+
 MEDDLER = """
 import os, pathlib, sys
 from dataclasses import dataclass

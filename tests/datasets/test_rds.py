@@ -13,6 +13,8 @@ from impbench.data.formats import open_noted
 from impbench.data.read import read_counts_file
 from impbench.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 RDS = Path(__file__).parents[1] / "data" / "rds"
 """What ``make.R`` wrote, by R 4.2 with SingleCellExperiment 1.20."""
 

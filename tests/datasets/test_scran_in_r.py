@@ -16,7 +16,7 @@ from impbench.data.read import read_counts_file
 from impbench.data.scenarios import SimUnequal
 from impbench.external.r import RPackage, RSession
 
-pytestmark = pytest.mark.r
+pytestmark = [pytest.mark.r, pytest.mark.slow]
 
 TOP = 1000
 

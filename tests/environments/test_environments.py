@@ -30,6 +30,8 @@ from impbench.results.record import Record
 from impbench.results.store import Store
 from impbench.runner.settings import Settings, Silent
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 PLUGIN = HERE.parent / "example_plugins" / "own_environment.py"
 TINY = Wish((f"tiny @ {(HERE / 'packages' / 'tiny').as_uri()}",))

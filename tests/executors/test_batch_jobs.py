@@ -22,6 +22,8 @@ from impbench.executors.batch_jobs import LSF, PBS, SGE, BatchJobs, Slurm
 from impbench.registry import load_file, registry
 from impbench.runner.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 dask = pytest.importorskip("dask")
 pytest.importorskip("dask_jobqueue")
 

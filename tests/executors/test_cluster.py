@@ -31,6 +31,8 @@ from impbench.runner.settings import Settings, Silent
 from impbench.worker import landlock
 from impbench.worker.sandbox import MARK
 
+pytestmark = pytest.mark.slow
+
 distributed = pytest.importorskip("distributed")
 
 HOSTILE = Path(__file__).parents[1] / "example_plugins" / "hostile.py"

@@ -25,6 +25,8 @@ from impbench.runner.settings import Settings
 from impbench.testing import check_imputer
 from impbench.testing.example import example_counts, observe
 
+pytestmark = pytest.mark.slow
+
 GENE_MEANS = """
 #!/bin/bash
 # Draws every log value towards its gene's mean: two passes of awk over one table.

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strangers import EXAMPLES, each_place, fuzz, outcome, spoilings, texts
@@ -16,6 +17,8 @@ from impbench.regress.check import check as hold
 from impbench.regress.measured import ComparedMetric, Measured, Runtime, Sample, ScoreKey
 from impbench.regress.output import markdown, terminal_text
 from impbench.regress.rules import Rules, read_floors
+
+pytestmark = pytest.mark.slow
 
 MEASURED = Measured(
     scoring="1",

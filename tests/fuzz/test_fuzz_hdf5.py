@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from reading import HUGE, NAMES, read
 from strangers import EXAMPLES, NASTY, fuzz, outcome
 
+pytestmark = pytest.mark.slow
+
 CELLS, GENES = 12, 6
 
 

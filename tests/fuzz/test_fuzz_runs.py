@@ -23,6 +23,8 @@ from impbench.report import write_report
 from impbench.results.record import Cost, Job, Record
 from impbench.results.store import Store
 
+pytestmark = pytest.mark.slow
+
 RECORD = Record(
     key="0" * 16,
     job=Job("sim_equal", "clustering", "magic", {"t": 5}, 1),

@@ -20,6 +20,8 @@ from impbench.plan.plan import make_plan
 from impbench.plan.suite import read_suite
 from impbench.registry import registry
 
+pytestmark = pytest.mark.slow
+
 SUITE = {
     "title": "Title",
     "description": "Text",

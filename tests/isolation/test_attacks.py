@@ -9,7 +9,10 @@ from attacks import REFUSED
 
 from impbench.worker import landlock
 
-pytestmark = pytest.mark.skipif(landlock.abi() < 6, reason="this kernel cannot build all the walls")
+pytestmark = [
+    pytest.mark.skipif(landlock.abi() < 6, reason="this kernel cannot build all the walls"),
+    pytest.mark.slow,
+]
 
 
 def got(attacked: Attacked, name: str, target: str | None = None) -> list[dict[str, str]]:

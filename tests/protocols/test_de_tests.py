@@ -5,6 +5,8 @@ from scipy import stats
 
 from impbench.protocols.de_tests import adjusted, compare, log_fold_changes, mean_by_group
 
+pytestmark = pytest.mark.slow
+
 GROUPS = np.repeat(["b", "a", "c"], [20, 15, 7])
 
 

@@ -17,6 +17,8 @@ import yaml
 
 from impbench.cli import main
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
 ACTION = ROOT / ".github" / "actions" / "check" / "action.yml"

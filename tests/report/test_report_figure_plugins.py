@@ -16,6 +16,8 @@ from impbench.registry import Registry, registry
 from impbench.results.store import Store
 from impbench.terminal import print_info
 
+pytestmark = pytest.mark.slow
+
 PLUGINS = Path(__file__).parents[1] / "example_plugins"
 IMPBENCH = str(Path(sys.executable).with_name("impbench"))
 QUESTION = ["--datasets", "sim_equal[n_cells=40,n_genes=60]", "--protocols", "simulated-truth"]

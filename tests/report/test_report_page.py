@@ -19,6 +19,8 @@ from impbench.report import leaderboard, terminal_leaderboard, write_report
 from impbench.results.store import Store
 from impbench.results.table import tidy
 
+pytestmark = pytest.mark.slow
+
 
 class Page(html.parser.HTMLParser):
     """Tags with their attributes, and the text outside scripts and styles."""

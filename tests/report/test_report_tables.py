@@ -19,6 +19,8 @@ from impbench.results.manifest import AboutDataset, AboutImputer, RunManifest
 from impbench.results.table import COLUMNS
 from impbench.truth_control import TRUTH_CONTROLS
 
+pytestmark = pytest.mark.slow
+
 METRICS = {
     metric.name: metric for metric in (mse, biozero_mse, ari, asw, thinned_poisson, wall_seconds)
 }

@@ -20,6 +20,8 @@ from impbench.results.store import Store
 from impbench.runner.run import Results
 from impbench.runner.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = Path(__file__).parents[1] / "example_plugins" / "hostile.py"
 QUESTION = Question(("sim_equal[n_cells=40,n_genes=60]",), ("simulated-truth",))
 SUITE = Suite("faults", "faults", "", (QUESTION,), (), 2, False)

@@ -25,6 +25,8 @@ from impbench.runner.settings import Settings
 from impbench.worker.answer import LOG_HEAD, LOG_TAIL
 from impbench.worker.sandbox import MARK
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = Path(__file__).parents[1] / "example_plugins" / "hostile.py"
 OURS = "IMPBENCH_TEST_PROCESS"
 """Inherited by every process of these tests; somebody else may run impbench on this machine."""

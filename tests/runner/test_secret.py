@@ -20,6 +20,8 @@ from impbench.runner.run import Results
 from impbench.runner.secret import Secret, withhold
 from impbench.runner.settings import Settings, Silent
 
+pytestmark = pytest.mark.slow
+
 SPEC = "sim_rare[n_cells=40,n_genes=50]"
 CHOSEN = "sim_rare[n_cells=40,n_genes=50,seed=7]"
 SUITE = Suite(

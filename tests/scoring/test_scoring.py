@@ -15,6 +15,8 @@ from impbench.results.record import Record
 from impbench.results.store import Store
 from impbench.runner.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 def ask(out: Path, protocol: str, imputers: tuple[str, ...], seeds: int = 1) -> None:
     """Ask one question of a small simulation, with a limit of 20 s."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from impbench.imputer import Imputer
 from impbench.registry import registry
 from impbench.testing import parametrize_checks
+
+pytestmark = pytest.mark.slow
 
 QUICK = {"epochs": 2, "n_starts": 2, "k": 5, "steps": 1000, "hidden": 64}
 """Promises hold whatever the number of epochs or starts; two of each are quick. ALRA chooses its k

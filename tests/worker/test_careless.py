@@ -15,6 +15,8 @@ from impbench.results.record import Record
 from impbench.results.store import Store
 from impbench.worker.answer import LOG_HEAD, LOG_TAIL
 
+pytestmark = pytest.mark.slow
+
 CARELESS = Path(__file__).parents[1] / "example_plugins" / "careless.py"
 ODD = [
     *(f"tells[what={name}]" for name in INFOS),

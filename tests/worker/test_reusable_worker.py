@@ -18,7 +18,10 @@ from impbench.runner.walls import may_be_kept
 from impbench.worker import landlock
 from impbench.worker.fork_server import can_watch
 
-pytestmark = pytest.mark.skipif(not can_watch(), reason="no worker is kept on this system")
+pytestmark = [
+    pytest.mark.skipif(not can_watch(), reason="no worker is kept on this system"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from impbench.registry import load_file
 from impbench.results.record import Record
 from impbench.runner.settings import Settings
 
-pytestmark = pytest.mark.r
+pytestmark = [pytest.mark.r, pytest.mark.slow]
 
 SUITE = Suite(
     name="tiny",

@@ -16,7 +16,7 @@ import pytest
 from impbench.errors import Cancelled, InputError, UnavailableError
 from impbench.external.r import RError, RPackage, RSession, open_session, prepare_session
 
-pytestmark = pytest.mark.r
+pytestmark = [pytest.mark.r, pytest.mark.slow]
 
 PID = "function() Sys.getpid()"
 

@@ -18,6 +18,8 @@ from impbench_plugins.shared.kmeans import best_kmeans
 from impbench.errors import InputError
 from impbench.imputer import Context, Observed
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "data"
 GROUPS = {"small_rare": 4, "small_batch": 3}
 

@@ -8,6 +8,8 @@ from impbench_plugins.dca import Dca
 from impbench import Context, Observed
 from impbench.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 INPUTS = Path(__file__).parents[2] / "data" / "inputs"
 
 # MSE, dropout-MSE and biozero-MSE of DCA 0.3.4 on TensorFlow 2.15: mean and sd over its seeds 1 to

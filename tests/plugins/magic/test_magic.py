@@ -13,6 +13,8 @@ from impbench.metrics.error import biozero_mse, dropout_mse, mse
 from impbench.protocols.simulated_truth import SimulatedTruth
 from impbench.scale import library_sizes
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "data"
 
 

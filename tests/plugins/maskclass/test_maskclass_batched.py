@@ -13,6 +13,8 @@ from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
 
 from impbench import Context
 
+pytestmark = pytest.mark.slow
+
 DEVICES = [
     "cpu",
     pytest.param(

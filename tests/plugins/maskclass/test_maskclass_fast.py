@@ -12,6 +12,8 @@ from impbench_plugins.maskclass.network import MaskClassNetwork, biozero_loss, m
 from impbench_plugins.maskclass.rows import add_to_rows, add_weighted_rows, dot, matmul
 from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(case):

@@ -29,7 +29,7 @@ from impbench.results.record import Record
 from impbench.runner.settings import Settings
 from impbench.testing import checks
 
-pytestmark = pytest.mark.r
+pytestmark = [pytest.mark.r, pytest.mark.slow]
 
 STAND_INS = Path(__file__).parents[2] / "data" / "r_packages"
 ORIGINALS = ("saver-r", "scimpute-r", "ccimpute-r")

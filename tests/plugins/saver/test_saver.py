@@ -11,6 +11,8 @@ from impbench_plugins.saver.posterior import posterior
 from impbench.errors import Cancelled
 from impbench.imputer import Context, Observed
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "data"
 
 

@@ -26,6 +26,8 @@ from sklearn.metrics import adjusted_rand_score
 from impbench.errors import InputError
 from impbench.imputer import Context, Observed
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "data"
 GROUPS = {"small_rare": 4, "small_batch": 3}
 
