@@ -18,7 +18,7 @@ from numba.core.caching import IndexDataCacheFile
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile as `numba.njit` with these options; keep the result where there is a place for it."""
-    _save_one_at_a_time()
+    _mend_the_cache()
 
     def compiled(function: Callable[..., Any]) -> Any:
         try:
@@ -30,19 +30,28 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 @cache
-def _save_one_at_a_time() -> None:
-    """Let processes take turns in saving.
+def _mend_the_cache() -> None:
+    """Let processes take turns in saving, and take what cannot be read for not there.
 
     Two that save a function for different types at the same moment choose the same name for
-    the machine code (numba 0.68), and the next to load it runs the wrong one.
+    the machine code (numba 0.68), and the next to load it runs the wrong one. What was compiled for
+    a named tuple of another file names its class, which a later version may not have any more.
     """
-    plain = IndexDataCacheFile.save
+    plain_save, plain_index = IndexDataCacheFile.save, IndexDataCacheFile._load_index
 
-    @wraps(plain)
+    @wraps(plain_save)
     def save(self: Any, key: Any, data: Any) -> None:
         index = Path(self._index_path)
         with index.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            plain(self, key, data)
+            plain_save(self, key, data)
+
+    @wraps(plain_index)
+    def load_index(self: Any) -> Any:
+        try:
+            return plain_index(self)
+        except (AttributeError, ImportError):
+            return {}
 
     IndexDataCacheFile.save = save
+    IndexDataCacheFile._load_index = load_index
