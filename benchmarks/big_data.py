@@ -27,7 +27,7 @@ imputers = {imputers}
 datasets = ["sim_equal[n_cells={cells}]"]
 protocols = {protocols}
 """
-PARTS = {"runner.worker": "worker", "runner.scorer": "scorer", "bin/impbench run": "runner"}
+PARTS = {"worker.worker": "worker", "scoring.scorer": "scorer", "bin/impbench run": "runner"}
 
 
 def main() -> None:

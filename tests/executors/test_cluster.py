@@ -2,188 +2,37 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from dask_cluster import (
+    ELSEWHERE,
+    Counting,
+    ours,
+    records,
+    run,
+    run_in_background,
+    scheduler,
+    scored,
+    until,
+    worker,
+)
 
-import impbench
-from impbench.errors import ImpbenchError, InputError, UnavailableError
-from impbench.executors.dask_scheduler import DaskScheduler
-from impbench.plan.suite import Question, Suite
+from impbench.errors import UnavailableError
 from impbench.registry import load_file
-from impbench.results.record import Record
 from impbench.results.store import Store
 from impbench.runner.run import Results
-from impbench.runner.settings import Settings, Silent
 from impbench.worker import landlock
-from impbench.worker.sandbox import MARK
 
 pytestmark = pytest.mark.slow
 
 distributed = pytest.importorskip("distributed")
-
-HOSTILE = Path(__file__).parents[1] / "example_plugins" / "hostile.py"
-ELSEWHERE = Path(__file__).parents[1] / "example_plugins" / "elsewhere.py"
-OURS = "IMPBENCH_TEST_CLUSTER"
-"""Inherited by every process of these tests; somebody else may run impbench on this machine."""
-COST = ("wall-seconds", "cpu-seconds", "peak-memory")
-SUITE = Suite(
-    name="tiny",
-    title="tiny",
-    description="",
-    questions=(Question(("sim_equal[n_cells=40,n_genes=60]",), ("simulated-truth", "clustering")),),
-    imputers=(),
-    seeds=2,
-    controls=False,
-)
-
-
-@contextmanager
-def started(module: str, *options: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one of Dask's programs, with a group of its own that is ended in the end."""
-    process = subprocess.Popen(
-        # -P: the folder that tests are started in may hold another copy of impbench.
-        [sys.executable, "-P", "-m", f"distributed.cli.{module}", *options],
-        env={**os.environ, OURS: str(os.getpid()), "OMP_NUM_THREADS": "1", **variables},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-@contextmanager
-def scheduler(
-    folder: Path, *options: str, **variables: str
-) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Start a scheduler; give its process and address."""
-    file = folder / "scheduler.json"
-    where = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-    with started("dask_scheduler", *where, *options, **variables) as process:
-        until(lambda: file.exists() and "address" in file.read_text())
-        found = re.search(r'"address": "([^"]+)"', file.read_text())
-        assert found is not None
-        yield process, found[1]
-
-
-@contextmanager
-def worker(
-    address: str, folder: Path, *options: str, **variables: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a worker with one thread, which restarts nothing."""
-    fixed = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder))
-    with started("dask_worker", address, *fixed, *options, **variables) as process:
-        yield process
-
-
-def until(what: Callable[[], object], seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.15)
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A scheduler with two workers, each a process with a folder of its own."""
-    load_file(HOSTILE)
-    load_file(ELSEWHERE)
-    folder = tmp_path_factory.mktemp("cluster")
-    with ExitStack() as stack:
-        _, address = stack.enter_context(scheduler(folder))
-        for name in ("a", "b"):
-            options = ("--memory-limit", "1GB", "--name", name)
-            stack.enter_context(worker(address, folder / name, *options))
-        with distributed.Client(address, set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=40)
-        yield address
-
-
-class Counting(Silent):
-    """Remembers the records as they are told."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def finished(self, record: Record) -> None:
-        self.records.append(record)
-
-
-def run(out: Path, address: str | None, *imputers: str, **options: Any) -> Results:
-    executor: str | DaskScheduler = "local" if address is None else f"dask[scheduler={address}]"
-    executor = options.pop("executor", executor)
-    listener = options.pop("listener", None)
-    seeds = options.pop("seeds", 2)
-    protocols = options.pop("protocols", ["simulated-truth"])
-    settings = Settings(threads=1, timeout=60.0, **options)
-    return impbench.run(
-        SUITE,
-        out,
-        imputers=imputers,
-        protocols=protocols,
-        report=False,
-        seeds=seeds,
-        executor=executor,
-        settings=settings,
-        listener=listener,
-    )
-
-
-def run_in_background(*arguments: Any, **options: Any) -> tuple[threading.Thread, list[Any]]:
-    """Start `run` in a thread; its result or error is put into the list."""
-    outcome: list[Any] = []
-
-    def call() -> None:
-        try:
-            outcome.append(run(*arguments, **options))
-        except BaseException as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    return thread, outcome
-
-
-def records(out: Path) -> list[Path]:
-    return sorted((out / "records").glob("*.json"))
-
-
-def scored(record: Record) -> dict[str, float]:
-    return {name: value for name, value in record.scores.items() if name not in COST}
-
-
-def ours() -> list[psutil.Process]:
-    """Sandboxed processes of these tests that are alive."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            environ = process.environ()
-            if MARK in environ and environ.get(OURS) == str(os.getpid()):
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +92,7 @@ def test_workers_import_no_method_and_score_with_what_was_shipped(
     assert "extras" in set(table.metric)
     processes = notes.read_text().splitlines() if notes.exists() else []
     assert not [
-        line for line in processes if "runner.worker" not in line and "runner.describe" not in line
+        line for line in processes if "worker.worker" not in line and "worker.describe" not in line
     ]
 
 
@@ -329,9 +178,10 @@ def test_lost_scheduler_is_said_and_the_run_goes_on_later(tmp_path: Path, addres
 def test_runner_that_ends_ends_its_jobs(tmp_path: Path, address: str) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import test_cluster as t\n"
+        "import dask_cluster as t\n"
         "from pathlib import Path\n"
-        "t.load_file(t.HOSTILE)\n"
+        "from impbench.registry import load_file\n"
+        "load_file(t.HOSTILE)\n"
         "t.run(Path(sys.argv[2]), sys.argv[3], 'hangs')\n"
     )
     # The second run finds what the first could not take with it.
@@ -348,95 +198,3 @@ def test_runner_that_ends_ends_its_jobs(tmp_path: Path, address: str) -> None:
         until(lambda: not ours())
     with distributed.Client(address, set_as_default=False) as client:
         until(lambda: not any(client.processing().values()))
-
-
-def test_worker_with_other_code_is_named(tmp_path: Path, address: str) -> None:
-    copy = tmp_path / "other" / "impbench"
-    shutil.copytree(Path(impbench.__file__).parent, copy)
-    text = (copy / "version.py").read_text()
-    (copy / "version.py").write_text(text.replace(impbench.__version__, "0.0.1"))
-    where = str(copy.parent)
-    with distributed.Client(address, set_as_default=False) as client:
-        known = set(client.nthreads())
-        thread, outcome = run_in_background(tmp_path / "out", address, "slow", seeds=9)
-        until(lambda: ours() or not thread.is_alive())
-        with worker(address, tmp_path / "w", PYTHONPATH=where):
-            until(lambda: set(client.nthreads()) - known)
-            (stranger,) = set(client.nthreads()) - known
-            thread.join(60)
-            with pytest.raises(InputError, match=f"worker {stranger}: impbench is 0.0.1"):
-                run(tmp_path / "out", address, "fine")
-    assert isinstance(outcome[0], InputError), outcome
-    assert f"worker {stranger} cannot do its part: impbench is 0.0.1" in str(outcome[0])
-
-
-def test_gpu_jobs_go_where_a_gpu_is_announced(tmp_path: Path, address: str) -> None:
-    with pytest.raises(UnavailableError, match=rf"no worker of {address} announces a GPU; start"):
-        run(tmp_path, address, "tells-gpu", device="cuda")
-    gpu = ("--resources", "GPU=1")
-    with worker(address, tmp_path / "w", *gpu, CUDA_VISIBLE_DEVICES="GPU-7"):
-        with distributed.Client(address, set_as_default=False) as client:
-            client.wait_for_workers(3, timeout=40)
-        run(tmp_path / "out", address, "tells-gpu", "fine", seeds=4, device="cuda")
-    store = Store(tmp_path / "out")
-    told = [record for record in store.read().records if record.job.imputer == "tells-gpu"]
-    assert {(record.status, record.info["visible"]) for record in told} == {("ok", "GPU-7")}
-    fine = [record.cost for record in store.read().records if record.job.imputer == "fine"]
-    assert {cost.device for cost in fine if cost} == {"cpu"}
-
-
-def test_encrypted_scheduler_takes_only_who_has_the_certificate(tmp_path: Path) -> None:
-    load_file(HOSTILE)
-    temporary = distributed.Security.temporary()
-    files = {"ca-file": "tls_ca_file", "cert": "tls_worker_cert", "key": "tls_worker_key"}
-    paths = {name: tmp_path / name for name in files}
-    for name, attribute in files.items():
-        paths[name].write_text(getattr(temporary, attribute))
-    options = [text for name in files for text in (f"--tls-{name}", str(paths[name]))]
-    with (
-        scheduler(tmp_path, *options, "--protocol", "tls") as (_, address),
-        worker(address, tmp_path / "w", *options),
-    ):
-        assert address.startswith("tls://")
-        tls = {f"tls_{name.replace('-', '_')}": str(path) for name, path in paths.items()}
-        with pytest.raises(InputError, match="cannot connect to the Dask scheduler"):
-            run(tmp_path / "out", address, "fine")
-        encrypted = DaskScheduler(scheduler=address, **tls)
-        table = run(tmp_path / "out", None, "fine", seeds=1, executor=encrypted).scores
-    assert set(table.status) == {"ok"}
-
-
-def test_connection_that_fails_leaves_no_thread_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Closed at once, not when it is collected: that could be while another client starts.
-    monkeypatch.setattr("impbench.executors.dask.cluster.CONNECT_SECONDS", 1)
-    before = {thread.ident for thread in threading.enumerate()}
-    gc.disable()
-    try:
-        for address in ("tcp://127.0.0.1:9", "tls://127.0.0.1:9", "nonsense://127.0.0.1:9"):
-            with pytest.raises(ImpbenchError), DaskScheduler(scheduler=address).connect(1):
-                pass
-            left = [t.name for t in threading.enumerate() if t.ident not in before]
-            assert left == []
-    finally:
-        gc.enable()
-
-
-def test_scheduler_without_workers_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load_file(HOSTILE)
-    monkeypatch.setattr(DaskScheduler, "patience", 0.5)
-    with (
-        scheduler(tmp_path) as (_, address),
-        pytest.raises(UnavailableError, match=rf"no worker is connected to {address}; start one"),
-    ):
-        run(tmp_path / "out", address, "fine")
-
-
-def test_nobody_at_the_address_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load_file(HOSTILE)
-    monkeypatch.setattr("impbench.executors.dask.cluster.CONNECT_SECONDS", 1)
-    with pytest.raises(
-        UnavailableError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"
-    ):
-        run(tmp_path, "tcp://127.0.0.1:9", "fine")

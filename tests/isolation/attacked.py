@@ -21,7 +21,7 @@ from impbench.results.record import Record
 from impbench.results.store import Store
 from impbench.worker.isolation import OURS
 
-ATTACKS = Path(__file__).with_name("attacks.py")
+PLUGINS = ("attacks.py", "cheats.py")
 SIMULATED = "sim_equal[n_cells=40,n_genes=60]"
 NOBODY = 65534
 
@@ -41,7 +41,7 @@ class Attacked:
             record
             for record in self.records
             if record.job.imputer.partition("[")[0] == name
-            and target in (None, record.job.params["target"])
+            and target in (None, record.job.params.get("target"))
         ]
         assert found, f"{name} left no record\n{self.printed}"
         return found
@@ -53,7 +53,8 @@ def run_attacks(folder: Path, python: str, port: int, ordinary: bool) -> Attacke
     _write_data(data)
     for new in (left, home):
         new.mkdir()
-    shutil.copy(ATTACKS, folder / "attacks.py")
+    for plugin in PLUGINS:
+        shutil.copy(Path(__file__).with_name(plugin), folder)
     attacks = [
         *("opens-descriptors", "reads-memory", "sends-signals", "patches-clocks"),
         *("answers-itself", "hides-work", "leaves-process"),
@@ -68,7 +69,8 @@ def run_attacks(folder: Path, python: str, port: int, ordinary: bool) -> Attacke
     ]
     command = [
         *(python, "-c", "from impbench.cli import main; main()", "run"),
-        *("--plugin", folder / "attacks.py", "--imputers", ",".join(attacks), "--out", out),
+        *(word for plugin in PLUGINS for word in ("--plugin", folder / plugin)),
+        *("--imputers", ",".join(attacks), "--out", out),
         *("--datasets", SIMULATED, "--data", data, "--label-key", "type", "--genes", "0"),
         *("--protocols", "clustering,simulated-truth", "--seeds", "1", "-j", "1"),
         *("--timeout", "20s", "--no-report", "--quiet"),
