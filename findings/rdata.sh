@@ -2,14 +2,14 @@
 # rdata 1.1.0 stops at an R function compiled to byte code that holds another function as a constant,
 # and at a raw vector.
 #
-# One would expect: parse_file reads any file of saveRDS; its README names functions and byte code.
+# One would expect: parse_file reads any file of saveRDS; its parser has a branch for byte code.
 # What happens: "ValueError: 1026 is not a valid RObjectType", and "NotImplementedError: ... RAW".
 # Version: rdata 1.1.0. Where: rdata/parser/_parser.py, Parser.parse_R_object. A constant of byte code
 #   that is no list, call or code is written as outside of byte code (R's ReadBCConsts), but for a
 #   closure the function goes on to read a type before its parts, which is not there. RAW (type 24)
 #   has a name in RObjectType and no branch.
-# Why it matters here: a SingleCellExperiment of before 2019 keeps its assays in an environment that
-#   drags along its class with compiled methods, so that rdata reads none of those files.
+# Why it matters here: a SingleCellExperiment in the layout of before 2019 keeps its assays in an
+#   environment that drags along its class with compiled methods; one made so by R 4.2 was not read.
 #   impbench/data/r_parser.py reads both kinds before rdata sees them.
 set -euo pipefail
 work=$(mktemp -d)

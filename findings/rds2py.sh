@@ -7,8 +7,8 @@
 #   encoding that only version 3 has; the same vector saved as version 3 is read.
 # Version: rds2py 0.10.6. Where: rds2py/rdsutils.py, parse_rds, and rds2py/PyRdsReader.py, over the C++
 #   library rds2cpp, which reads the encoding of the preamble whatever the version.
-# Why it matters here: the public SingleCellExperiments of 2017 and 2018 that the catalogue downloads are
-#   of version 2. impbench reads R's files through rdata.
+# Why it matters here: what was saved before April 2019 without a word about versions is of version 2, also
+#   a SingleCellExperiment. impbench reads R's files through rdata.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
