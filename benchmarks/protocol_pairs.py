@@ -104,7 +104,10 @@ def main() -> int:
                 if fault:
                     wrong[fault] += 1
             faults.update(wrong)
-            print(f"{' + '.join(pair)}: {given.times - wrong.total()} of {given.times} alike")
+            print(
+                f"{' + '.join(pair)}: {given.times - wrong.total()} of {given.times} alike",
+                flush=True,
+            )
             for fault, count in wrong.most_common():
                 print(f"  {count} times {fault}", flush=True)
     n_pairs = len(list(itertools.combinations(given.protocols, 2)))
