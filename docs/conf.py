@@ -77,6 +77,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!impbench\b).*")]
 INNER = [
     "inspection.command.Choice",
     "plan.plan.Plan",
+    "regress.decide.Evidence",
     "regress.runtime.Pace",
     "report.analysis.run.Run",
     "report.analysis.shown_metric.ShownMetric",
