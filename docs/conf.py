@@ -8,10 +8,15 @@ names of other packages in the Python reference lead to those packages' own page
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import impbench
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
@@ -56,6 +61,8 @@ napoleon_use_ivar = True
 napoleon_attr_annotations = False
 autosummary_generate = False
 default_role = "literal"
+# Dashes only: quotes of commands are copied, so they stay as they are.
+smartquotes_action = "D"
 
 ONLINE = bool(os.environ.get("IMPBENCH_DOCS_ONLINE"))
 intersphinx_mapping = (
@@ -92,7 +99,7 @@ html_title = f"impbench {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options = {
-    "home_page_in_toc": False,
+    "navbar_persistent": [],
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "use_download_button": True,
@@ -100,3 +107,13 @@ html_theme_options = {
 }
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
+
+
+def setup(app: Sphinx) -> None:
+    """Make signatures of dataclasses readable: `<factory>` is no Python, so nothing would link."""
+
+    def spell(*event: Any) -> tuple[str | None, str | None]:
+        *_, arguments, returns = event
+        return arguments and re.sub(r"<factory>|<lambda>", "...", arguments), returns
+
+    app.connect("autodoc-process-signature", spell)

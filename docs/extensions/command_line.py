@@ -5,6 +5,7 @@ It is written from the app itself, as `--help` is, so that the reference cannot 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -59,7 +60,10 @@ def _entry(parameter: Any, context: Any) -> Iterator[str]:
     if record is None:
         return
     signature, text = record
-    yield from (f":::{{option}} {signature}", text, ":::", "")
+    # Outside of backticks, an option such as --out is no dash and a word.
+    parts = re.split("(`[^`]*`)", text)
+    parts[::2] = [re.sub(r"(?<!\w)--?[a-z][\w-]*", r"`\g<0>`", part) for part in parts[::2]]
+    yield from (f":::{{option}} {signature}", "".join(parts), ":::", "")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
