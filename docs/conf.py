@@ -46,6 +46,8 @@ exclude_patterns = ["images", "**/.ipynb_checkpoints"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 myst_fence_as_directive = ["mermaid"]
+mermaid_version = "11.12.0"
+mermaid_fullscreen = False
 
 # Tutorials are stored without output and run whenever the site is built; an error ends the build.
 nb_execution_mode = "force"
