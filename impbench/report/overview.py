@@ -10,7 +10,7 @@ from markupsafe import escape
 from matplotlib.figure import Figure
 
 from impbench.errors import InputError
-from impbench.report.analysis.answer import Answer, answers
+from impbench.report.analysis.advice import Advice, advise
 from impbench.report.analysis.heading import Heading, heading
 from impbench.report.analysis.purposes import SPEED
 from impbench.report.analysis.run import make_run
@@ -27,7 +27,7 @@ class Overview:
     """A finished run, summarised; `impbench.runner.outcome.Results` describes what it returns."""
 
     scene: Scene
-    told: list[Answer]
+    told: list[Advice]
     title: Heading
 
     @classmethod
@@ -35,7 +35,7 @@ class Overview:
         """Summarise a run."""
         run = make_run(stored)
         scene = Scene.of(run, stored.store.picture)
-        return cls(scene, answers(run, scene.summary, scene.comparisons), heading(run))
+        return cls(scene, advise(run, scene.summary, scene.comparisons), heading(run))
 
     def answers(self) -> pd.DataFrame:
         """Return one row per purpose."""

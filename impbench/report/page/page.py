@@ -17,7 +17,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from impbench.report import numbers
-from impbench.report.analysis.answer import Answer, answers
+from impbench.report.analysis.advice import Advice, advise
 from impbench.report.analysis.failures import MAX_GROUPS, failures
 from impbench.report.analysis.findings import find
 from impbench.report.analysis.heading import heading, own_name
@@ -72,7 +72,7 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
     run, store = make_run(stored), stored.store
     scene = Scene.of(run, store.picture)
     summary, purposes = scene.summary, scene.purposes
-    failed, answered = failures(run), answers(run, summary, scene.comparisons)
+    failed, answered = failures(run), advise(run, summary, scene.comparisons)
     folders = {name: _fresh(store.folder / name) for name in ("figures", "tables")}
     files = export(
         run, summary, scene.board, scene.comparisons, purposes, failed, folders["tables"]
@@ -168,7 +168,7 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _explained(run: Run, answer: Answer) -> list[str]:
+def _explained(run: Run, answer: Advice) -> list[str]:
     """What was asked for a purpose, and what its leading scores say."""
     said = []
     for protocol in answer.asked:

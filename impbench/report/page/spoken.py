@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from impbench.report.analysis.answer import Answer, answers
+from impbench.report.analysis.advice import Advice, advise
 from impbench.report.analysis.heading import heading
 from impbench.report.analysis.left_out import left_out
 from impbench.report.analysis.run import Run, make_run
@@ -30,7 +30,7 @@ def terminal_report(stored: StoredRun) -> Iterator[Table | Text]:
     title = heading(run)
     yield Text(f"\n{title.title}", style="bold")
     yield from map(Text, title.lead)
-    told = answers(run, summary, compare(run, summary)) if len(summary) else []
+    told = advise(run, summary, compare(run, summary)) if len(summary) else []
     for answer in told:
         yield from _answer(run, answer)
     for choice, command in {a.choice: a.command for a in told if a.command}.items():
@@ -41,7 +41,7 @@ def terminal_report(stored: StoredRun) -> Iterator[Table | Text]:
     yield from terminal_tables(run, summary)
 
 
-def _answer(run: Run, answer: Answer) -> Iterator[Text]:
+def _answer(run: Run, answer: Advice) -> Iterator[Text]:
     sure = f" ({answer.sure})" if answer.sure else ""
     yield Text.assemble(f"\nFor {answer.purpose}: ", (answer.verdict, "bold"), sure)
     yield from (Text(f"  {reason}") for reason in answer.reasons)

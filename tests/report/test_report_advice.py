@@ -8,7 +8,7 @@ import pytest
 from impbench.metrics.clustering import ari
 from impbench.metrics.cost import wall_seconds
 from impbench.metrics.error import mse
-from impbench.report.analysis.answer import REPEATS, answers
+from impbench.report.analysis.advice import REPEATS, advise
 from impbench.report.analysis.heading import heading
 from impbench.report.analysis.impute_command import impute_command
 from impbench.report.analysis.left_out import left_out
@@ -61,7 +61,7 @@ def make_run(scores, datasets=("mine[genes=50]",), failed=(), own=True):
 
 def answer(run):
     summary = summarise(run)
-    (found,) = answers(run, summary, compare(run, summary))
+    (found,) = advise(run, summary, compare(run, summary))
     return found
 
 
@@ -113,7 +113,7 @@ def test_single_result_rests_on_little_however_many_seeds_repeat_it(level, verdi
 def test_intervals_over_cells_that_lie_apart_make_surer():
     run = make_run({"a": [0.41], "no-imputation": [0.40]})
     summary = summarise(run).assign(low=[0.405, 0.395], high=[0.415, 0.402])
-    (found,) = answers(run, summary, [])
+    (found,) = advise(run, summary, [])
     assert (found.verdict, found.sure) == ("use a", "fairly sure")
     assert "95 % intervals over cells, which lie apart" in "; ".join(found.reasons)
 

@@ -1,4 +1,4 @@
-"""Answer, for each purpose, what a user wants to know: use which method, or none, and how sure.
+"""Say for each purpose what a user wants to know: use which method, or none, and how sure.
 
 A method is advised where it does better than no imputation on most questions of the purpose; else
 the data are better left alone. Of several the one of lowest mean rank is advised. A method that
@@ -44,7 +44,7 @@ which a difference of single results is taken for chance."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class Advice:
     """What to do for one purpose.
 
     Attributes
@@ -74,7 +74,7 @@ class Answer:
     command: str = ""
 
 
-def answers(run: Run, summary: pd.DataFrame, comparisons: Sequence[Comparison]) -> list[Answer]:
+def advise(run: Run, summary: pd.DataFrame, comparisons: Sequence[Comparison]) -> list[Advice]:
     """Return one answer per purpose, in the order of the page.
 
     Where there are a user's own data, these alone count.
@@ -126,7 +126,7 @@ class _Purpose:
     summary: pd.DataFrame
     comparisons: Sequence[Comparison]
 
-    def answer(self) -> Answer:
+    def answer(self) -> Advice:
         contenders = self._contenders()
         if not contenders:
             return self._said("no answer", None, "", ["no method gave every result"])
@@ -139,7 +139,7 @@ class _Purpose:
             return self._leave(contenders[0], duels[contenders[0]])
         return self._use(better, duels[better[0]])
 
-    def _use(self, better: list[str], duels: list[_Duel]) -> Answer:
+    def _use(self, better: list[str], duels: list[_Duel]) -> Advice:
         choice = better[0]
         reasons = [self._scores(choice, duels), self._because(choice, "better", duels)]
         if alike := [name for name in better[1:] if not self._beats(choice, name)]:
@@ -151,7 +151,7 @@ class _Purpose:
         sure = SURE[self._sureness(choice, "better", duels)]
         return self._said(f"use {choice}", choice, sure, [*reasons, *self._surer(sure, duels)])
 
-    def _leave(self, best: str, duels: list[_Duel]) -> Answer:
+    def _leave(self, best: str, duels: list[_Duel]) -> Advice:
         if _mostly("worse", duels):
             sure = SURE[self._sureness(best, "worse", duels)]
             because = f"every method did {self._because(best, 'worse', duels)}"
@@ -165,7 +165,7 @@ class _Purpose:
 
     def _said(
         self, verdict: str, choice: str | None, sure: Sure | Literal[""], reasons: list[str]
-    ) -> Answer:
+    ) -> Advice:
         methods = self.rows[self.rows["imputer"].isin(self.run.methods)]
         if failed := list(methods.loc[methods["n_failed"] > 0, "imputer"]):
             reasons = [*reasons, f"failed, so not advised: {listed(failed)}"]
@@ -173,7 +173,7 @@ class _Purpose:
             sure = SURE[0]
             reads = "the counts look like reads, which this question takes for molecules"
             reasons = [*reasons, reads]
-        return Answer(
+        return Advice(
             self.purpose,
             tuple(dict.fromkeys(protocol for _, protocol, _ in self._asked())),
             verdict,
