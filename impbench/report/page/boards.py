@@ -83,10 +83,12 @@ def _table(
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     if rows["n_lost"].any():
         table.caption, table.caption_justify = Text(f"{MARK} {RULE}"), "left"
-    table.add_column("imputer", no_wrap=True)
+    # Long names fold, numbers must not.
+    table.add_column("imputer", overflow="fold", min_width=15)
     skills = rows.loc[rows["metric"].isin([fact.name for fact in metrics[:1]]), "mean_skill"]
     has_skill = bool(skills.notna().any())
     for i, fact in enumerate(metrics):

@@ -58,6 +58,8 @@ def _left_out(run: Run) -> Iterator[Text]:
     """Say what a user's own data could not be asked; of others, the page does."""
     found = left_out(run)
     own = [item for item in found if item.own]
+    if own:
+        yield Text("")
     for item in own:
         yield Text(f"Not asked: {item.what}, because {item.reason}")
     if others := len(found) - len(own):
