@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from impbench.environments.environments import unobtainable
 from impbench.errors import NotFoundError
@@ -36,7 +37,7 @@ from impbench.protocols.protocol import Protocol
 from impbench.registry import Registry, registry
 from impbench.results.failed_methods import failure_line
 from impbench.results.record import Record
-from impbench.runner.run import Results
+from impbench.runner.outcome import Results
 from impbench.runner.settings import Listener
 from impbench.truth_control import TRUTH_CONTROLS
 
@@ -154,7 +155,7 @@ def _record_line(record: Record) -> str:
 
 
 def print_results(results: Results, quiet: bool, as_json: bool) -> None:
-    """Print the leaderboard and where the report lies, then, in one line, what failed."""
+    """Print the answer, the scores and where the report lies, then, in one line, what failed."""
     if as_json:
         rows = json.loads(results.scores.to_json(orient="records"))
         print(
@@ -169,10 +170,10 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
             )
         )
     elif not quiet:
-        from impbench.report import terminal_leaderboard
+        from impbench.report import terminal_report
 
-        for part in terminal_leaderboard(results.stored):
-            _out.print(part)
+        for part in terminal_report(results.stored):
+            _out.print(part, soft_wrap=isinstance(part, Text))
         if results.report is not None:
             _out.print(f"report: {escape(str(results.report))}", soft_wrap=True)
         else:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from impbench.data.dataset import Source
-from impbench.data.read import FileSource
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.parameters import split_spec
@@ -38,6 +37,8 @@ class Plan:
         Specs of the imputers that the user named, or whose plugin file the user gave.
     answering
         The strangers whose imputers take part: none of them may bring what asks.
+    replaced
+        What of the suite was replaced by something else: imputers, datasets, protocols, seeds.
     """
 
     suite: Suite
@@ -45,6 +46,7 @@ class Plan:
     seeds: tuple[int, ...]
     named: tuple[str, ...] = ()
     answering: Answering = field(default_factory=Answering)
+    replaced: tuple[str, ...] = ()
 
     @property
     def sources(self) -> list[Source]:
@@ -95,7 +97,29 @@ def make_plan(
         name if name in TRUTH_CONTROLS else registry.imputer(name).spec for name in imputers or ()
     ]
     named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
-    return Plan(suite, tuple(dict.fromkeys(asked)), seeds, tuple(dict.fromkeys(named)), answering)
+    asked, named = list(dict.fromkeys(asked)), list(dict.fromkeys(named))
+    replaced = _replaced(suite, imputers, sources, protocols, seeds)
+    return Plan(suite, tuple(asked), seeds, tuple(named), answering, replaced)
+
+
+def _replaced(
+    suite: Suite,
+    imputers: Sequence[str] | None,
+    sources: Sequence[str | Source] | None,
+    protocols: Sequence[str] | None,
+    seeds: Sequence[int],
+) -> tuple[str, ...]:
+    """Name what differs from the suite; the same again is no change."""
+    own = {
+        "imputers": {name for q in suite.questions for name in q.imputers or suite.imputers},
+        "datasets": {name for q in suite.questions for name in q.datasets},
+        "protocols": {name for q in suite.questions for name in q.protocols},
+        "seeds": set(range(1, suite.seeds + 1)),
+    }
+    given = {"imputers": imputers, "datasets": sources, "protocols": protocols, "seeds": seeds}
+    return tuple(
+        name for name, values in given.items() if values is not None and set(values) != own[name]
+    )
 
 
 def _taking_part(
@@ -152,7 +176,7 @@ def _asked(
 
 def _protocols(suite: Suite, source: Source) -> tuple[str, ...]:
     """What `suite` asks of a dataset it does not name: all it asks of any, or its own choice."""
-    if suite.own_data and isinstance(source, FileSource):
+    if suite.own_data and source.own:
         return suite.own_data
     return tuple(dict.fromkeys(name for q in suite.questions for name in q.protocols))
 

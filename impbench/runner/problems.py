@@ -44,7 +44,7 @@ class Problems:
     posed
         By (dataset spec, protocol spec).
     skipped
-        Dicts with dataset, protocol and reason.
+        Dicts with dataset, protocol, reason, and metric where only one score is left out.
     files
         What the datasets were read from.
     datasets, problems
@@ -120,6 +120,9 @@ def pose_all(
                     "has_truth": posed.has_truth,
                 }
             )
+            found.skipped += [
+                _skip(source, protocol, reason, name) for name, reason in problem.left_out.items()
+            ]
     return found
 
 
@@ -202,6 +205,7 @@ def _facts(source: Source, dataset: Dataset) -> dict[str, Any]:
         "zero_fraction": 1 - stored / max(1, dataset.n_cells * dataset.n_genes),
         "median_count": median_count(counts),
         "simulated": dataset.true_counts is not None,
+        "own": source.own,
         "steps": list(dataset.steps),
         "facts": {**facts, **_shown(card)},
         "labels_confidence": card.get("labels_from", ""),
@@ -217,5 +221,10 @@ def _shown(card: dict[str, Any]) -> dict[str, Any]:
     return {key.replace("_", " "): card[key] for key in keys if card.get(key)}
 
 
-def _skip(source: Source, protocol: Protocol, reason: str) -> dict[str, str]:
-    return {"dataset": source.spec, "protocol": protocol.spec, "reason": reason}
+def _skip(source: Source, protocol: Protocol, reason: str, metric: str = "") -> dict[str, str]:
+    return {
+        "dataset": source.spec,
+        "protocol": protocol.spec,
+        "reason": reason,
+        "metric": metric,
+    }
