@@ -165,6 +165,9 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
                     "report": None if results.report is None else str(results.report),
                     "failed": [vars(method) for method in results.failed],
                     "without_result": results.without_result,
+                    "answers": json.loads(
+                        results.answers().reset_index().to_json(orient="records")
+                    ),
                     "scores": rows,
                 }
             )
