@@ -137,8 +137,8 @@ def _find_batches(found: Problems, source: Source, dataset: Dataset) -> None:
         cells = {str(name): int(size) for name, size in zip(names, sizes, strict=True)}
         found.datasets[source.spec]["batches"] = cells
         return
-    has = f"all cells are of one batch, {str(names[0])!r}" if len(names) else "it has no batches"
-    reason = f"{has}, so methods ran on all cells together alone"
+    has = f"all its cells are of batch {str(names[0])!r}" if len(names) else "it has no batches"
+    reason = f"{has}; methods ran on all cells together only"
     found.skipped.append({"dataset": source.spec, "protocol": "per=batch", "reason": reason})
 
 

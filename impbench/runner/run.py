@@ -229,7 +229,7 @@ def _nothing_to_ask(problems: Problems) -> str:
 
 def _no_batches(problems: Problems) -> str:
     lines = [
-        f"{skip['dataset']}: {skip['reason'].partition(',')[0]}"
+        f"{skip['dataset']}: {skip['reason'].partition('; ')[0]}"
         for skip in problems.skipped
         if skip["protocol"] == "per=batch"
     ]
