@@ -169,10 +169,12 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
             )
         )
     elif not quiet:
-        from impbench.report import terminal_leaderboard
+        from impbench.report import terminal_batches, terminal_leaderboard
 
         for part in terminal_leaderboard(results.stored):
             _out.print(part)
+        for line in terminal_batches(results.stored):
+            _out.print(escape(line))
         if results.report is not None:
             _out.print(f"report: {escape(str(results.report))}", soft_wrap=True)
         else:
