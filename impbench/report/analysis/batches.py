@@ -9,9 +9,9 @@ an imputer that no seed changes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,8 @@ class BothWays:
         How much better apart, in the score's unit; negative where it is better together.
     by_seed
         The same for each seed that both have.
+    worthwhile
+        Whether the better way beats no imputation, or that did not run.
     answer
         None where one way failed, or there is but one seed.
     failure
@@ -58,6 +60,7 @@ class BothWays:
     apart: float
     gain: float
     by_seed: tuple[float, ...]
+    worthwhile: bool
     answer: Answer | None
     failure: str = ""
 
@@ -126,6 +129,8 @@ def _compared(run: Run, together: Any, apart: Any) -> BothWays:
     answer: Answer | None = None
     failed = next((row for row in (apart, together) if row.n_lost), None)
     changed = abs(together.nothing - together.mean)
+    losses = [row.mean * run.metrics[together.metric].direction for row in (together, apart)]
+    nothing = together.nothing * run.metrics[together.metric].direction
     if failed is None and verdict is not None:
         negligible = abs(value) < SMALLEST * changed
         told = verdict != "not told apart" and not negligible
@@ -140,6 +145,7 @@ def _compared(run: Run, together: Any, apart: Any) -> BothWays:
         apart=apart.mean,
         gain=value if failed is None else math.nan,
         by_seed=tuple(map(float, differences[np.isfinite(differences)])),
+        worthwhile=bool(np.isnan(nothing) or np.nanmin([*losses, np.inf]) < nothing),
         answer=answer,
         failure="" if failed is None else f"{failed.imputer}: {failed.reason or failed.status}",
     )
@@ -159,37 +165,43 @@ def batch_answers(run: Run, pairs: Iterable[BothWays]) -> list[BatchAnswer]:
 
 def _finding(run: Run, pairs: list[BothWays]) -> Finding:
     first = pairs[0]
-    names: Mapping[str, list[BothWays]] = {
-        answer: [pair for pair in pairs if pair.answer == answer]
-        for answer in ("better together", "better apart", "not told apart")
-    }
-    together, apart = names["better together"], names["better apart"]
-    told = [pair for pair in pairs if pair.answer is not None]
-    of = f"of {counted(len(told), 'method')}"
-    if not told:
-        lead = "Together or apart cannot be said"
-    elif together and apart:
-        lead = (
-            f"It depends on the method: {len(together)} better together, {len(apart)} apart, {of}"
-        )
-    elif together:
-        lead = f"Impute the batches together: better for {len(together)} {of}, worse for none"
-    elif apart:
-        lead = f"Impute each batch alone: better for {len(apart)} {of}, worse for none"
-    else:
-        lead = f"Together or apart makes no difference that can be told, {of}"
     title = run.metrics[first.metric].title
+    told = [pair for pair in pairs if pair.answer is not None]
     details = [
         f"{answer[:1].upper()}{answer[1:]} by {title}: {listed(list(map(_size, found)), 12)}."
-        for answer, found in names.items()
-        if found
+        for answer in get_args(Answer)
+        if (found := [pair for pair in told if pair.answer == answer])
     ]
     details += _without_answer(pairs)
+    if first.dataset in run.misled(first.protocol):
+        details.append("The counts look like reads, which this question takes for molecules.")
     n = len(run.datasets[first.dataset].batches)
-    topic = f"{run.purpose(first.protocol)}, {counted(n, 'batch')}".replace("batchs", "batches")
+    topic = [run.purpose(first.protocol), *([f"{n} batches"] if n else [])]
     if len(run.datasets) > 1:
-        topic = f"{run.datasets[first.dataset].title}, {topic}"
-    return Finding(f"{lead}.", tuple(details), topic, "result" if told else "caution")
+        topic.insert(0, run.datasets[first.dataset].title)
+    kind = "result" if any(pair.worthwhile for pair in told) else "caution"
+    return Finding(_lead(told), tuple(details), ", ".join(topic), kind)
+
+
+def _lead(told: list[BothWays]) -> str:
+    """Say in one sentence what to do, by the methods that are worth it at all."""
+    counted_in = [pair for pair in told if pair.worthwhile]
+    answers = [pair.answer for pair in counted_in]
+    together, apart = answers.count("better together"), answers.count("better apart")
+    of = f"of {counted(len(counted_in), 'method')}"
+    if len(counted_in) < len(told):
+        of += " that beat no imputation"
+    if not told:
+        return "Whether together or apart cannot be said."
+    if not counted_in:
+        return "Neither together nor apart did any method beat no imputation."
+    if together and apart:
+        return f"It depends on the method: {together} {of} better together, {apart} better apart."
+    if together:
+        return f"Impute the batches together: better for {together} {of}, worse for none."
+    if apart:
+        return f"Impute each batch alone: better for {apart} {of}, worse for none."
+    return f"Together or apart makes no difference that could be told, {of}."
 
 
 def _size(pair: BothWays) -> str:
