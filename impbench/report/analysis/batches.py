@@ -147,8 +147,14 @@ def _compared(run: Run, together: Any, apart: Any) -> BothWays:
         by_seed=tuple(map(float, differences[np.isfinite(differences)])),
         worthwhile=bool(np.isnan(nothing) or np.nanmin([*losses, np.inf]) < nothing),
         answer=answer,
-        failure="" if failed is None else f"{failed.imputer}: {failed.reason or failed.status}",
+        failure="" if failed is None else f"{failed.imputer}: {_why(failed)}",
     )
+
+
+def _why(row: Any) -> str:
+    if row.status == "ok":
+        return "a seed has no record"
+    return str(row.reason or row.status)
 
 
 def batch_answers(run: Run, pairs: Iterable[BothWays]) -> list[BatchAnswer]:

@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from impbench.page_figure import figure
 from impbench.report.analysis.batches import Answer, BothWays, both_ways
@@ -107,7 +108,7 @@ def _marks(axes: Axes, names: list[str], pairs: list[BothWays]) -> None:
         )
     reach = 1.15 * max([abs(value) for pair in pairs for value in (*pair.by_seed, 0)]) or 1.0
     axes.set(xlim=(-reach, reach), ylim=(len(names) - 0.5, -0.5), xlabel="", ylabel="")
-    axes.set_xticks([-reach / 1.3, 0, reach / 1.3])
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], symmetric=True))
     axes.xaxis.set_major_formatter(lambda value, _: number(value, 2))
     axes.yaxis.grid(True, color=FAINT)
     axes.tick_params(axis="y", length=0)
