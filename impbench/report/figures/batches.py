@@ -23,8 +23,6 @@ GAP = 0.3
 HEAD = 0.62
 FOOT = 0.5
 COLUMNS = 4
-MIXING = "batch-asw"
-"""Shown beside the lead scores: how well batches are mixed is what the question is about."""
 
 COLOURS: dict[Answer | None, str] = {
     "better together": METHOD_COLOURS[0],
@@ -53,8 +51,9 @@ def batches(scene: Scene) -> Figure | None:
     run = scene.run
     shown: dict[tuple[str, str], list[BothWays]] = {}
     for pair in both_ways(run, scene.summary):
-        chosen = pair.metric in (run.lead_metric(pair.protocol), MIXING)
-        if pair.dataset == scene.dataset and chosen:
+        leads = pair.metric == run.lead_metric(pair.protocol)
+        # How well batches are mixed is what the question is about.
+        if pair.dataset == scene.dataset and (leads or run.metrics[pair.metric].on_batches):
             shown.setdefault((pair.protocol, pair.metric), []).append(pair)
     if not any(pair.by_seed for pairs in shown.values() for pair in pairs):
         return None
