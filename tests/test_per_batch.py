@@ -19,6 +19,7 @@ from impbench.parameters import parameter
 from impbench.per_batch import alone, class_taking, is_alone
 from impbench.plan.task import Posed, Task, shares_seeds
 from impbench.registry import registry
+from impbench.testing.conduct import input_is_not_modified
 from impbench.testing.declaration import (
     frozen_dataclass,
     parameters_are_described,
@@ -242,3 +243,8 @@ def test_keys_of_other_jobs_are_what_they_were() -> None:
 )
 def test_declarations_conform(check: testing.Check) -> None:
     assert check.result(alone(registry().imputer("magic"))).verdict == "passed"
+
+
+def test_checks_of_what_a_method_returns_are_of_the_method_itself() -> None:
+    result = input_is_not_modified.result(alone(Tells()))
+    assert (result.verdict, "leave out per" in result.message) == ("skipped", True)
