@@ -68,7 +68,7 @@ def lead(run: Run) -> str:
         ([0.4, 0.41], [0.5, 0.51], "better together", "Impute the batches together: better for 1"),
         ([0.5, 0.51], [0.4, 0.41], "better apart", "Impute each batch alone: better for 1"),
         ([0.4, 0.5], [0.45, 0.47], "not told apart", "makes no difference that could be told"),
-        # No seed changes anything, and neither does the company: 0.001 of the 0.6 to doing nothing.
+        # No seed changes anything, and neither does the company: 0.001 of 1 to the bound.
         ([0.4, 0.4], [0.401, 0.401], "not told apart", "makes no difference that could be told"),
         ([0.4, 0.4], [0.41, 0.41], "better together", "Impute the batches together: better for 1"),
         ([1.4, 1.4], [1.6, 1.6], "better together", "Neither together nor apart did any method"),

@@ -1,9 +1,9 @@
 """Are batches imputed together or apart? Every imputer that ran both ways, against itself.
 
 An imputer is better one way than the other on one dataset and score if the difference is beyond
-seed noise (`tables.gain`) and not negligible: at least `SMALLEST` of what imputing changes at all,
-the distance of its score from that of no imputation. Without that, any difference would count for
-an imputer that no seed changes.
+seed noise (`tables.gain`) and not negligible: at least `SMALLEST` of the way from no imputation to
+the bound (`impbench.report.analysis.skill`), and of the way that the imputer goes. Without that,
+any difference would count for an imputer that no seed changes.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from impbench.report.text import counted, listed
 
 Answer = Literal["better together", "better apart", "not told apart"]
 
-SMALLEST = 0.01
-"""Share of what imputing changes that a difference must have."""
+SMALLEST = 0.005
+"""Share of the way from no imputation that a difference must be."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class BothWays:
     by_seed
         The same for each seed that both have.
     worthwhile
-        Whether the better way beats no imputation, or that did not run.
+        Whether the better way beats no imputation by more than is negligible, or that did not run.
     answer
         None where one way failed, or there is but one seed.
     failure
@@ -128,11 +128,13 @@ def _compared(run: Run, together: Any, apart: Any) -> BothWays:
     value, verdict = gain(run, *question, alone, imputer)
     answer: Answer | None = None
     failed = next((row for row in (apart, together) if row.n_lost), None)
-    changed = abs(together.nothing - together.mean)
-    losses = [row.mean * run.metrics[together.metric].direction for row in (together, apart)]
-    nothing = together.nothing * run.metrics[together.metric].direction
+    direction = run.metrics[together.metric].direction
+    nothing = together.nothing
+    ways = [abs(nothing - end) for end in (together.top, together.mean) if math.isfinite(end)]
+    least = SMALLEST * np.nanmax([*ways, 0.0])
+    better = np.nanmax([direction * (nothing - row.mean) for row in (together, apart)] + [-np.inf])
     if failed is None and verdict is not None:
-        negligible = abs(value) < SMALLEST * changed
+        negligible = abs(value) < least
         told = verdict != "not told apart" and not negligible
         answer = (
             "not told apart" if not told else "better apart" if value > 0 else "better together"
@@ -145,7 +147,7 @@ def _compared(run: Run, together: Any, apart: Any) -> BothWays:
         apart=apart.mean,
         gain=value if failed is None else math.nan,
         by_seed=tuple(map(float, differences[np.isfinite(differences)])),
-        worthwhile=bool(np.isnan(nothing) or np.nanmin([*losses, np.inf]) < nothing),
+        worthwhile=bool(math.isnan(nothing) or better > least),
         answer=answer,
         failure="" if failed is None else f"{failed.imputer}: {_why(failed)}",
     )
