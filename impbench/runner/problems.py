@@ -135,11 +135,26 @@ def _find_batches(found: Problems, source: Source, dataset: Dataset) -> None:
     if len(names) > 1:
         found.with_batches.add(source.spec)
         cells = {str(name): int(size) for name, size in zip(names, sizes, strict=True)}
-        found.datasets[source.spec]["batches"] = cells
+        facts = found.datasets[source.spec]
+        facts["batches"] = cells
+        facts["warning"] = " ".join(filter(None, [facts["warning"], _confounded(dataset)]))
         return
     has = f"all its cells are of batch {str(names[0])!r}" if len(names) else "it has no batches"
     reason = f"{has}; methods ran on all cells together only"
     found.skipped.append({"dataset": source.spec, "protocol": "per=batch", "reason": reason})
+
+
+def _confounded(dataset: Dataset) -> str:
+    """Say so where batches tell the cell types."""
+    if dataset.labels is None or dataset.batch is None:
+        return ""
+    pairs = set(zip(dataset.batch, dataset.labels, strict=True))
+    if len(pairs) > len(np.unique(dataset.batch)):
+        return ""
+    return (
+        "Every batch holds one cell type only, so what sets batches apart sets cell types apart: "
+        "scores of clustering favour batches imputed alone."
+    )
 
 
 def strangers_in(

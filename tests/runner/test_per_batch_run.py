@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import anndata
@@ -15,9 +16,11 @@ from impbench.data.read import FileSource
 from impbench.errors import InputError
 from impbench.executors.dask.worker_plugin import Reference
 from impbench.per_batch import alone
+from impbench.plan.plan import make_plan
 from impbench.plan.suite import Question, Suite
 from impbench.plan.task import Posed, Task
 from impbench.registry import load_file, registry
+from impbench.runner.problems import pose_all
 from impbench.runner.run import Results
 from impbench.runner.settings import Settings
 from impbench.stand_in import StandIn, stand_in
@@ -102,10 +105,28 @@ def test_a_batch_that_is_too_small_is_a_failure_with_its_name(tmp_path: Path) ->
     assert "ok" in set(found.scores.status)
 
 
+@pytest.mark.parametrize(("batch_key", "warned"), [("donor", False), ("type", True)])
+def test_batches_that_tell_the_cell_types_are_warned_of(
+    batch_key: str, warned: bool, tmp_path: Path
+) -> None:
+    source = FileSource(
+        path=str(own_file(tmp_path)), batch_key=batch_key, label_key="type", hvg="none"
+    )
+    suite = Suite("own", "own", "", (Question(("x",), ("clustering",)),), (), 1, False)
+    asked = make_plan(suite, registry(), sources=[source], imputers=["gene-mean[per=batch]"])
+    with closing(pose_all(asked, tmp_path / "work", registry().metrics)) as found:
+        (facts,) = found.datasets.values()
+    assert ("Every batch holds one cell type only" in facts["warning"]) == warned
+
+
 def own_file(folder: Path) -> Path:
     counts = np.random.default_rng(3).poisson(2.0, (30, 20)).astype(np.float32)
     obs = pd.DataFrame(
-        {"donor": ["small"] * 4 + ["large"] * 26, "same": ["only"] * 30},
+        {
+            "donor": ["small"] * 4 + ["large"] * 26,
+            "type": ["left", "right"] * 15,
+            "same": ["only"] * 30,
+        },
         index=[f"cell{i}" for i in range(30)],
     )
     anndata.AnnData(counts, obs=obs).write_h5ad(folder / "own.h5ad")

@@ -64,9 +64,13 @@ def terminal_batches(stored: StoredRun) -> list[str]:
     run = make_run(stored)
     if not partners(run):
         return []
-    pairs = both_ways(run, summarise(run))
-    findings = [answer.finding for answer in batch_answers(run, pairs)]
-    return [f"{found.topic}: {' '.join([found.lead, *found.details])}" for found in findings]
+    answers = batch_answers(run, both_ways(run, summarise(run)))
+    lines = [
+        f"{found.topic}: {' '.join([found.lead, *found.details])}"
+        for found in (answer.finding for answer in answers)
+    ]
+    told = [run.datasets[name] for name in dict.fromkeys(answer.dataset for answer in answers)]
+    return [*lines, *(f"{about.title}: {about.warning}" for about in told if about.warning)]
 
 
 def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:
