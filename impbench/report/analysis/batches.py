@@ -43,6 +43,8 @@ class BothWays:
         How much better apart, in the score's unit; negative where it is better together.
     by_seed
         The same for each seed that both have.
+    negligible
+        A difference, in the score's unit, below which none is told.
     worthwhile
         Whether the better way beats no imputation by more than is negligible, or that did not run.
     answer
@@ -60,6 +62,7 @@ class BothWays:
     apart: float
     gain: float
     by_seed: tuple[float, ...]
+    negligible: float
     worthwhile: bool
     answer: Answer | None
     failure: str = ""
@@ -134,8 +137,7 @@ def _compared(run: Run, together: Any, apart: Any) -> BothWays:
     least = SMALLEST * np.nanmax([*ways, 0.0])
     better = np.nanmax([direction * (nothing - row.mean) for row in (together, apart)] + [-np.inf])
     if failed is None and verdict is not None:
-        negligible = abs(value) < least
-        told = verdict != "not told apart" and not negligible
+        told = verdict != "not told apart" and abs(value) >= least
         answer = (
             "not told apart" if not told else "better apart" if value > 0 else "better together"
         )
@@ -147,6 +149,7 @@ def _compared(run: Run, together: Any, apart: Any) -> BothWays:
         apart=apart.mean,
         gain=value if failed is None else math.nan,
         by_seed=tuple(map(float, differences[np.isfinite(differences)])),
+        negligible=float(least),
         worthwhile=bool(math.isnan(nothing) or better > least),
         answer=answer,
         failure="" if failed is None else f"{failed.imputer}: {_why(failed)}",

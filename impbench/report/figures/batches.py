@@ -19,7 +19,7 @@ from impbench.report.text import counted, shorten
 ROW = 0.28
 LABELS = 1.9
 WIDE = 1.75
-GAP = 0.3
+GAP = 0.45
 HEAD = 0.62
 FOOT = 0.5
 COLUMNS = 4
@@ -39,7 +39,8 @@ COLOURS: dict[Answer | None, str] = {
     "score where all cells are imputed together, turned so that right of the line is better apart "
     "and left of it better together. Large: mean over seeds, small: each seed. Blue is better "
     "together, orange better apart, grey not told apart, hollow one seed; an imputer that failed "
-    "one way has no mark. Every score has a scale of its own.",
+    "one way has no mark. In the grey band a difference is negligible. Every score has a scale of "
+    "its own.",
     per="dataset",
     section="batches",
 )
@@ -105,7 +106,10 @@ def _marks(axes: Axes, names: list[str], pairs: list[BothWays]) -> None:
             markeredgecolor=INK if pair.answer is None else COLOURS[pair.answer],
             zorder=4,
         )
-    reach = 1.15 * max([abs(value) for pair in pairs for value in (*pair.by_seed, 0)]) or 1.0
+    least = max(pair.negligible for pair in pairs)
+    axes.axvspan(-least, least, color=FAINT, linewidth=0, zorder=0)
+    furthest = max([abs(value) for pair in pairs for value in (*pair.by_seed, 0)])
+    reach = max(1.15 * furthest, 3 * least) or 1.0
     axes.set(xlim=(-reach, reach), ylim=(len(names) - 0.5, -0.5), xlabel="", ylabel="")
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], symmetric=True))
     axes.xaxis.set_major_formatter(lambda value, _: number(value, 2))
