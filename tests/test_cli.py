@@ -189,7 +189,7 @@ def test_listing_imports_no_torch_and_no_scanpy() -> None:
         "import sys; sys.argv = ['impbench', 'list']\n"
         "from impbench.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'torch', 'scanpy', 'anndata', 'sklearn', 'matplotlib', 'numba'}\n"
+        "heavy = {'torch', 'scanpy', 'anndata', 'sklearn', 'matplotlib', 'numba', 'rdata'}\n"
         "heavy &= set(sys.modules)\n"
         "sys.exit(f'{heavy}' if heavy else 0)\n"
     )
