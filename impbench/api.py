@@ -15,6 +15,7 @@ from impbench.data.prepare import HVG
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.parameters import split_spec
+from impbench.per_batch import Company
 from impbench.plan.plan import Plan, make_plan
 from impbench.plan.separation import Answering
 from impbench.plan.suite import Suite, read_suite
@@ -59,6 +60,7 @@ def run(
     datasets: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
+    per: Company = "all",
     plugins: Sequence[str | Path] = (),
     executor: str | Executor = "local",
     settings: Settings | None = None,
@@ -97,6 +99,8 @@ def run(
         Replace the suite's; specs such as ``"magic[t=5]"``. Controls always run besides.
     seeds
         How many repeats (seeds 1, 2, …), or the seeds themselves.
+    per
+        ``batch``: each imputer runs on all cells together, and on each batch alone.
     plugins
         Single-file plugins to load first.
     executor
@@ -140,7 +144,9 @@ def run(
     elif told:
         raise InputError(f"{', '.join(told)}: only where an AnnData is the first argument")
     suite = suite if isinstance(suite, Suite) else find_suite(suite)
-    jobs = plan(suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds)
+    jobs = plan(
+        suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds, per=per
+    )
     settings = settings or Settings()
     if settings.timeout is None:
         settings = replace(settings, timeout=suite.timeout)
@@ -177,6 +183,7 @@ def plan(
     datasets: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
+    per: Company = "all",
 ) -> Plan:
     """Resolve every name as `run` does, but run nothing; parameters and errors as there."""
     chosen = range(1, seeds + 1) if isinstance(seeds, int) else seeds
@@ -187,6 +194,7 @@ def plan(
         sources=datasets,
         protocols=protocols,
         seeds=None if chosen is None else tuple(chosen),
+        per=per,
     )
 
 

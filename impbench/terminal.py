@@ -165,6 +165,9 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
                     "report": None if results.report is None else str(results.report),
                     "failed": [vars(method) for method in results.failed],
                     "without_result": results.without_result,
+                    "answers": json.loads(
+                        results.answers().reset_index().to_json(orient="records")
+                    ),
                     "scores": rows,
                 }
             )
@@ -194,9 +197,10 @@ def print_jobs(plan: Plan, as_json: bool) -> None:
     for job in jobs:
         table.add_row(*map(escape, (job.dataset, job.protocol, job.imputer, str(job.seed))))
     _out.print(table)
+    batches = ", per=batch where there are no two batches" if plan.asks_batches else ""
     _out.print(
-        f"{len(jobs)} jobs at most: a protocol that does not apply to a dataset is skipped, "
-        f"and {' and '.join(TRUTH_CONTROLS)} run besides where there is truth"
+        f"{len(jobs)} jobs at most: a protocol that does not apply to a dataset is skipped"
+        f"{batches}, and {' and '.join(TRUTH_CONTROLS)} run besides where there is truth"
     )
 
 

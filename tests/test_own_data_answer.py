@@ -71,13 +71,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     adata.layers["my values"] = adata.X * 1.1
     adata.X = np.log1p(adata.X)
     adata.obs["donor"] = "d1"
-    (folder / "my data").mkdir()
-    adata.write_h5ad(folder / "my data" / "it's mine.h5ad")
-    (folder / "my data" / "filler.py").write_text(PLUGIN)
+    (folder / "my  data").mkdir()
+    adata.write_h5ad(folder / "my  data" / "it's mine.h5ad")
+    (folder / "my  data" / "filler.py").write_text(PLUGIN)
     done = call(
-        *(IMPBENCH, "run", "--data", "my data/it's mine.h5ad", "--layer", "my values"),
+        *(IMPBENCH, "run", "--data", "my  data/it's mine.h5ad", "--layer", "my values"),
         *("--scale", "counts", "--label-key", "cell_type", "--batch-key", "donor", "--genes", "0"),
-        *("--imputers", "filler", "--plugin", "my data/filler.py", "--seeds", "2", "-j", "2"),
+        *("--imputers", "filler", "--plugin", "my  data/filler.py", "--seeds", "2", "-j", "2"),
         *("--out", "out"),
         cwd=folder,
     )

@@ -61,7 +61,9 @@ class AboutDataset(_Part):
     own
         ``file`` or ``memory`` for a user's own data, see `impbench.data.dataset.Source`.
     fingerprint
-        Hash of its content.
+        A hash of its content.
+    batches
+        Cells of each batch, where each was imputed alone.
     """
 
     title: str = ""
@@ -79,6 +81,7 @@ class AboutDataset(_Part):
     warning: str = ""
     fingerprint: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    batches: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

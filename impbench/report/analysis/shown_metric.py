@@ -20,6 +20,7 @@ class ShownMetric:
 
     `direction` is 1 where smaller is better, -1 where larger is, 0 where nobody knows: the metric
     belongs to a plugin that is not installed here, so it is shown but neither ranked nor judged.
+    `on_batches` says that it looks at the batches.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ShownMetric:
     range: tuple[float, float] | None = None
     bound: Bound = "none"
     comparable: bool = True
+    on_batches: bool = False
 
     @property
     def explanation(self) -> str:
@@ -64,6 +66,7 @@ class ShownMetric:
             range=metric.range,
             bound="none" if is_cost else metric.bound,
             comparable=metric.comparable,
+            on_batches="batch" in metric.needs,
         )
 
 

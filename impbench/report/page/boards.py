@@ -12,6 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from impbench.report.analysis.batches import batch_answers, both_ways, partners
 from impbench.report.analysis.run import Run, make_run, run_of_results
 from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.tables import leaderboard_of, summarise
@@ -67,6 +68,19 @@ def terminal_tables(run: Run, summary: pd.DataFrame) -> Iterator[Table | Text]:
             yield Text(f"  {fact.title}: {fact.explanation}{against}", style="dim")
     if len(board):
         yield Text(SCALES, style="dim")
+
+
+def terminal_batches(run: Run, summary: pd.DataFrame) -> list[str]:
+    """Say whether batches are imputed together or apart; nothing where none ran both ways."""
+    if not partners(run):
+        return []
+    answers = batch_answers(run, both_ways(run, summary))
+    lines = [
+        f"{found.topic}: {' '.join([found.lead, *found.details])}"
+        for found in (answer.finding for answer in answers)
+    ]
+    told = [run.datasets[name] for name in dict.fromkeys(answer.dataset for answer in answers)]
+    return [*lines, *(f"{about.title}: {about.warning}" for about in told if about.warning)]
 
 
 def _shown(run: Run, protocol: str, present: set[str]) -> list[ShownMetric]:

@@ -14,7 +14,7 @@ from impbench.report.analysis.left_out import left_out
 from impbench.report.analysis.run import Run, make_run
 from impbench.report.analysis.statistics import compare
 from impbench.report.analysis.tables import summarise
-from impbench.report.page.boards import terminal_tables
+from impbench.report.page.boards import terminal_batches, terminal_tables
 from impbench.report.text import counted
 from impbench.results.store import StoredRun
 
@@ -36,6 +36,7 @@ def terminal_report(stored: StoredRun) -> Iterator[Table | Text]:
     for choice, command in {a.choice: a.command for a in told if a.command}.items():
         yield Text(f"\nTo impute all genes of your data with {choice}:")
         yield Text(f"  {command}", style="bold")
+    yield from map(Text, terminal_batches(run, summary))
     yield from _left_out(run)
     yield Text("")
     yield from terminal_tables(run, summary)
