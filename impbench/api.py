@@ -11,6 +11,7 @@ from impbench.data.dataset import Source
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.parameters import split_spec
+from impbench.per_batch import Company
 from impbench.plan.plan import Plan, make_plan
 from impbench.plan.separation import Answering
 from impbench.plan.suite import Suite, read_suite
@@ -47,6 +48,7 @@ def run(
     datasets: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
+    per: Company = "all",
     plugins: Sequence[str | Path] = (),
     executor: str | Executor = "local",
     settings: Settings | None = None,
@@ -69,6 +71,8 @@ def run(
         Replace the suite's; specs such as ``"magic[t=5]"``. Controls always run besides.
     seeds
         How many repeats (seeds 1, 2, …), or the seeds themselves.
+    per
+        ``batch``: each imputer runs on all cells together, and on each batch alone.
     plugins
         Single-file plugins to load first.
     executor
@@ -95,7 +99,9 @@ def run(
     for plugin in plugins:
         load_file(Path(plugin))
     suite = suite if isinstance(suite, Suite) else find_suite(suite)
-    jobs = plan(suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds)
+    jobs = plan(
+        suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds, per=per
+    )
     settings = settings or Settings()
     if settings.timeout is None:
         settings = replace(settings, timeout=suite.timeout)
@@ -125,6 +131,7 @@ def plan(
     datasets: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
+    per: Company = "all",
 ) -> Plan:
     """Resolve every name as `run` does, but run nothing; parameters and errors as there."""
     chosen = range(1, seeds + 1) if isinstance(seeds, int) else seeds
@@ -135,6 +142,7 @@ def plan(
         sources=datasets,
         protocols=protocols,
         seeds=None if chosen is None else tuple(chosen),
+        per=per,
     )
 
 

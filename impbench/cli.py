@@ -85,6 +85,10 @@ def run(
     hvg: Annotated[
         str, typer.Option(help="How: scran, scran_fill, seurat_v3, dispersion or none.")
     ] = "scran",
+    per: Annotated[
+        str,
+        typer.Option(help="all, or batch: each method on all cells and on each batch alone."),
+    ] = "all",
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of repeats.")] = None,
     out: Annotated[Path | None, typer.Option(help="Output folder [reports/SUITE].")] = None,
     jobs: Annotated[
@@ -194,6 +198,7 @@ def run(
         "datasets": sources,
         "protocols": None if protocols is None else split_specs(protocols),
         "seeds": seeds,
+        "per": per,
     }
     if dry_run:
         terminal.print_jobs(api.plan(name, **choice), as_json)

@@ -1,4 +1,4 @@
-"""How many scoring processes there are."""
+"""How many scoring processes there are, and what their time limit counts."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +10,9 @@ from impbench.scoring.scorers import Scorers
 NOWHERE = ScoreRequest("/nowhere", 0, None, {}, "masking", (), 1, {}, None, "oracle")
 
 
-def ask(scorers):
+def ask(scorers, timeout=None):
     try:
-        scorers.score(NOWHERE)
+        scorers.score(NOWHERE, timeout)
     except ScoringError as error:
         return "/nowhere" in str(error)
 
@@ -35,3 +35,12 @@ def test_one_scores_in_turn_and_another_is_started_only_while_it_is_busy(tmp_pat
         assert len(made) == 2
     finally:
         scorers.close()
+
+
+def test_loading_what_metrics_need_is_not_counted_as_scoring(tmp_path):
+    """It takes about a second, the answer to this request a thousandth."""
+    scorer = Scorer(os.environ, tmp_path / "log")
+    try:
+        assert ask(scorer, timeout=0.3)
+    finally:
+        scorer.close()
