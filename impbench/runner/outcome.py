@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -97,6 +99,9 @@ class Results:
         InputError
             If there is no such figure, or it has nothing to show of this run.
         """
+        if "ipykernel" in sys.modules:
+            # A notebook shows figures as pictures once pyplot has loaded its drawing backend.
+            importlib.import_module("matplotlib.pyplot").draw_if_interactive()
         return self._overview.draw(figure)
 
     def _repr_html_(self) -> str:
