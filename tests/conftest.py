@@ -21,13 +21,8 @@ hypothesis_settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each test process its own cache of compiled code, and see to it that R is there.
-
-    numba numbers the variants of a function as they come, so processes that compile one function
-    for different types at the same time can overwrite each other's code.
-    """
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    os.environ["NUMBA_CACHE_DIR"] = str(config.rootpath / ".pytest_cache" / "numba" / worker)
+    """Keep compiled code among the test's own files, and see to it that R is there."""
+    os.environ["NUMBA_CACHE_DIR"] = str(config.rootpath / ".pytest_cache" / "numba")
     if os.environ.get(R_IS_THERE):
         bioconductor = ("scran", "SingleCellExperiment", "BiocParallel")
         packages = [
@@ -36,3 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
         ]
         if lack := lack_of_r() or next(filter(None, (item.lack() for item in packages)), None):
             raise pytest.UsageError(f"{R_IS_THERE} is set, but {lack}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with whole pages of documentation: so no process waits for such a one at the end."""
+    items.sort(key=lambda item: item.path.name != "test_docs.py")
