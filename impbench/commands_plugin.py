@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from impbench.command_help import Commands
+from impbench.plugin_option import Plugin, load_plugins
+
 if TYPE_CHECKING:
     from impbench.testing import CheckResult
 
-plugin_app = typer.Typer(no_args_is_help=True, help="Methods of your own: start one, test one.")
+plugin_app = Commands(help="Methods of your own: start one, test one.")
 
 
 @plugin_app.command("new")
@@ -22,7 +25,9 @@ def start(
         Literal["package", "file", "command"],
         typer.Option(help="Installable package, single Python file, or program in any language."),
     ] = "package",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder [./NAME].")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder.", show_default="./NAME")
+    ] = None,
 ) -> None:
     """Write a working, tested project; edit one function and it is yours."""
     from impbench.plugin_new import write_project
@@ -36,10 +41,7 @@ def start(
 @plugin_app.command("test")
 def examine(
     name: Annotated[str, typer.Argument(help="Imputer, such as my-method or 'magic[t=5]'.")],
-    plugin: Annotated[
-        list[Path] | None,
-        typer.Option("--plugin", help="Python file or manifest with an imputer; repeatable."),
-    ] = None,
+    plugin: Plugin = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Check an imputer against the contract; exit status 1 when a check fails."""
@@ -48,11 +50,10 @@ def examine(
     from rich.console import Console
     from rich.progress import track
 
-    from impbench.registry import load_file, registry
+    from impbench.registry import registry
     from impbench.testing import checks
 
-    for path in plugin or ():
-        load_file(path)
+    load_plugins(plugin)
     imputer = registry().real_imputer(name)
     console = Console(stderr=True)
     results = [
