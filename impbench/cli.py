@@ -216,7 +216,7 @@ def run(
         str | None,
         typer.Option(
             help="dask, slurm or what else `impbench list executors` shows.",
-            show_default="local",
+            show_default="this machine",
             rich_help_panel=_CLUSTER,
         ),
     ] = None,

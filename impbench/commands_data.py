@@ -20,19 +20,19 @@ _Name = Annotated[str, typer.Argument(help="A dataset of the catalogue.")]
 @data_app.command("list")
 def list_(data_dir: DataDir = None) -> None:
     """List the catalogue, and which datasets are at hand."""
-    from impbench import terminal
+    from impbench.listing import print_catalogue
 
     use_folder(data_dir)
-    terminal.print_catalogue()
+    print_catalogue()
 
 
 @data_app.command()
 def info(name: _Name, data_dir: DataDir = None) -> None:
     """Show a dataset's card."""
-    from impbench import terminal
+    from impbench.listing import print_card
 
     use_folder(data_dir)
-    terminal.print_card(name)
+    print_card(name)
 
 
 @data_app.command()

@@ -25,10 +25,10 @@ def list_(
     plugin: Plugin = None,
 ) -> None:
     """List what there is, plugins that failed to load included."""
-    from impbench import terminal
+    from impbench.listing import print_list
 
     load_plugins(plugin)
-    terminal.print_list(kind, as_json)
+    print_list(kind, as_json)
 
 
 def info(
@@ -38,7 +38,7 @@ def info(
     plugin: Plugin = None,
 ) -> None:
     """Say everything about one imputer, metric, dataset, protocol, suite, figure or executor."""
-    from impbench import terminal
+    from impbench.listing import print_info
 
     load_plugins(plugin)
-    terminal.print_info(name)
+    print_info(name)

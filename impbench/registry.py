@@ -23,7 +23,7 @@ from impbench.lookup import find
 from impbench.metrics.metric import Metric
 from impbench.origin import Origin, installed
 from impbench.page_figure import PageFigure, declared_in
-from impbench.parameters import Parametrised, split_spec
+from impbench.parameters import Parametrised, no_parameter, split_spec
 from impbench.plugin_file import check_file, is_program
 from impbench.protocols.evidence import check_needs
 from impbench.protocols.protocol import Protocol
@@ -142,6 +142,9 @@ class Registry:
         InputError
             If a parameter is unknown or does not fit.
         """
+        name, values = split_spec(spec)
+        if name in TRUTH_CONTROLS and values:
+            raise no_parameter(name, next(iter(values)), ())
         return self._build("imputer", self.imputers, spec)
 
     def real_imputer(self, spec: str) -> Imputer:
@@ -275,14 +278,19 @@ def load_file(path: Path) -> None:
     Raises
     ------
     InputError
-        If the file is missing or fails on import.
+        If the file is missing, fails on import, or brings nothing; says why.
     """
     path = path.resolve()
     check_file(path)
     if is_program(path):
         imported(Origin(file=path))
-    elif failure := described(Origin(file=path)).failure:
-        raise InputError(f"plugin file {path} fails on import: {failure}")
+    else:
+        found = described(Origin(file=path))
+        if found.failure:
+            raise InputError(f"plugin file {path} fails on import: {found.failure}")
+        if not found.imputers and not found.parts:
+            reasons = [broken.reason for broken in found.broken] or ["its hooks return nothing"]
+            raise InputError(f"plugin file {path} brings nothing: {'; '.join(reasons)}")
     if path not in _files:
         _files.append(path)
     registry.cache_clear()
