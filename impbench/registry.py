@@ -278,7 +278,7 @@ def load_file(path: Path) -> None:
     Raises
     ------
     InputError
-        If the file is missing, fails on import, or brings nothing; says why.
+        If the file is missing, fails on import, or has no hook that brings anything; says why.
     """
     path = path.resolve()
     check_file(path)
@@ -288,7 +288,9 @@ def load_file(path: Path) -> None:
         found = described(Origin(file=path))
         if found.failure:
             raise InputError(f"plugin file {path} fails on import: {found.failure}")
-        if not found.imputers and not found.parts:
+        # A hook that raises is listed as broken; of what is below, nobody would say anything.
+        raised = any(broken.details for broken in found.broken)
+        if not found.imputers and not found.parts and not raised:
             reasons = [broken.reason for broken in found.broken] or ["its hooks return nothing"]
             raise InputError(f"plugin file {path} brings nothing: {'; '.join(reasons)}")
     if path not in _files:
