@@ -94,7 +94,8 @@ class Portion:
     Attributes
     ----------
     values
-        Cells × genes, of the type they are stored in; zeros are not stored.
+        Cells × genes, of the type and in the order they are stored in (CSC if by gene: turning
+        ten million values round takes longer than reading them); zeros are not stored.
     whole_cells
         All genes of its cells are there.
     complete
@@ -103,7 +104,7 @@ class Portion:
         Share of zeros in all of the matrix.
     """
 
-    values: sp.csr_matrix
+    values: sp.csr_matrix | sp.csc_matrix
     whole_cells: bool
     complete: bool
     zeros: float
@@ -122,9 +123,9 @@ def read_portion(stored: Stored) -> Portion:
     complete = stored.n_values <= limit
     share = 1.0 if complete else LIMIT / stored.n_values
     blocks = [_read(stored, run) for run in _runs(n_major, share, _chunk(stored))]
-    values = sp.csr_matrix(sp.vstack(blocks, format="csr"))
-    if not stored.by_cell:
-        values = sp.csr_matrix(values.T)
+    rows = blocks[0] if len(blocks) == 1 else sp.csr_matrix(sp.vstack(blocks, format="csr"))
+    # Rows as stored; the transpose is the same arrays read as columns.
+    values = rows if stored.by_cell else sp.csc_matrix(rows.T)
     read = values.nnz
     values.eliminate_zeros()
     if stored.is_dense:
