@@ -287,7 +287,10 @@ def run(
         "seeds": seeds,
     }
     if dry_run:
-        terminal.print_jobs(api.plan(name, **choice), as_json)
+        planned = api.plan(name, **choice)
+        for item in planned.sources:
+            _look_at_head(item)
+        terminal.print_jobs(planned, as_json)
         return
     tls = {"tls_ca_file": tls_ca_file, "tls_cert": tls_cert, "tls_key": tls_key}
     where = read_executor(executor, scheduler, workers, cluster_option, tls)
@@ -341,6 +344,17 @@ def report_(
 commands_list.mount(app)
 commands_own_data.mount(app)
 commands_regress.mount(app)
+
+
+def _look_at_head(source: Source) -> None:
+    """Say what a user's own file holds, or fail as the run would; other datasets are known."""
+    from impbench.data.read import FileSource
+    from impbench.escape_text import visible
+
+    if isinstance(source, FileSource):
+        from impbench.inspection.head import look_at_head
+
+        typer.echo(visible(look_at_head(source)), err=True)
 
 
 def _command_line(revealed: Sequence[str] = ()) -> str:

@@ -137,6 +137,28 @@ def read_portion(stored: Stored) -> Portion:
     return Portion(values, complete or stored.by_cell, complete, 1 - filled)
 
 
+HEAD = 1_000_000
+"""Values read of the head of a matrix."""
+
+
+def read_head(stored: Stored) -> sp.csr_matrix:
+    """Return the first cells of a matrix, or the first genes where it is stored by gene.
+
+    Returns
+    -------
+    (cells, genes), of which one side is shorter than the matrix's unless all of it fits.
+
+    Raises
+    ------
+    InputError
+        If the matrix is no sound one.
+    """
+    n_major = stored.columns if stored.by_column else stored.rows
+    average = max(1, stored.n_values // max(1, n_major))
+    rows = _read(stored, slice(0, max(1, min(n_major, HEAD // average))))
+    return rows if stored.by_cell else sp.csr_matrix(rows.T)
+
+
 def _chunk(stored: Stored) -> int:
     """Rows of a dense matrix that are compressed together."""
     chunks = getattr(stored.parts[0], "chunks", None)
