@@ -47,6 +47,7 @@ def run(
     datasets: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
+    metrics: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
     executor: str | Executor = "local",
     settings: Settings | None = None,
@@ -69,6 +70,8 @@ def run(
         Replace the suite's; specs such as ``"magic[t=5]"``. Controls always run besides.
     seeds
         How many repeats (seeds 1, 2, …), or the seeds themselves.
+    metrics
+        Scored besides the protocols' own, wherever a question has what they need.
     plugins
         Single-file plugins to load first.
     executor
@@ -95,7 +98,14 @@ def run(
     for plugin in plugins:
         load_file(Path(plugin))
     suite = suite if isinstance(suite, Suite) else find_suite(suite)
-    jobs = plan(suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds)
+    jobs = plan(
+        suite,
+        imputers=imputers,
+        datasets=datasets,
+        protocols=protocols,
+        seeds=seeds,
+        metrics=metrics,
+    )
     settings = settings or Settings()
     if settings.timeout is None:
         settings = replace(settings, timeout=suite.timeout)
@@ -125,6 +135,7 @@ def plan(
     datasets: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
+    metrics: Sequence[str] = (),
 ) -> Plan:
     """Resolve every name as `run` does, but run nothing; parameters and errors as there."""
     chosen = range(1, seeds + 1) if isinstance(seeds, int) else seeds
@@ -135,6 +146,7 @@ def plan(
         sources=datasets,
         protocols=protocols,
         seeds=None if chosen is None else tuple(chosen),
+        metrics=metrics,
     )
 
 

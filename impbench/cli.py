@@ -85,6 +85,9 @@ def run(
     protocols: Annotated[
         str | None, typer.Option(help="Comma-separated protocol names.", show_default="the suite's")
     ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Comma-separated, scored besides the protocols' own.")
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -285,9 +288,12 @@ def run(
         "datasets": sources,
         "protocols": None if protocols is None else split_specs(protocols),
         "seeds": seeds,
+        "metrics": split_specs(metrics or ""),
     }
     if dry_run:
         planned = api.plan(name, **choice)
+        for text in planned.idle:
+            typer.echo(text, err=True)
         for item in planned.sources:
             _look_at_head(item)
         terminal.print_jobs(planned, as_json)

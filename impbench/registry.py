@@ -72,6 +72,10 @@ class Parts(Mapping[str, T]):
         """Return impbench's own."""
         return [entry.load() for entry in self._entries.values() if entry.origin.is_ours]
 
+    def origins(self) -> dict[str, Origin]:
+        """Return where each part is from that has been met so far."""
+        return {name: entry.origin for name, entry in self._entries.items()}
+
     def summaries(self) -> dict[str, str]:
         """Return one line for each, by name, without importing any."""
         return {name: self._entries[name].summary for name in self}
@@ -184,6 +188,14 @@ class Registry:
             entry = self.protocols.entry(name)
             for offer in entry.offers if entry else ():
                 found.setdefault(offer, []).append(name)
+        return found
+
+    def imputers_of_files(self) -> dict[Path, list[str]]:
+        """Return the names of the imputers that plugin files bring."""
+        found: dict[Path, list[str]] = {}
+        for name, origin in self.imputers.origins().items():
+            if origin.file is not None:
+                found.setdefault(origin.file, []).append(name)
         return found
 
     def suite(self, name: str) -> Path:

@@ -56,8 +56,8 @@ class _Lines:
         self.total = self.done = 0
         self.start = time.monotonic()
 
-    def preparing(self, dataset: str) -> None:
-        self.say(f"preparing {dataset}")
+    def preparing(self, what: str, done: int, total: int) -> None:
+        self.say(f"preparing {what} ({done + 1} of {total})")
 
     def planned(self, jobs: int, done: int) -> None:
         self.total, self.done = jobs, done
@@ -101,8 +101,9 @@ class _Live:
         self.running: list[str] = []
         self.progress.start()
 
-    def preparing(self, dataset: str) -> None:
-        self.progress.update(self.bar, description=f"preparing {escape(dataset)}")
+    def preparing(self, what: str, done: int, total: int) -> None:
+        text = escape(f"preparing {what}"[:60])
+        self.progress.update(self.bar, description=text, total=total, completed=done)
 
     def planned(self, jobs: int, done: int) -> None:
         self.progress.console.print(_plan_line(jobs, done))
