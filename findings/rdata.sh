@@ -10,7 +10,7 @@
 #   has a name in RObjectType and no branch.
 # Why it matters here: a SingleCellExperiment in the layout of before 2019 keeps its assays in an
 #   environment that drags along its class with compiled methods; one made so by R 4.2 was not read.
-#   impbench/data/r_parser.py reads both kinds before rdata sees them.
+#   impbench/data/r_files/parser.py reads both kinds before rdata sees them.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -11,6 +11,7 @@ from impbench.data.dataset import Source
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.parameters import split_spec
+from impbench.per_batch import Company
 from impbench.plan.plan import Plan, make_plan
 from impbench.plan.separation import Answering
 from impbench.plan.suite import Suite, read_suite
@@ -48,6 +49,7 @@ def run(
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
     metrics: Sequence[str] = (),
+    per: Company = "all",
     plugins: Sequence[str | Path] = (),
     executor: str | Executor = "local",
     settings: Settings | None = None,
@@ -72,6 +74,8 @@ def run(
         How many repeats (seeds 1, 2, …), or the seeds themselves.
     metrics
         Scored besides the protocols' own, wherever a question has what they need.
+    per
+        ``batch``: each imputer runs on all cells together, and on each batch alone.
     plugins
         Single-file plugins to load first.
     executor
@@ -105,6 +109,7 @@ def run(
         protocols=protocols,
         seeds=seeds,
         metrics=metrics,
+        per=per,
     )
     settings = settings or Settings()
     if settings.timeout is None:
@@ -136,6 +141,7 @@ def plan(
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
     metrics: Sequence[str] = (),
+    per: Company = "all",
 ) -> Plan:
     """Resolve every name as `run` does, but run nothing; parameters and errors as there."""
     chosen = range(1, seeds + 1) if isinstance(seeds, int) else seeds
@@ -147,6 +153,7 @@ def plan(
         protocols=protocols,
         seeds=None if chosen is None else tuple(chosen),
         metrics=metrics,
+        per=per,
     )
 
 

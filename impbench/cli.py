@@ -130,6 +130,13 @@ def run(
             help="How: scran, scran_fill, seurat_v3, dispersion or none.", rich_help_panel=_OWN
         ),
     ] = "scran",
+    per: Annotated[
+        str,
+        typer.Option(
+            help="all, or batch: each method on all cells and on each batch alone.",
+            rich_help_panel=_OWN,
+        ),
+    ] = "all",
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Number of repeats.", show_default="the suite's")
     ] = None,
@@ -289,6 +296,7 @@ def run(
         "protocols": None if protocols is None else split_specs(protocols),
         "seeds": seeds,
         "metrics": split_specs(metrics or ""),
+        "per": per,
     }
     if dry_run:
         planned = api.plan(name, **choice)

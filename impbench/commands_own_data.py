@@ -32,6 +32,9 @@ def impute(
         bool, typer.Option("--transpose", help="The file is genes × cells.")
     ] = False,
     batch_key: Annotated[str | None, typer.Option(help="Column of obs with batches.")] = None,
+    per: Annotated[
+        str, typer.Option(help="all, or batch: each batch of --batch-key is imputed alone.")
+    ] = "all",
     n_groups: Annotated[
         int | None, typer.Option(min=1, help="Number of cell groups, if the method needs it.")
     ] = None,
@@ -78,6 +81,7 @@ def impute(
         layer=layer,
         scale=scale,
         batch_key=batch_key,
+        per=per,
         n_groups=n_groups,
         seed=seed,
         device=device,

@@ -108,6 +108,23 @@ class Observed:
             n_groups=n_groups,
         )
 
+    def of_cells(self, cells: NDArray[np.intp]) -> Observed:
+        """Return some of the cells, everything about them as it was.
+
+        Parameters
+        ----------
+        cells
+            Their places. They keep the size factors that they have among all.
+        """
+        return Observed.from_counts(
+            self.counts[cells],
+            size_factors=self.size_factors[cells],
+            gene_names=self.gene_names,
+            cell_names=[self.cell_names[cell] for cell in cells],
+            batch=None if self.batch is None else list(self.batch[cells]),
+            n_groups=self.n_groups,
+        )
+
     @property
     def n_cells(self) -> int:
         """Number of cells."""

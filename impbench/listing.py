@@ -18,6 +18,7 @@ from impbench.lookup import find
 from impbench.metrics.metric import Metric
 from impbench.page_figure import PageFigure
 from impbench.parameters import Parametrised, split_spec
+from impbench.per_batch import class_taking
 from impbench.protocols.protocol import Protocol
 from impbench.registry import Registry, registry
 from impbench.truth_control import TRUTH_CONTROLS
@@ -99,7 +100,8 @@ def print_info(name: str) -> None:
 
 def _print_one(kind: str, name: str, item: Any, values: Mapping[str, str]) -> None:
     if isinstance(item, type) and issubclass(item, Parametrised):
-        made = item.from_text(values)
+        built = class_taking(item, values) if issubclass(item, Imputer) else item
+        made = built.from_text(values)
         facts = {"summary": item.summary}
         if issubclass(item, Imputer):
             facts.update(_imputer_facts(item))

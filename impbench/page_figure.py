@@ -19,6 +19,7 @@ Per = Literal["run", "protocol", "dataset", "question"]
 
 SECTIONS: dict[str, tuple[Per, ...]] = {
     "purposes": ("run",),
+    "batches": ("dataset",),
     "leaderboard": ("protocol",),
     "glance": ("run", "protocol", "dataset", "question"),
     "scaling": ("run", "protocol", "dataset", "question"),

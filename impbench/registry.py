@@ -24,6 +24,7 @@ from impbench.metrics.metric import Metric
 from impbench.origin import Origin, installed
 from impbench.page_figure import PageFigure, declared_in
 from impbench.parameters import Parametrised, no_parameter, split_spec
+from impbench.per_batch import class_taking
 from impbench.plugin_file import check_file, is_program
 from impbench.protocols.evidence import check_needs
 from impbench.protocols.protocol import Protocol
@@ -139,6 +140,8 @@ class Registry:
     def imputer(self, spec: str) -> Imputer:
         """Build the imputer that `spec` names; a stranger's is a stand-in, which cannot impute.
 
+        Besides its own parameters each has ``per=batch`` (`impbench.per_batch`).
+
         Raises
         ------
         NotFoundError
@@ -149,7 +152,7 @@ class Registry:
         name, values = split_spec(spec)
         if name in TRUTH_CONTROLS and values:
             raise no_parameter(name, next(iter(values)), ())
-        return self._build("imputer", self.imputers, spec)
+        return class_taking(self._find("imputer", self.imputers, name), values).from_text(values)
 
     def real_imputer(self, spec: str) -> Imputer:
         """Build the imputer that `spec` names, its plugin imported here; errors as `imputer`."""
@@ -159,7 +162,8 @@ class Registry:
         entry = self.imputers.entry(known.name)
         assert entry is not None
         real: type[Imputer] = imported_part(entry.origin, "imputers", known.name)
-        return real(**known.parameters())
+        values = known.parameters()
+        return class_taking(real, values)(**values)
 
     def dataset(self, spec: str) -> Source:
         """Build the dataset source that `spec` names; errors as `imputer`."""

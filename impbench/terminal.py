@@ -159,10 +159,12 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
             )
         )
     elif not quiet:
-        from impbench.report import terminal_leaderboard
+        from impbench.report import terminal_batches, terminal_leaderboard
 
         for part in terminal_leaderboard(results.stored):
             _out.print(part)
+        for line in terminal_batches(results.stored):
+            _out.print(escape(line))
         if results.report is not None:
             _out.print(f"report: {escape(str(results.report))}", soft_wrap=True)
         else:
@@ -183,9 +185,10 @@ def print_jobs(plan: Plan, as_json: bool) -> None:
     for job in jobs:
         table.add_row(*map(escape, (job.dataset, job.protocol, job.imputer, str(job.seed))))
     _out.print(table)
+    batches = ", per=batch where there are no two batches" if plan.asks_batches else ""
     _out.print(
-        f"{len(jobs)} jobs at most: a protocol that does not apply to a dataset is skipped, "
-        f"and {' and '.join(TRUTH_CONTROLS)} run besides where there is truth"
+        f"{len(jobs)} jobs at most: a protocol that does not apply to a dataset is skipped"
+        f"{batches}, and {' and '.join(TRUTH_CONTROLS)} run besides where there is truth"
     )
 
 

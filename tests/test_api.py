@@ -72,6 +72,7 @@ def test_impute_refuses_normalised_values() -> None:
         impbench.impute(adata, "no-imputation")
 
 
+@pytest.mark.slow
 def test_run_returns_tidy_scores(tmp_path: Path) -> None:
     results = impbench.run(
         "default",

@@ -200,6 +200,13 @@ def test_info_refuses_what_run_refuses_in_the_same_words(spec: str) -> None:
         assert "did you mean knn" in told
 
 
+def test_info_takes_the_parameter_that_every_imputer_has(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_info("magic[per=batch]")
+    assert "magic[per=batch]" in capsys.readouterr().out
+
+
 def test_info_shows_the_values_that_a_spec_gives(capsys: pytest.CaptureFixture[str]) -> None:
     print_info("magic[knn=3]")
     assert re.search(r"knn +5; here 3", capsys.readouterr().out)
@@ -216,7 +223,7 @@ def test_listing_imports_no_torch_and_no_scanpy() -> None:
         "import sys; sys.argv = ['impbench', 'list']\n"
         "from impbench.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'torch', 'scanpy', 'anndata', 'sklearn', 'matplotlib', 'numba'}\n"
+        "heavy = {'torch', 'scanpy', 'anndata', 'sklearn', 'matplotlib', 'numba', 'rdata'}\n"
         "heavy &= set(sys.modules)\n"
         "sys.exit(f'{heavy}' if heavy else 0)\n"
     )

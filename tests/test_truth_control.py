@@ -98,6 +98,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_run_scores_attainable_between_the_truth_and_every_other_control(asked: Path) -> None:
     records = [r for r in Store(asked).read().records if r.job.protocol == "simulated-truth"]
     assert {record.status for record in records} == {"ok"}

@@ -15,6 +15,7 @@ from impbench.apply.method import apply, ready
 from impbench.apply.options import Options, OutputScale, OutputType
 from impbench.data.counts import Scale
 from impbench.imputer import Imputer
+from impbench.per_batch import Company
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -33,6 +34,7 @@ def impute(
     sparse: bool = False,
     dtype: OutputType = "float32",
     batch_key: str | None = None,
+    per: Company = "all",
     n_groups: int | None = None,
     seed: int = 1,
     device: str = "cpu",
@@ -72,6 +74,8 @@ def impute(
         ``float16`` takes half the room.
     batch_key
         Column of ``obs`` with batches, for methods that use them.
+    per
+        ``batch``: each batch of `batch_key` is imputed alone; see `impbench.per_batch`.
     n_groups
         Number of cell groups, for methods that need it.
     copy
@@ -90,6 +94,7 @@ def impute(
         layer=layer,
         scale=scale,
         batch_key=batch_key,
+        per=per,
         n_groups=n_groups,
         seed=seed,
         device=device,
@@ -101,7 +106,7 @@ def impute(
         sparse=sparse,
         dtype=dtype,
     )
-    method = ready(imputer)
+    method = ready(imputer, options)
     layout = lay_out(adata, "the AnnData", options)
     taken = [place for place in names_of(key_added) if _holds(adata, place)]
     refuse_taken(taken, key_added, overwrite, "the AnnData")

@@ -72,7 +72,7 @@ def impute_file(
     """
     chosen = Options(**options)
     key = chosen.key_added
-    method = ready(imputer)
+    method = ready(imputer, chosen)
     if out.suffix != ".h5ad" or out.is_dir():
         raise InputError(f"{out} must be the name of a file that ends in .h5ad")
     data, notes = open_noted(file, transpose)

@@ -18,6 +18,7 @@ from impbench.data.dataset import Dataset
 from impbench.data.read import from_anndata
 from impbench.errors import InputError
 from impbench.imputer import Imputed, Imputer, Observed
+from impbench.per_batch import is_alone
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -199,12 +200,13 @@ def describe(layer: ImputedLayer, method: Imputer, names: Sequence[str]) -> dict
     """
     options, layout = layer.options, layer.layout
     sizes = scale.library_sizes(layout.observed.counts)
+    steps = [*layout.steps, *([_batches(layout.observed)] if is_alone(method) else [])]
     entry: dict[str, Any] = {
         "imputer": method.spec,
         "version": type(method).version,
         "seed": options.seed,
         "citation": type(method).citation,
-        "steps": np.array(layout.steps, dtype=object),
+        "steps": np.array(steps, dtype=object),
     }
     if options.output_scale == "counts":
         entry["scale"] = "expected counts in the cell's own library size"
@@ -216,6 +218,13 @@ def describe(layer: ImputedLayer, method: Imputer, names: Sequence[str]) -> dict
     if layout.kept is not None:
         entry["genes"] = np.array(names, dtype=object)[layout.kept]
     return entry
+
+
+def _batches(observed: Observed) -> str:
+    assert observed.batch is not None
+    names, cells = np.unique(observed.batch, return_counts=True)
+    each = [f"{name} ({n} cells)" for name, n in zip(names, cells, strict=True)]
+    return f"each of {len(names)} batches was imputed alone: {', '.join(each)}"
 
 
 def scanpy_hint(entry: dict[str, Any], key: str, base: float | None) -> str | None:

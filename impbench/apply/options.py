@@ -9,12 +9,16 @@ from typing import Literal, get_args
 
 from impbench.data.counts import Scale
 from impbench.errors import InputError
+from impbench.per_batch import Company
 
 OutputScale = Literal["log2", "ln", "counts"]
 """What the new layer holds: log2(1 + count / size factor), the same with the natural logarithm, as
 scanpy has it, or expected counts in the cell's own library size."""
 
 OutputType = Literal["float32", "float16"]
+
+
+_CHOICES = {"scale": Scale, "per": Company, "output_scale": OutputScale, "dtype": OutputType}
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Options:
     layer: str | None = None
     scale: Scale = "auto"
     batch_key: str | None = None
+    per: Company = "all"
     n_groups: int | None = None
     seed: int = 1
     device: str = "cpu"
@@ -42,7 +47,7 @@ class Options:
                 f"--scale {self.scale}: --scale says what the file holds (auto, counts, lognorm or "
                 f"log1p); what the new layer holds is --output-scale {self.scale}"
             )
-        for name, kinds in (("scale", Scale), ("output_scale", OutputScale), ("dtype", OutputType)):
+        for name, kinds in _CHOICES.items():
             value = getattr(self, name)
             if value not in get_args(kinds):
                 known = ", ".join(get_args(kinds))

@@ -18,7 +18,6 @@ from impbench.data.hdf5 import check_hdf5, check_matrices, is_whole
 from impbench.data.loom import read_loom
 from impbench.data.matrix_market import read_matrix_market
 from impbench.data.names import find_lost_names
-from impbench.data.rds import read_rds
 from impbench.data.tenx_h5 import is_10x, read_10x_h5
 from impbench.data.text import read_table
 from impbench.errors import InputError, UnavailableError
@@ -176,6 +175,8 @@ def _read_folder(path: Path, _: str, notes: list[str]) -> AnnData:
 
 
 def _read_rds(path: Path, _: str, notes: list[str]) -> AnnData:
+    from impbench.data.r_files.read import read_rds
+
     return read_rds(path, notes)
 
 

@@ -18,7 +18,6 @@ from impbench.data.card import Card
 from impbench.data.dataset import Dataset
 from impbench.data.formats import open_any
 from impbench.data.locate import LOCAL_LABEL_KEY, fetch_files
-from impbench.data.rds import read_rds
 from impbench.data.read import from_anndata
 from impbench.data.text import read_annotation
 from impbench.errors import InputError
@@ -85,6 +84,8 @@ def _read_h5ad(folder: Path, card: Card) -> AnnData:
 
 
 def _read_sce(folder: Path, card: Card) -> AnnData:
+    from impbench.data.r_files.read import read_rds
+
     return read_rds(folder / card.files[0].filename, [])
 
 

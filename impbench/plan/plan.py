@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 from impbench.data.dataset import Source
 from impbench.data.read import FileSource
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.parameters import split_spec
+from impbench.per_batch import Company, alone, is_alone
 from impbench.plan.keys import plugin_file
 from impbench.plan.separation import Answering
 from impbench.plan.suite import Question, Suite
@@ -64,6 +66,11 @@ class Plan:
         """The class of each imputer once, in order."""
         return list(dict.fromkeys(type(i) for item in self.asked for i in item.imputers))
 
+    @property
+    def asks_batches(self) -> bool:
+        """Whether an imputer works on each batch alone."""
+        return any(is_alone(imputer) for item in self.asked for imputer in item.imputers)
+
     def jobs(self) -> list[Job]:
         """List the jobs as far as they are known without the data; truth controls' are not."""
         return [
@@ -83,8 +90,12 @@ def make_plan(
     protocols: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     metrics: Sequence[str] = (),
+    per: Company = "all",
 ) -> Plan:
     """Resolve every name in `suite`, after replacing what the caller gave.
+
+    With ``per="batch"`` each imputer but the controls that run besides takes part twice: as it is,
+    on all cells together, and on each batch alone (`impbench.per_batch`).
 
     Raises
     ------
@@ -96,18 +107,36 @@ def make_plan(
     taking_part = _names(_taking_part(suite, imputers, sources))
     answering = Answering.of(registry, [name for name in taking_part if name not in TRUTH_CONTROLS])
     with answering.kept_out():
-        asked = _asked(suite, registry, answering, imputers, sources, protocols)
+        asked = _asked(suite, registry, answering, imputers, sources, protocols, per)
         besides = _besides(registry, answering, metrics)
     if not asked:
         raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
     seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
     named = [
-        name if name in TRUTH_CONTROLS else registry.imputer(name).spec for name in imputers or ()
+        spec
+        for name in imputers or ()
+        for spec in (
+            [name]
+            if name in TRUTH_CONTROLS
+            else [i.spec for i in _both_ways([registry.imputer(name)], per)]
+        )
     ]
     named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
     asked, named = list(dict.fromkeys(asked)), list(dict.fromkeys(named))
     idle = _idle(registry, asked)
-    return Plan(suite, tuple(asked), seeds, tuple(named), answering, besides, idle)
+    plan = Plan(suite, tuple(asked), seeds, tuple(named), answering, besides, idle)
+    _check_batches(plan)
+    return plan
+
+
+def _check_batches(plan: Plan) -> None:
+    """Refuse a user's own file without batches, where each is to be imputed alone."""
+    for source in plan.sources if plan.asks_batches else ():
+        if isinstance(source, FileSource) and source.batch_key is None:
+            raise InputError(
+                f"{source.spec}: each batch can be imputed alone only where the batches are known: "
+                "name their column of obs with --batch-key (batch_key of the file)"
+            )
 
 
 def _taking_part(
@@ -131,6 +160,7 @@ def _asked(
     imputers: Sequence[str] | None,
     sources: Sequence[str | Source] | None,
     protocols: Sequence[str] | None,
+    per: Company,
 ) -> list[Asked]:
     """Resolve every question, after making sure that nobody answers what it asks."""
     questions: Iterable[Question] = suite.questions
@@ -153,7 +183,8 @@ def _asked(
         answering.check(registry, [("dataset", name) for name in _names(datasets)])
         answering.check(registry, [("protocol", name) for name in _names(question.protocols)])
         names = imputers if imputers is not None else (question.imputers or suite.imputers)
-        chosen = [registry.imputer(name) for name in names if name not in TRUTH_CONTROLS]
+        known = [registry.imputer(name) for name in names if name not in TRUTH_CONTROLS]
+        chosen = _both_ways(known, per)
         chosen = list(dict.fromkeys(chosen + controls))
         for dataset in question.datasets:
             source = given.get(dataset) or registry.dataset(dataset)
@@ -192,6 +223,20 @@ def _besides(registry: Registry, answering: Answering, names: Sequence[str]) -> 
         assert entry is not None
         found[name] = entry.origin.digest or entry.origin.distribution
     return found
+
+
+def _both_ways(imputers: Iterable[Imputer], per: Company) -> list[Imputer]:
+    """Put each imputer on each batch alone behind itself, if so asked."""
+    if per not in get_args(Company):
+        raise InputError(f"per={per!r}; expected one of {', '.join(get_args(Company))}")
+    if per == "all":
+        return list(imputers)
+    # Who leaves the data alone does so in any company.
+    return [
+        one
+        for imputer in imputers
+        for one in ([imputer] if imputer.role == "nothing" else [imputer, alone(imputer)])
+    ]
 
 
 def _protocols(suite: Suite, source: Source) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
-from impbench.imputer import Imputed, Observed
+from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.protocol import Again, Hidden, Problem, Protocol, observe
 
@@ -58,7 +58,7 @@ class Stability(Protocol):
         half = rng.permutation(dataset.n_cells) % 2
         again = {"other-seed": Again(observed, SEED_SHIFT)}
         for number, name in enumerate(_HALVES):
-            again[name] = Again(_part(observed, np.flatnonzero(half == number)))
+            again[name] = Again(observed.of_cells(np.flatnonzero(half == number)))
         return Problem(
             observed,
             Hidden(extra={"half": half}),
@@ -93,15 +93,3 @@ class Stability(Protocol):
             return together
 
         return {"other_seed": lambda: answer("other-seed"), "apart": apart}
-
-
-def _part(observed: Observed, cells: NDArray[np.intp]) -> Observed:
-    """Show some of the cells, everything about them as it was."""
-    return Observed.from_counts(
-        observed.counts[cells],
-        size_factors=observed.size_factors[cells],
-        gene_names=observed.gene_names,
-        cell_names=[observed.cell_names[cell] for cell in cells],
-        batch=None if observed.batch is None else list(observed.batch[cells]),
-        n_groups=observed.n_groups,
-    )

@@ -53,7 +53,15 @@ class AboutSuite(_Part):
 
 @dataclass(frozen=True)
 class AboutDataset(_Part):
-    """One dataset; `fingerprint` is a hash of its content."""
+    """One dataset.
+
+    Attributes
+    ----------
+    fingerprint
+        A hash of its content.
+    batches
+        Cells of each batch, where each was imputed alone.
+    """
 
     title: str = ""
     summary: str | None = None
@@ -69,6 +77,7 @@ class AboutDataset(_Part):
     warning: str = ""
     fingerprint: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    batches: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,8 +11,8 @@ from impbench.environments.environments import Environment
 from impbench.plan.task import Posed, Task
 from impbench.results.record import Cost, Record
 from impbench.runner.attempt import Attempt, Workplace, run_workers
-from impbench.scoring.score import ScoreRequest
-from impbench.scoring.scorer import Scorer, ScoringError
+from impbench.scoring.score import ScoreReply, ScoreRequest
+from impbench.scoring.scorer import ScoringError
 from impbench.version import __version__
 from impbench.worker.remove import remove_folder
 from impbench.worker.reusable_worker import KeptWorker
@@ -20,11 +20,14 @@ from impbench.worker.reusable_worker import KeptWorker
 LOG_TAIL = 4000
 """Characters of the worker's output that a record keeps; the whole log stands beside it."""
 
+Score = Callable[[ScoreRequest, float | None], ScoreReply]
+"""Has an imputation scored, within so many seconds or None, or raises `ScoringError`."""
+
 
 def execute(
     task: Task,
     workplace: Workplace,
-    scorer: Scorer,
+    score: Score,
     stop: threading.Event,
     kept: KeptWorker | None = None,
 ) -> list[Record]:
@@ -44,14 +47,14 @@ def execute(
             run = Attempt({}, None, "", {})
         else:
             run = run_workers(task, folder, workplace, stop, kept or KeptWorker())
-        records = list(_records(task, run, workplace, scorer, stop))
+        records = list(_records(task, run, workplace, score, stop))
     finally:
         remove_folder(folder)
     return [replace(record, started=started) for record in records]
 
 
 def _records(
-    task: Task, run: Attempt, workplace: Workplace, scorer: Scorer, stop: threading.Event
+    task: Task, run: Attempt, workplace: Workplace, score: Score, stop: threading.Event
 ) -> Iterator[Record]:
     environment = workplace.environments.get(type(task.imputer)) if task.imputer else None
     asked = environment.versions() if isinstance(environment, Environment) else {}
@@ -83,7 +86,7 @@ def _records(
             if run.failure is not None:
                 yield replace(record, status=run.failure.status, reason=run.failure.reason)
             else:
-                yield _scored(task, posed, record, run, workplace, scorer, stop)
+                yield _scored(task, posed, record, run, workplace, score, stop)
 
 
 def _scored(
@@ -92,7 +95,7 @@ def _scored(
     record: Record,
     run: Attempt,
     workplace: Workplace,
-    scorer: Scorer,
+    score: Score,
     stop: threading.Event,
 ) -> Record:
     seed = record.job.seed
@@ -121,7 +124,7 @@ def _scored(
         control=task.control.name,
     )
     try:
-        reply = scorer.score(request, task.timeout)
+        reply = score(request, task.timeout)
     except ScoringError as error:
         if stop.is_set():
             return replace(record, status="cancelled", reason="the run was stopped")

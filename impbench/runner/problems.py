@@ -52,6 +52,9 @@ class Problems:
         Facts for the manifest.
     redrawn
         Specs of the datasets that were simulated with a secret seed.
+    with_batches
+        Specs of the datasets with two or more batches; looked for where each is to be imputed
+        alone.
     """
 
     posed: dict[tuple[str, str], Posed] = field(default_factory=dict)
@@ -60,6 +63,7 @@ class Problems:
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
     redrawn: set[str] = field(default_factory=set)
+    with_batches: set[str] = field(default_factory=set)
 
     def close(self) -> None:
         """Let go of everything hidden."""
@@ -109,6 +113,8 @@ def pose_all(
             dataset = replace(dataset, name=source.spec)
             found.redrawn.add(source.spec)
         found.datasets[source.spec] = _facts(drawn, dataset)
+        if plan.asks_batches:
+            _find_batches(found, source, dataset)
         for protocol in protocols:
             announce(f"{source.spec}: {protocol.spec}", next(steps), total)
             obstacle = protocol.obstacle(dataset)
@@ -169,6 +175,34 @@ def _must_be_scored(plan: Plan, metrics: Mapping[str, Metric], found: Problems) 
                 f"no question of this run has what the metric {name!r} needs, which is "
                 f"{', '.join(metrics[name].needs)}: choose other --protocols or --datasets"
             )
+
+
+def _find_batches(found: Problems, source: Source, dataset: Dataset) -> None:
+    """Note how many cells each batch has, or why no batch is imputed alone."""
+    names, sizes = np.unique([] if dataset.batch is None else dataset.batch, return_counts=True)
+    if len(names) > 1:
+        found.with_batches.add(source.spec)
+        cells = {str(name): int(size) for name, size in zip(names, sizes, strict=True)}
+        facts = found.datasets[source.spec]
+        facts["batches"] = cells
+        facts["warning"] = " ".join(filter(None, [facts["warning"], _confounded(dataset)]))
+        return
+    has = f"all its cells are of batch {str(names[0])!r}" if len(names) else "it has no batches"
+    reason = f"{has}; methods ran on all cells together only"
+    found.skipped.append({"dataset": source.spec, "protocol": "per=batch", "reason": reason})
+
+
+def _confounded(dataset: Dataset) -> str:
+    """Say so where batches tell the cell types."""
+    if dataset.labels is None or dataset.batch is None:
+        return ""
+    pairs = set(zip(dataset.batch, dataset.labels, strict=True))
+    if len(pairs) > len(np.unique(dataset.batch)):
+        return ""
+    return (
+        "Every batch holds one cell type only, so what sets batches apart sets cell types apart: "
+        "scores of clustering favour batches imputed alone."
+    )
 
 
 def strangers_in(

@@ -157,6 +157,8 @@ def _run_posed(
     plan, secret, command = request.plan, request.secret, request.command
     if not problems.posed:
         raise InputError(_nothing_to_ask(problems))
+    if plan.asks_batches and not problems.with_batches:
+        raise InputError(_no_batches(problems))
     asking = strangers_in(plan, problems, request.registry, request.executor)
     tasks = make_tasks(plan, problems, settings)
     keys = [key for task in in_plan_order(tasks) for key in task.keys]
@@ -225,6 +227,18 @@ def _nothing_to_ask(problems: Problems) -> str:
     skipped = problems.skipped
     reasons = dict.fromkeys(f"{skip['dataset']}: {skip['reason']}" for skip in skipped)
     return "no question can be asked of these data:\n  " + "\n  ".join(reasons)
+
+
+def _no_batches(problems: Problems) -> str:
+    lines = [
+        f"{skip['dataset']}: {skip['reason'].partition('; ')[0]}"
+        for skip in problems.skipped
+        if skip["protocol"] == "per=batch"
+    ]
+    return (
+        "to impute each batch alone (--per batch), a dataset must have two or more batches:\n  "
+        + "\n  ".join(lines)
+    )
 
 
 def _remaining(task: Task, records: Mapping[str, Record]) -> Task | None:

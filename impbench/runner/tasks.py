@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from impbench.imputer import Imputer
+from impbench.per_batch import is_alone
 from impbench.plan.plan import Plan
 from impbench.plan.task import Posed, Task, shares_seeds
 from impbench.runner.problems import Problems
@@ -19,14 +20,17 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
     """Group the jobs that one imputation serves, those of one imputer side by side, controls last.
 
     Protocols that show the imputer the same data share its imputation. Seeds share a worker only
-    where the method gains by it and runs on a GPU: on a CPU, separate workers use more cores.
+    where the method gains by it and runs on a GPU: on a CPU, separate workers use more cores. Each
+    batch alone is imputed where there are two or more.
     """
     views: dict[tuple[Imputer | TruthControl, Path, Any], list[Posed]] = {}
     for item in plan.asked:
         posed = problems.posed.get((item.source.spec, item.protocol.spec))
         if posed is None:
             continue
-        everyone: list[Imputer | TruthControl] = [*item.imputers, *posed.controls]
+        batches = item.source.spec in problems.with_batches
+        imputers = [imputer for imputer in item.imputers if batches or not is_alone(imputer)]
+        everyone: list[Imputer | TruthControl] = [*imputers, *posed.controls]
         for one in everyone:
             group = views.setdefault((one, posed.view, posed.again), [])
             if posed not in group:

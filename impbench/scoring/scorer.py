@@ -22,6 +22,9 @@ from impbench.scoring.imports import Imports
 from impbench.scoring.score import ScoreReply, ScoreRequest, as_json, score
 from impbench.worker.isolation import make_unreadable
 
+LOADING_LIMIT = 600.0
+"""Seconds that a scoring process may take to import metrics; no method's time limit counts them."""
+
 
 class ScoringError(ImpbenchError):
     """The scoring process could not score an imputation."""
@@ -42,6 +45,7 @@ class Scorer:
         self._descriptors = tuple(descriptors)
         self._imports = imports.to_json()
         self._process: subprocess.Popen[str] | None = None
+        self._is_ready = False
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -65,20 +69,10 @@ class Scorer:
         """
         with self._lock:
             process = self._running()
-            assert process.stdin is not None
-            assert process.stdout is not None
-            with _killing(process, after=timeout) as late:
-                try:
-                    process.stdin.write(as_json(request) + "\n")
-                    process.stdin.flush()
-                    line = process.stdout.readline()
-                except OSError:
-                    line = ""
-            if not line:
-                self._close()
-                if late.is_set():
-                    raise ScoringError(f"scoring took longer than the limit of {timeout:g} s")
-                raise ScoringError("the scoring process died (out of memory?)")
+            if not self._is_ready:
+                self._answer(process, "", LOADING_LIMIT, "loading what metrics need")
+                self._is_ready = True
+            line = self._answer(process, as_json(request) + "\n", timeout, "scoring")
         reply = json.loads(line)
         if "error" in reply:
             raise ScoringError(reply["error"])
@@ -93,8 +87,31 @@ class Scorer:
         """End the process; safe to call from another thread."""
         self._close()
 
+    def _answer(
+        self, process: subprocess.Popen[str], question: str, limit: float | None, doing: str
+    ) -> str:
+        """Return the line that answers; the first of all answers no question, but says "ready"."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with _killing(process, after=limit) as late:
+            try:
+                process.stdin.write(question)
+                process.stdin.flush()
+                line = process.stdout.readline()
+            except (OSError, ValueError):  # it ended, or was closed by another thread
+                line = ""
+        if not line:
+            self._close()
+            if late.is_set():
+                raise ScoringError(f"{doing} took longer than the limit of {limit:g} s")
+            raise ScoringError(
+                f"the scoring process died while {doing} (out of memory, or see logs/scoring.log)"
+            )
+        return line
+
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
+            self._is_ready = False
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "impbench.scoring.scorer", self._imports],
@@ -144,6 +161,7 @@ def main(imports: Imports) -> None:
     replies = _claim_stdout()
     make_unreadable()
     known = imports.registry()
+    print(json.dumps({"ready": True}), file=replies, flush=True)
     for line in sys.stdin:
         fields = json.loads(line)
         request = ScoreRequest(**{**fields, "metrics": tuple(fields["metrics"])})

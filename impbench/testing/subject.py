@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.per_batch import is_alone
 from impbench.runner.separate_process import needs_environment
 from impbench.testing.example import example_counts, observe
 from impbench.testing.violation import DoesNotApply, NotExamined, Violation
@@ -43,6 +44,8 @@ class Subject:
         """The imputer after `prepare`, as the runner calls it; `DoesNotApply` if it cannot run."""
         if lack := self.imputer.unavailable():
             raise DoesNotApply(f"unavailable here: {lack}")
+        if is_alone(self.imputer):
+            raise DoesNotApply("imputes batch by batch what these checks show whole: leave out per")
         if needs_environment(self.imputer):
             raise DoesNotApply("runs in an environment of its own, these checks run here")
         with tempfile.TemporaryDirectory(prefix="impbench-") as scratch, hushed():

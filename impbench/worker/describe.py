@@ -199,13 +199,14 @@ def main(descriptor: int, request: Mapping[str, Any]) -> None:
 def _answer(origin: Origin, construct: tuple[str, Mapping[str, Any]] | None) -> Any:
     from impbench.description import plain, tell
     from impbench.hooks import brought_by
+    from impbench.per_batch import class_taking
 
     brought = brought_by(origin.load(), origin.name)
     if construct is None:
         return tell(brought)
     name, values = construct
     try:
-        imputer = brought.parts["imputers"][name](**values)
+        imputer = class_taking(brought.parts["imputers"][name], values)(**values)
     except InputError as refusal:
         return {"refused": str(refusal)}
     return {"values": {key: plain(value, key) for key, value in imputer.parameters().items()}}

@@ -18,6 +18,7 @@ from typing import Any
 
 from impbench.errors import UnavailableError
 from impbench.imputer import Context, Imputed, Imputer
+from impbench.per_batch import class_taking
 from impbench.plugin_file import file_spec
 from impbench.worker.exchange import read_observed, save_imputed
 
@@ -100,8 +101,7 @@ def build_imputer(reference: Mapping[str, Any]) -> Imputer:
     }
     if not isinstance(target, type) or not issubclass(target, Imputer):
         raise TypeError(f"{reference['module']}.{reference['class']} is no class of imputers")
-    imputer: Imputer = target(**parameters)
-    return imputer
+    return class_taking(target, parameters)(**parameters)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

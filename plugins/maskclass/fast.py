@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
+from impbench_plugins.shared.compiled import njit
 
 from . import fast_corruption, fast_network, rows
 from .biozero import DropoutCurve
@@ -154,7 +154,4 @@ def _epoch_kernel() -> Any:
             total += loss * cells.size
         return total / order.size
 
-    try:
-        return numba.njit(nogil=True, cache=True)(run_epoch)
-    except RuntimeError:  # No folder for numba's cache is writable: compile in every process.
-        return numba.njit(nogil=True)(run_epoch)
+    return njit(nogil=True)(run_epoch)

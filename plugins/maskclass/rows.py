@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
+from impbench_plugins.shared.compiled import njit_unkept
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 LANES = 16
 """Widths of matrices are multiples of this; narrower layers are padded with zeros."""
 
-jit = numba.njit(fastmath=True, error_model="numpy", nogil=True)
-inlined = numba.njit(fastmath=True, error_model="numpy", nogil=True, forceinline=True)
+jit = njit_unkept(fastmath=True, error_model="numpy", nogil=True)
+inlined = njit_unkept(fastmath=True, error_model="numpy", nogil=True, forceinline=True)
 
 
 def aligned_zeros(*shape: int) -> NDArray[np.float32]:

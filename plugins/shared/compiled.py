@@ -1,32 +1,91 @@
-"""numba's `njit` with results kept on disk, for functions that call nothing outside their own file.
+"""numba's `njit` for our own functions: kept on disk, and the same bits whoever compiled them.
 
 A job is a process, so what is not kept is compiled again for every job. numba notices a change of
-the file a function stands in, not of others that it calls.
+the file a function stands in, not of others that it calls: a function that is kept should call
+nothing outside its own file, or close over a digest of those files.
 """
 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.caching import IndexDataCacheFile
+from numba.core.codegen import CPUCodeLibrary
 
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile as `numba.njit` with these options; keep the result where there is a place for it."""
     _mend_the_cache()
+    compile_only = njit_unkept(**options)
 
     def compiled(function: Callable[..., Any]) -> Any:
         try:
-            return numba.njit(cache=True, **options)(function)
+            return _with_copies_of_its_own(numba.njit(cache=True, **options)(function))
         except RuntimeError:  # No folder is writable: compile in every process.
-            return numba.njit(**options)(function)
+            return compile_only(function)
 
     return compiled
+
+
+def njit_unkept(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile as `numba.njit` with these options: for what only other compiled functions call."""
+    return lambda function: _with_copies_of_its_own(numba.njit(**options)(function))
+
+
+def _with_copies_of_its_own(dispatcher: Any) -> Any:
+    """Let a function call its own copies of what it calls, in every process.
+
+    numba (0.68) puts a copy of each function called beside the caller, optimised for it, and marks
+    it as one that another of the same name may stand in for. Where the callee was compiled too,
+    which is so in the process that compiles and not in those that load, the linker takes that one:
+    other instructions, other last bits. Private copies leave nothing to choose.
+    """
+    _keep_copies_private()
+    plain = dispatcher.compile
+
+    @wraps(plain)
+    def compile_privately(*args: Any, **kwargs: Any) -> Any:
+        with _ours():
+            return plain(*args, **kwargs)
+
+    dispatcher.compile = compile_privately
+    return dispatcher
+
+
+_compiling = threading.local()
+"""Its `ours` is how many of our functions this thread is compiling, one within the other."""
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    _compiling.ours = getattr(_compiling, "ours", 0) + 1
+    try:
+        yield
+    finally:
+        _compiling.ours -= 1
+
+
+@cache
+def _keep_copies_private() -> None:
+    """Mark the copies in our own functions' code as private, before it is optimised."""
+    plain = CPUCodeLibrary._optimize_final_module
+
+    @wraps(plain)
+    def optimize(self: Any) -> None:
+        if getattr(_compiling, "ours", 0):
+            for function in self._final_module.functions:
+                if not function.is_declaration and function.linkage.name == "linkonce_odr":
+                    function.linkage = "internal"
+        plain(self)
+
+    CPUCodeLibrary._optimize_final_module = optimize
 
 
 @cache

@@ -313,6 +313,7 @@ WRITERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_format_that_run_reads_makes_a_new_h5ad(name: str, tmp_path: Path) -> None:
     WRITERS[name](tmp_path / name)
@@ -338,6 +339,7 @@ def test_a_table_of_genes_by_cells_is_turned(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------- whole or not
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_full_disk_leaves_nothing_behind(sparse: bool, tmp_path: Path) -> None:
     counts = np.random.default_rng(0).poisson(1.0, (200, 300)).astype(np.float32)

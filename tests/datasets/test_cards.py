@@ -140,6 +140,7 @@ def test_a_plugin_can_add_a_card_of_its_own():
     assert (dataset.name, dataset.n_genes) == ("my-pbmc[genes=50]", 50)
 
 
+@pytest.mark.slow
 def test_listing_imports_nothing_heavy():
     code = (
         "import sys; from impbench.data.catalogue import listing; listing(); "

@@ -21,6 +21,8 @@ from impbench.results.store import Store
 from impbench.runner.settings import Settings
 from impbench.scoring.imports import NotApartError
 
+pytestmark = pytest.mark.slow
+
 ONE_BY_ONE = Path(__file__).parents[1] / "example_plugins" / "one_by_one.py"
 COST = ("wall-seconds", "cpu-seconds", "peak-memory")
 

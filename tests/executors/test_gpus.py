@@ -16,6 +16,8 @@ from impbench.results.store import Store
 from impbench.runner.settings import Settings
 from impbench.truth_control import TRUTH_CONTROLS
 
+pytestmark = pytest.mark.slow
+
 SUITE = Suite(
     name="tiny",
     title="tiny",

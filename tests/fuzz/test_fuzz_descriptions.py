@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from strangers import EXAMPLES, each_place, fuzz, outcome, spoilings
 
@@ -56,6 +57,7 @@ def test_descriptions_of_strangers(tmp_path: Path) -> None:
     assert len(seen) >= EXAMPLES["descriptions"]
 
 
+@pytest.mark.slow
 def test_descriptions_with_every_place_spoilt(tmp_path: Path) -> None:
     n = 0
     for told in each_place(TOLD):

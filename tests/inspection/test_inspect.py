@@ -82,6 +82,7 @@ def test_files_of_every_anndata_are_read(path: Path) -> None:
     assert np.array_equal(dense(dataset.counts), counts)
 
 
+@pytest.mark.slow
 def test_the_line_it_ends_with_runs(tmp_path: Path) -> None:
     data = toy(LOGS)
     data.layers["umi"] = sp.csr_matrix(COUNTS)

@@ -68,6 +68,7 @@ def test_a_sum_that_cannot_be_known_is_not_guessed() -> None:
     assert (found.base, found.target_sum) == (math.e, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", [None, 2.0, math.e])
 def test_what_scanpy_makes_is_recognised(base: float | None) -> None:
     data = anndata.AnnData(sp.csr_matrix(draw()))

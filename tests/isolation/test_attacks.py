@@ -10,6 +10,7 @@ from attacks import REFUSED
 from impbench.worker import landlock
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(landlock.abi() < 6, reason="this kernel cannot build all the walls"),
     pytest.mark.slow,
 ]

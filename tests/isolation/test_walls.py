@@ -114,6 +114,7 @@ def test_process_with_threads_is_not_shut_in() -> None:
     assert "several threads" in done.stderr
 
 
+@pytest.mark.slow
 @needs_landlock
 def test_file_beside_a_plugin_is_closed_until_it_is_opened(tmp_path: Path) -> None:
     (tmp_path / "weighs.py").write_text(PLUGIN)

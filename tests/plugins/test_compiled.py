@@ -1,8 +1,10 @@
-"""What numba keeps on disk never outlives the code that it was compiled for."""
+"""What numba keeps on disk: never older than its code, and the same bits as when compiled."""
 
 import os
 import subprocess
 import sys
+
+import pytest
 
 CLASSES = "from typing import NamedTuple\n\nclass {name}(NamedTuple):\n    x: float\n"
 LOOP = """
@@ -26,3 +28,52 @@ def test_a_renamed_class_of_another_file_is_compiled_for_again(tmp_path):
         )
         assert (done.stdout, done.stderr) == ("3.0\n", "")
     assert list((tmp_path / "kept").rglob("*.nbi"))
+
+
+ADAM = """
+import numpy as np
+from impbench_plugins.shared.compiled import {njit}
+
+@{njit}(fastmath=True, error_model="numpy")
+def adam(w, g, m, v, step, learning_rate):
+    rate = np.float32(learning_rate / (1 - 0.9**step))
+    root = np.float32(1 / np.sqrt(1 - 0.999**step))
+    for k in range(w.size):
+        m[k] = np.float32(0.9) * m[k] + np.float32(0.1) * g[k]
+        v[k] = np.float32(0.999) * v[k] + np.float32(0.001) * g[k] * g[k]
+        w[k] -= rate * m[k] / (np.sqrt(v[k]) * root + np.float32(1e-8))
+"""
+TRAIN = """
+import numpy as np
+from impbench_plugins.shared.compiled import njit
+from adam import adam
+
+@njit(fastmath=True, error_model="numpy")
+def train(w, g, m, v, steps):
+    for step in range(1, steps + 1):
+        adam(w, g, m, v, step, 1e-3)
+        adam(g, w, m, v, step, 1e-3)
+
+w, g = np.random.default_rng(0).normal(size=(2, 1003)).astype(np.float32)
+m, v = np.zeros((2, 1003), np.float32)
+train(w, g, m, v, 50)
+print(w.astype(float).sum().hex(), train.stats.cache_hits.total())
+"""
+
+
+@pytest.mark.parametrize("njit", ["njit", "njit_unkept"])
+def test_who_compiles_and_who_loads_run_the_same_code(tmp_path, njit):
+    """Plain numba differs in the ninth digit here: findings/numba_cache_last_bits.sh."""
+    (tmp_path / "adam.py").write_text(ADAM.format(njit=njit))
+    (tmp_path / "train.py").write_text(TRAIN)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONPATH": "."}
+    environment |= {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
+    command = [sys.executable, "-B", "train.py"]
+    (first, compiled), (second, loaded) = (
+        subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    )
+    assert (compiled, loaded) == ("0", "1")
+    assert first == second

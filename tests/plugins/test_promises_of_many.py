@@ -52,6 +52,7 @@ def test_threads_change_no_digit(grouped, spec):
     assert one.info == three.info
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", OWN_SIZE_FACTORS)
 def test_given_size_factors_do_not_change_the_counts(grouped, spec):
     other = Observed.from_counts(grouped.counts, size_factors=np.linspace(0.5, 2, 90), n_groups=3)

@@ -50,6 +50,7 @@ def test_the_right_posterior_is_calibrated_on_molecules_set_aside(gamma_cells, t
     assert stats.kstest(pit, "uniform").statistic < 0.01
 
 
+@pytest.mark.slow
 def test_overconfidence_and_doubt_are_told_apart(gamma_cells):
     dataset, mean, std = gamma_cells
     right = posterior(dataset, mean, std, 0.5)

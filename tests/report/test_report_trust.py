@@ -120,6 +120,7 @@ def test_gains_say_better_worse_or_not_told_apart(verdicts, text):
     assert verdict_text(verdicts) == text
 
 
+@pytest.mark.slow
 def test_interval_stands_where_seeds_do_not_vary_and_else_on_hover(make_store):
     store = make_store(pictures=False)
     for record in store.read().records:

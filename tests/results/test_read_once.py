@@ -44,6 +44,7 @@ def run(out: Path) -> impbench.Results:
     return results
 
 
+@pytest.mark.slow
 def test_a_run_and_its_resumption_parse_each_record_once(
     tmp_path: Path, parsed: list[type]
 ) -> None:

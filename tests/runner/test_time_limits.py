@@ -34,11 +34,13 @@ def reason(out: Path, suite: Suite, settings: Settings) -> str:
     return record.reason
 
 
+@pytest.mark.slow
 def test_users_limit_goes_before_the_suites(tmp_path: Path) -> None:
     users = Settings(jobs=1, threads=1, timeout=4.0)
     assert "limit of 4 s" in reason(tmp_path, replace(SUITE, timeout=900.0), users)
 
 
+@pytest.mark.slow
 def test_suites_limit_holds_where_the_user_gives_none(tmp_path: Path) -> None:
     silent = Settings(jobs=1, threads=1)
     assert "limit of 4 s" in reason(tmp_path, replace(SUITE, timeout=4.0), silent)

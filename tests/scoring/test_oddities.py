@@ -89,6 +89,7 @@ def test_negative_values_are_counted_and_what_becomes_of_them_is_said() -> None:
     assert note == "0.0095 % of the values are negative, down to -2; clipped at 0 before scoring"
 
 
+@pytest.mark.slow
 def test_record_and_page_show_what_no_expression_can_be(tmp_path: Path) -> None:
     (tmp_path / "adds.py").write_text(PLUGIN)
     load_file(tmp_path / "adds.py")

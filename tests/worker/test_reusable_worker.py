@@ -19,6 +19,7 @@ from impbench.worker import landlock
 from impbench.worker.fork_server import can_watch
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not can_watch(), reason="no worker is kept on this system"),
     pytest.mark.slow,
 ]

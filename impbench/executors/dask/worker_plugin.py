@@ -241,7 +241,7 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
                 self._built(task),
                 Openings((self.folder,)),
             )
-            records = execute(task, place, scorer, stop)
+            records = execute(task, place, scorer.score, stop)
             files = {
                 path.relative_to(results).as_posix(): zlib.compress(path.read_bytes(), 1)
                 for path in sorted(results.rglob("*"))

@@ -8,7 +8,6 @@ import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from impbench.errors import UnavailableError
 from impbench.executors.machine.gpus import Gpus
@@ -19,6 +18,7 @@ from impbench.runner.execute import execute
 from impbench.runner.executor import Work
 from impbench.runner.sigterm import Terminated, draining
 from impbench.scoring.scorer import Scorer
+from impbench.scoring.scorers import Scorers
 from impbench.worker.isolation import unreadable
 from impbench.worker.orphans import adopting
 from impbench.worker.reusable_worker import KeptWorker
@@ -47,15 +47,16 @@ def run_processes(work: Work) -> Generator[Record]:
     stop = threading.Event()
 
     def carry_out(task: Task) -> list[Record]:
-        slot = free.pop()
+        worker = free.pop()
         try:
             work.listener.started(task)
-            return execute(task, place, slot.scorer, stop, slot.worker)
+            return execute(task, place, scorers.score, stop, worker)
         finally:
-            free.append(slot)
+            free.append(worker)
 
     with (
-        _slots(work, min(jobs, len(work.tasks))) as free,
+        _scorers(work) as scorers,
+        _workers(min(jobs, len(work.tasks))) as free,
         ThreadPoolExecutor(jobs) as pool,
         adopting(),
         unreadable(),
@@ -93,28 +94,27 @@ def _next(pending: list[Task], gpus: Gpus) -> Task | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Slot:
-    """The processes that outlive a job: what imputes, as long as the method stays; what scores."""
-
-    scorer: Scorer
-    worker: KeptWorker = field(default_factory=KeptWorker)
-
-
 @contextmanager
-def _slots(work: Work, number: int) -> Iterator[list[_Slot]]:
-    """Make so many slots; their processes are ended however the run ends."""
+def _scorers(work: Work) -> Iterator[Scorers]:
+    """Lend the scoring processes, which are ended however the run ends."""
     env = thread_environment(work.settings.threads or 1)
     log = work.folder / "logs" / "scoring.log"
     hidden = sorted({posed.hidden for task in work.tasks for posed in task.posed})
-    slots = [_Slot(Scorer(env, log, work.imports, hidden)) for _ in range(number)]
-    free = list(slots)
+    scorers = Scorers(lambda: Scorer(env, log, work.imports, hidden))
     try:
         # While the first workers import what they need.
-        for slot in slots:
-            slot.scorer.start()
-        yield free
+        scorers.start()
+        yield scorers
     finally:
-        for slot in slots:
-            slot.worker.close()
-            slot.scorer.close()
+        scorers.close()
+
+
+@contextmanager
+def _workers(number: int) -> Iterator[list[KeptWorker]]:
+    """Lend the processes that impute, each kept as long as its method stays."""
+    workers = [KeptWorker() for _ in range(number)]
+    try:
+        yield list(workers)
+    finally:
+        for worker in workers:
+            worker.close()

@@ -18,6 +18,7 @@ class ShownMetric:
 
     `direction` is 1 where smaller is better, -1 where larger is, 0 where nobody knows: the metric
     belongs to a plugin that is not installed here, so it is shown but neither ranked nor judged.
+    `on_batches` says that it looks at the batches.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ShownMetric:
     range: tuple[float, float] | None = None
     bound: Bound = "none"
     comparable: bool = True
+    on_batches: bool = False
 
     @classmethod
     def of(cls, name: str, known: Mapping[str, Metric]) -> ShownMetric:
@@ -51,6 +53,7 @@ class ShownMetric:
             range=metric.range,
             bound="none" if is_cost else metric.bound,
             comparable=metric.comparable,
+            on_batches="batch" in metric.needs,
         )
 
 

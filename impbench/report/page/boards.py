@@ -9,6 +9,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from impbench.report.analysis.batches import batch_answers, both_ways, partners
 from impbench.report.analysis.run import Run, make_run, run_of_results
 from impbench.report.analysis.tables import leaderboard_of, summarise
 from impbench.report.analysis.worst import MARK, RULE, marked
@@ -56,6 +57,20 @@ def terminal_leaderboard(stored: StoredRun) -> list[Table]:
         return []
     groups = board.groupby(["protocol", "scope"], sort=False)
     return [_table(run, str(key[0]), str(key[1]), rows) for key, rows in groups]
+
+
+def terminal_batches(stored: StoredRun) -> list[str]:
+    """Say whether batches are imputed together or apart; nothing where none ran both ways."""
+    run = make_run(stored)
+    if not partners(run):
+        return []
+    answers = batch_answers(run, both_ways(run, summarise(run)))
+    lines = [
+        f"{found.topic}: {' '.join([found.lead, *found.details])}"
+        for found in (answer.finding for answer in answers)
+    ]
+    told = [run.datasets[name] for name in dict.fromkeys(answer.dataset for answer in answers)]
+    return [*lines, *(f"{about.title}: {about.warning}" for about in told if about.warning)]
 
 
 def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:

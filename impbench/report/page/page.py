@@ -25,6 +25,7 @@ from impbench.report.analysis.trust import reads_note
 from impbench.report.analysis.worst import MARK, RULE
 from impbench.report.figures.gallery import draw_all
 from impbench.report.figures.scene import Scene
+from impbench.report.page.batch_section import batch_sections
 from impbench.report.page.export import export
 from impbench.report.page.views import Table, dataset_table, gain_table, metric_table
 from impbench.report.text import counted, listed
@@ -80,6 +81,7 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
         "overview": _overview(run),
         "findings": find(run, summary),
         "advice": advise(run, purposes),
+        "batch_sections": batch_sections(run, summary),
         "protocols": [_protocol(run, summary, name) for name in run.protocols],
         "bases": _bases(run, summary),
         "seeing": [name for name in run.imputers if run.sees_truth(name)],

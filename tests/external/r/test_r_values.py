@@ -189,6 +189,7 @@ def test_glmnet_fits_a_sparse_matrix_and_its_coefficients_come_back(r: RSession)
     assert np.abs(path["beta"].values.toarray()[:, -1]).argmax() == 2
 
 
+@pytest.mark.slow
 def test_scran_ranks_genes_by_the_names_they_were_given(r: RSession) -> None:
     if lack := RPackage("scran").lack():
         pytest.skip(lack)

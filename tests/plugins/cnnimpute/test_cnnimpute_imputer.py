@@ -81,6 +81,7 @@ def test_unknown_number_of_groups_is_refused_when_asked_for(tiny):
         CnnImpute(n_clusters="groups").impute(Observed.from_counts(tiny.counts), Context())
 
 
+@pytest.mark.slow
 def test_every_parameter_changes_the_result(tiny):
     quick = {"n_clusters": 1, "epochs": 4, "n_correlated": 2, "block_size": 12}
     default = CnnImpute(**quick).impute(tiny, Context()).expression

@@ -27,6 +27,7 @@ def tiny():
     return Observed.from_counts(rng.negative_binomial(1, 0.1, (60, 20)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ORIGINAL)
 def test_errors_equal_the_originals_within_10_percent_or_3_sd(name):
     cells = anndata.read_h5ad(INPUTS / f"{name}.h5ad")

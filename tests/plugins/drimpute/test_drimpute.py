@@ -57,6 +57,7 @@ def distance(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["small_rare", "small_batch"])
 def test_own_clusterings_differ_from_the_originals_by_little_more_than_its_seeds_do(name):
     observed = Observed.from_counts(anndata.read_h5ad(DATA / "inputs" / f"{name}.h5ad").X)

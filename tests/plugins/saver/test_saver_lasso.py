@@ -97,6 +97,7 @@ def problem(request):
     return request.param, Problem(request.param)
 
 
+@pytest.mark.slow
 def test_path_equals_glmnets(problem, glmnet):
     penalties, intercepts, coefficients = problem[1].path()
     np.testing.assert_allclose(penalties, glmnet[:, 0], rtol=1e-12)

@@ -54,6 +54,7 @@ def test_expression_is_the_decoder_on_clean_cells_brought_back_to_logs(tiny):
     np.testing.assert_allclose(imputed.embedding, fit.embedding, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_training_brings_the_reconstruction_to_the_observed_values(rare):
     errors = [
         np.mean((Scmae(epochs=n).impute(rare, Context()).expression - rare.lognorm) ** 2)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from impbench.data.r_objects import (
+from impbench.data.r_files.objects import (
     attributes,
     class_of,
     matrix,
@@ -59,7 +59,7 @@ def read_rds(path: Path, notes: list[str]) -> AnnData:
         If the file is damaged or cannot be parsed, or holds another object, or no matrix whose
         class is known.
     """
-    from impbench.data.r_parser import parse_r
+    from impbench.data.r_files.parser import parse_r
 
     content = _unpacked(path)
     try:
