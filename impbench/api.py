@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from impbench.data.counts import Scale
 from impbench.data.dataset import Source
+from impbench.data.genes import HvgMethod
+from impbench.data.in_memory import InMemory, in_memory
+from impbench.data.prepare import HVG
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.parameters import split_spec
@@ -17,7 +21,8 @@ from impbench.plan.separation import Answering
 from impbench.plan.suite import Suite, read_suite
 from impbench.registry import load_file, registry
 from impbench.runner.executor import Executor
-from impbench.runner.run import Results, RunRequest, run_plan
+from impbench.runner.outcome import Results
+from impbench.runner.run import RunRequest, run_plan
 from impbench.runner.secret import Secret
 from impbench.runner.settings import Listener, Settings
 
@@ -41,9 +46,16 @@ def get_imputer(spec: str) -> Imputer:
 
 
 def run(
-    suite: str | Path | Suite = "default",
+    suite: str | Path | Suite | AnnData = "default",
     out: str | Path | None = None,
     *,
+    label_key: str | None = None,
+    batch_key: str | None = None,
+    layer: str | None = None,
+    scale: Scale = "auto",
+    drop_labels: Sequence[str] = (),
+    genes: int = HVG,
+    hvg: HvgMethod = "scran",
     imputers: Sequence[str] | None = None,
     datasets: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
@@ -61,13 +73,29 @@ def run(
 ) -> Results:
     """Put imputers head to head and write a report.
 
+    ``impbench.run(adata, label_key="cell_type").table()`` is all it takes for one's own data.
+
     Parameters
     ----------
     suite
-        Name of a suite, path of a suite file, or a `Suite`.
+        Your own data, cells × genes, which is asked what the default suite asks of such; or the
+        name of a suite, the path of a suite file, or a `Suite`.
     out
-        Folder for records and report, default ``reports/NAME``. What is done there already and
-        still holds is not done again.
+        Folder for records and report, default ``reports/NAME``, for an AnnData ``reports/adata``.
+        What is done there already and still holds is not done again.
+    label_key, batch_key
+        Of an AnnData: columns of ``obs`` with cell types and batches.
+    layer
+        Of an AnnData, where the counts are: a layer, ``X`` or ``raw.X``. None: the first of
+        ``layers["counts"]``, ``raw.X`` and ``X`` that holds raw counts.
+    scale
+        Of an AnnData, what the values are, see `impbench.data.counts.Scale`.
+    drop_labels
+        Of an AnnData: labels that stand for no cell type, such as ``unknown``; their cells are
+        left out.
+    genes, hvg
+        Of an AnnData, how many highly variable genes are kept (0 keeps all), and how they are
+        chosen, see `impbench.data.genes.highly_variable`.
     imputers, datasets, protocols
         Replace the suite's; specs such as ``"magic[t=5]"``. Controls always run besides.
     seeds
@@ -90,7 +118,8 @@ def run(
 
     Returns
     -------
-    `Results`, whose ``scores`` is a tidy table.
+    `Results`: ``answers`` says what to do, ``table()`` and ``plot()`` compare the imputers,
+    ``scores`` is the score of every seed, ``report`` the page.
 
     Raises
     ------
@@ -101,6 +130,22 @@ def run(
     """
     for plugin in plugins:
         load_file(Path(plugin))
+    chosen = {
+        "label_key": label_key,
+        "batch_key": batch_key,
+        "layer": layer,
+        "scale": scale,
+        "drop_labels": tuple(drop_labels),
+        "genes": genes,
+        "hvg": hvg,
+    }
+    told = _own_choices(chosen)
+    name = ""
+    if not isinstance(suite, str | Path | Suite):
+        datasets = [in_memory(suite, **told), *(datasets or ())]
+        suite, name = "default", InMemory.name
+    elif told:
+        raise InputError(f"{', '.join(told)}: only where an AnnData is the first argument")
     suite = suite if isinstance(suite, Suite) else find_suite(suite)
     jobs = plan(
         suite,
@@ -114,11 +159,18 @@ def run(
     settings = settings or Settings()
     if settings.timeout is None:
         settings = replace(settings, timeout=suite.timeout)
-    folder = Path(out) if out is not None else Path("reports") / suite.name
-    text = command if command is not None else f"impbench.run({suite.name!r}, out={str(folder)!r})"
+    folder = Path(out) if out is not None else Path("reports") / (name or suite.name)
+    given = "".join(f", {key}={value!r}" for key, value in {"out": str(folder), **told}.items())
+    text = command if command is not None else f"impbench.run({name or repr(suite.name)}{given})"
     where = find_executor(executor, jobs.answering)
     request = RunRequest(jobs, folder.resolve(), registry(), where, settings, secret, text)
     return run_plan(request, listener, report, png)
+
+
+def _own_choices(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what differs from the default."""
+    usual = InMemory().parameters()
+    return {key: value for key, value in chosen.items() if value != usual[key]}
 
 
 def job_script(executor: str | Executor, settings: Settings | None = None) -> str:

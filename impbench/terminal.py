@@ -18,6 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from impbench.escape_text import escape
 from impbench.listing import plain_table
@@ -25,7 +26,7 @@ from impbench.plan.plan import Plan
 from impbench.plan.task import Task
 from impbench.results.failed_methods import failure_line
 from impbench.results.record import Record
-from impbench.runner.run import Results
+from impbench.runner.outcome import Results
 from impbench.runner.settings import Listener
 from impbench.truth_control import TRUTH_CONTROLS
 
@@ -144,7 +145,7 @@ def _record_line(record: Record) -> str:
 
 
 def print_results(results: Results, quiet: bool, as_json: bool) -> None:
-    """Print the leaderboard and where the report lies, then, in one line, what failed."""
+    """Print the answer, the scores and where the report lies, then, in one line, what failed."""
     if as_json:
         rows = json.loads(results.scores.to_json(orient="records"))
         print(
@@ -154,17 +155,18 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
                     "report": None if results.report is None else str(results.report),
                     "failed": [vars(method) for method in results.failed],
                     "without_result": results.without_result,
+                    "answers": json.loads(
+                        results.answers().reset_index().to_json(orient="records")
+                    ),
                     "scores": rows,
                 }
             )
         )
     elif not quiet:
-        from impbench.report import terminal_batches, terminal_leaderboard
+        from impbench.report import terminal_report
 
-        for part in terminal_leaderboard(results.stored):
-            _out.print(part)
-        for line in terminal_batches(results.stored):
-            _out.print(escape(line))
+        for part in terminal_report(results.stored):
+            _out.print(part, soft_wrap=isinstance(part, Text))
         if results.report is not None:
             _out.print(f"report: {escape(str(results.report))}", soft_wrap=True)
         else:

@@ -58,6 +58,7 @@ def test_quiet_says_nothing_and_json_is_json(tmp_path: Path) -> None:
         call("run", *TINY, "--seeds", "1", "--out", "x", "--json", cwd=tmp_path).stdout
     )
     assert Path(result["report"]) == tmp_path / "x" / "report.html"
+    assert result["answers"] == []  # Only controls ran.
     mse = [row for row in result["scores"] if row["metric"] == "mse"]
     assert {row["imputer"] for row in mse} >= {"no-imputation", "oracle"}
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -112,6 +112,8 @@ class Source(Parametrised):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    own: ClassVar[Literal["", "file", "memory"]] = ""
+    """Where a user's own data are, which a run is then about; empty for data known by name."""
 
     @abstractmethod
     def load(self) -> Dataset:

@@ -39,6 +39,7 @@ class FileSource(Source):
 
     name: ClassVar[str] = "file"
     summary: ClassVar[str] = "Your own counts: h5ad, h5mu, csv, tsv, mtx, loom, 10x h5 or rds."
+    own: ClassVar[Literal["", "file", "memory"]] = "file"
 
     path: str = parameter("", "The file.")
     label_key: str | None = parameter(None, "Column of obs with cell types.")
@@ -65,9 +66,11 @@ class FileSource(Source):
     def spec(self) -> str:
         """The file's name, as results show it; where it lies and its columns are left out."""
         bare = replace(self, path="", label_key=None, batch_key=None)
+        return super(FileSource, bare).spec.replace(self.name, self._stem(), 1)
+
+    def _stem(self) -> str:
         file, part = split_part(Path(self.path))
-        stem = f"{file.stem}-{part}" if part else file.stem
-        return super(FileSource, bare).spec.replace(self.name, stem, 1)
+        return f"{file.stem}-{part}" if part else file.stem
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,9 +78,13 @@ class FileSource(Source):
 
     def load(self) -> Dataset:
         """Return the prepared dataset; errors as `read_counts_file`."""
+        prepared = prepare(self._read(), self.genes, self.hvg, self.min_cells)
+        return replace(prepared, name=self.spec)
+
+    def _read(self) -> Dataset:
         if not self.path:
             raise InputError("file needs a path, such as file[path=my.h5ad]")
-        dataset = read_counts_file(
+        return read_counts_file(
             self.path,
             self.label_key,
             self.batch_key,
@@ -86,8 +93,6 @@ class FileSource(Source):
             self.transpose,
             self.drop_labels,
         )
-        prepared = prepare(dataset, genes=self.genes, method=self.hvg, min_cells=self.min_cells)
-        return replace(prepared, name=self.spec)
 
     def files(self) -> tuple[Path, ...]:
         """Return the file, or the folder."""

@@ -22,6 +22,10 @@ _MIB_OF_DISTANCES = 128
 @metric(
     "ari",
     title="ARI",
+    meaning=(
+        "How well the groups found by clustering match your cell types: 1 is a perfect match, 0 "
+        "is what chance gives."
+    ),
     direction="max",
     range=(-0.5, 1),
     reference="Hubert and Arabie (1985); MaskClass, section 2.8 (iii)",
@@ -39,6 +43,10 @@ def ari(labels: Groups, clusters: Groups) -> float:
 @metric(
     "nmi",
     title="NMI",
+    meaning=(
+        "How much the groups found by clustering tell about the cell types: 1 is everything, 0 "
+        "nothing."
+    ),
     direction="max",
     range=(0, 1),
     reference="2 I(U; V) / (H(U) + H(V)); MaskClass, section 2.8 (iii)",
@@ -56,6 +64,7 @@ def nmi(labels: Groups, clusters: Groups) -> float:
 @metric(
     "purity",
     title="Purity",
+    meaning="Share of cells that lie in a group whose commonest cell type is theirs.",
     direction="max",
     range=(0, 1),
     reference="MaskClass, section 2.8 (iii); cnnImpute, Methods",
@@ -68,6 +77,7 @@ def purity(labels: Groups, clusters: Groups) -> float:
 @metric(
     "entropy",
     title="Entropy",
+    meaning="How mixed the groups found by clustering are: 0 when each holds a single cell type.",
     direction="min",
     range=(0, 1),
     reference="−Σ n_ij log2(n_ij / n_i) / (N log2 l); cnnImpute, Methods",
@@ -86,6 +96,10 @@ def entropy(labels: Groups, clusters: Groups) -> float:
 @metric(
     "asw",
     title="ASW",
+    meaning=(
+        "How far apart the groups found by clustering lie (silhouette width), whether or not they "
+        "are cell types."
+    ),
     direction="max",
     range=(-1, 1),
     reference="Rousseeuw (1987) on the assigned clusters; MaskClass, section 2.8 (iii)",
@@ -99,6 +113,9 @@ def asw(components: Points, clusters: Groups) -> float:
 @metric(
     "celltype-asw",
     title="Cell-type ASW",
+    meaning=(
+        "How far apart the cell types lie from each other (silhouette width, brought to 0 to 1)."
+    ),
     direction="max",
     range=(0, 1),
     reference="(ASW + 1) / 2 on the true cell types; scMAE, equation 8",
@@ -112,6 +129,7 @@ def celltype_asw(components: Points, labels: Groups) -> float:
 @metric(
     "batch-asw",
     title="Batch ASW",
+    meaning="How well cells of different batches mix: 1 when batches cannot be told apart.",
     direction="max",
     range=(0, 1),
     reference="1 − |ASW| on the batches; scMAE, equation 9",

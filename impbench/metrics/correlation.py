@@ -23,6 +23,10 @@ Values = NDArray[np.floating[Any]]
 @metric(
     "pearson-gene",
     title="Pearson r, genes",
+    meaning=(
+        "Whether each gene is high in the cells where it truly is high; mean correlation over "
+        "genes."
+    ),
     direction="max",
     range=(-1, 1),
     reference="mean over genes of Pearson's r over cells, log2 scale",
@@ -46,6 +50,10 @@ def pearson_gene(imputed: Values, truth: Values) -> float:
 @metric(
     "pearson-cell",
     title="Pearson r, cells",
+    meaning=(
+        "Whether each cell is high in the genes that truly are high in it; mean correlation over "
+        "cells."
+    ),
     direction="max",
     range=(-1, 1),
     reference="mean over cells of Pearson's r over genes, log2 scale",

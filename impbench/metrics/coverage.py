@@ -70,6 +70,10 @@ undercoverage_50, undercoverage_90, undercoverage_95 = map(_lack_of, LEVELS)
 @metric(
     "undercoverage",
     title="Coverage missing",
+    meaning=(
+        "Whether the truth lies within the error bars a method states as often as it claims: 0 is "
+        "as claimed."
+    ),
     direction="min",
     range=(0, sum(LEVELS) / len(LEVELS)),
     reference="mean of max(0, p − coverage) over p = 0.5, 0.9, 0.95",
@@ -86,6 +90,10 @@ def undercoverage(pit: Entries) -> float:
 @metric(
     "interval-width",
     title="Interval width",
+    meaning=(
+        "How wide the error bars are that a method states; narrow is good only if the truth lies "
+        "within."
+    ),
     direction="min",
     unit="log2",
     range=(0, math.inf),

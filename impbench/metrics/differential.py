@@ -24,6 +24,10 @@ Signs = NDArray[np.int8]
 @metric(
     "de-auc",
     title="DE AUC",
+    meaning=(
+        "Whether genes that truly differ between cell types come out first: 1 is always, 0.5 is "
+        "chance."
+    ),
     direction="max",
     range=(0, 1),
     reference="area under the ROC curve of the gene ranking, mean over types; cnnImpute, Methods",
@@ -46,6 +50,7 @@ def de_auc(de_scores: Values, de_true: Flags) -> float:
 @metric(
     "lfc-pearson",
     title="LFC Pearson r",
+    meaning="Whether fold changes between cell types agree with the true ones (correlation).",
     direction="max",
     range=(-1, 1),
     reference="Pearson's r of log fold changes over genes that differ; cnnImpute, Methods",
@@ -65,6 +70,7 @@ def lfc_pearson(lfc_found: Values, lfc_true: Values, de_true: Flags) -> float:
 @metric(
     "lfc-mse",
     title="LFC MSE",
+    meaning="How far fold changes between cell types are from the true ones (squared error, log2).",
     direction="min",
     unit="log2²",
     range=(0, math.inf),
@@ -79,6 +85,9 @@ def lfc_mse(lfc_found: Values, lfc_true: Values, de_true: Flags) -> float:
 @metric(
     "lfc-ned",
     title="LFC distance",
+    meaning=(
+        "How far fold changes between cell types are from the true ones, relative to their size."
+    ),
     direction="min",
     range=(0, 1),
     reference="0.5 var(X − Y) / (var X + var Y); cnnImpute, Methods",

@@ -18,6 +18,10 @@ Bins = NDArray[np.integer[Any]]
 @metric(
     "gini-mse",
     title="Gini MSE",
+    meaning=(
+        "Whether each gene is as unevenly spread over cells as an independent measurement says "
+        "(squared error)."
+    ),
     direction="min",
     range=(0, 1),
     reference="mean squared error of the genes' Gini coefficients; cnnImpute, Methods",
@@ -34,6 +38,10 @@ def gini_mse(gini_found: Genes, gini_true: Genes) -> float:
 @metric(
     "gini-pearson",
     title="Gini Pearson r",
+    meaning=(
+        "Whether genes rank by unevenness over cells as an independent measurement says "
+        "(correlation)."
+    ),
     direction="max",
     range=(-1, 1),
     reference="Pearson's r of the genes' Gini coefficients; cnnImpute, Methods",
@@ -49,6 +57,7 @@ def gini_pearson(gini_found: Genes, gini_true: Genes) -> float:
 @metric(
     "cv-rmsd",
     title="CV RMSD",
+    meaning="Whether genes vary within a cell type as much as they truly do.",
     direction="min",
     range=(0, math.inf),
     reference="root mean squared difference of the coefficients of variation within types",

@@ -59,6 +59,10 @@ def _sums(errors: Iterable[tuple[NDArray[np.float64], NDArray[np.bool_] | None]]
 @metric(
     "mse",
     title="MSE",
+    meaning=(
+        "How far imputed values are from the true ones, all genes and cells together (squared "
+        "error, log2)."
+    ),
     direction="min",
     unit="log2²",
     range=(0, math.inf),
@@ -74,6 +78,7 @@ def mse(imputed: Values, truth: Values) -> float:
 @metric(
     "biozero-mse",
     title="Biozero MSE",
+    meaning="How much is filled in where a gene truly is off (squared error, log2).",
     direction="min",
     unit="log2²",
     range=(0, math.inf),
@@ -88,6 +93,10 @@ def biozero_mse(imputed: Values, truth: Values) -> float:
 @metric(
     "dropout-mse",
     title="Dropout MSE",
+    meaning=(
+        "How far values are from the truth where a gene is on but was counted as zero (squared "
+        "error, log2)."
+    ),
     direction="min",
     unit="log2²",
     range=(0, math.inf),
@@ -102,6 +111,7 @@ def dropout_mse(imputed: Values, truth: Values, observed: Values) -> float:
 @metric(
     "nonzero-mse",
     title="Non-zero MSE",
+    meaning="How far values are from the truth where something was counted (squared error, log2).",
     direction="min",
     unit="log2²",
     range=(0, math.inf),

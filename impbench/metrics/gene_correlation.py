@@ -22,6 +22,9 @@ FALSE_DISCOVERY_RATE = 0.05
 @metric(
     "correlation-pearson",
     title="Gene–gene r kept",
+    meaning=(
+        "Whether genes that truly go together still do after imputation: 1 is all of it, 0 nothing."
+    ),
     direction="max",
     range=(-1, 1),
     reference="Pearson's r between the upper triangles of the gene–gene correlation matrices",
@@ -40,6 +43,7 @@ def correlation_pearson(pair_correlations: Pairs, pair_correlations_true: Pairs)
 @metric(
     "correlation-spearman",
     title="Gene–gene ρ kept",
+    meaning="Whether pairs of genes rank by how closely they go together as they truly do.",
     direction="max",
     range=(-1, 1),
     reference="Spearman's ρ between the upper triangles of the gene–gene correlation matrices",
@@ -55,6 +59,7 @@ def correlation_spearman(pair_correlations: Pairs, pair_correlations_true: Pairs
 @metric(
     "correlation-rmsd",
     title="Gene–gene RMSD",
+    meaning="How far correlations of pairs of genes are from the true ones.",
     direction="min",
     range=(0, 2),
     reference="root mean squared difference of the gene–gene correlation matrices' upper triangles",
@@ -68,6 +73,7 @@ def correlation_rmsd(pair_correlations: Pairs, pair_correlations_true: Pairs) ->
 @metric(
     "false-correlation",
     title="False correlation",
+    meaning="How strongly genes seem to go together where none do: whatever is found is made up.",
     direction="min",
     range=(0, 1),
     reference="mean |r| over pairs of permuted genes; Andrews and Hemberg 2018, F1000Res 7:1740",

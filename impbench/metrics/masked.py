@@ -49,6 +49,10 @@ def _sums(of_entries: Entries, masked_counts: sp.csr_matrix) -> CellSums:
 @metric(
     "masked-rmse",
     title="Masked RMSE",
+    meaning=(
+        "How far the values put in place of hidden counts are from these (root mean squared "
+        "error, log scale)."
+    ),
     direction="min",
     unit="log",
     range=(0, math.inf),
@@ -64,6 +68,10 @@ def masked_rmse(masked_imputed: Entries, masked_truth: Entries) -> float:
 @metric(
     "masked-mae",
     title="Masked MAE",
+    meaning=(
+        "How far the values put in place of hidden counts are from these (mean absolute error, "
+        "log scale)."
+    ),
     direction="min",
     unit="log",
     range=(0, math.inf),
@@ -80,6 +88,7 @@ def masked_mae(masked_imputed: Entries, masked_truth: Entries) -> float:
 @metric(
     "masked-nmse",
     title="Masked NMSE",
+    meaning="Error on hidden counts relative to their size: 1 is as bad as leaving them zero.",
     direction="min",
     range=(0, math.inf),
     reference="‖x − x̂‖ / ‖x‖ over the masked entries; AutoImpute, Gene expression recovery",
@@ -98,6 +107,10 @@ def masked_nmse(masked_imputed: Entries, masked_truth: Entries) -> float:
 @metric(
     "masked-mse",
     title="Masked MSE",
+    meaning=(
+        "How far the values put in place of hidden counts are from these (squared error, log "
+        "scale)."
+    ),
     direction="min",
     unit="log²",
     range=(0, math.inf),
@@ -114,6 +127,9 @@ def masked_mse(masked_imputed: Entries, masked_truth: Entries) -> float:
 @metric(
     "masked-pearson",
     title="Masked Pearson r",
+    meaning=(
+        "Whether hidden counts that were high come back high (correlation over all hidden entries)."
+    ),
     direction="max",
     range=(-1, 1),
     reference="Pearson's r over the masked entries; cnnImpute, Methods",

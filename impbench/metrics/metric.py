@@ -52,6 +52,9 @@ class Metric:
         arguments of the same kind. Scoring then computes the score, and an interval, from these.
     root
         Whether the score is the square root of that ratio.
+    meaning
+        What a score says, in plain words, for readers who do not know its name; the page and the
+        terminal say it where the score stands. Empty: the summary.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Metric:
     comparable: bool = True
     per_cell: Callable[..., CellSums] | None = None
     root: bool = False
+    meaning: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -103,6 +107,7 @@ def metric(
     comparable: bool = True,
     per_cell: Callable[..., CellSums] | None = None,
     root: bool = False,
+    meaning: str = "",
 ) -> Callable[[Callable[..., float]], Metric]:
     """Turn a function into a `Metric`; its argument names say what it needs.
 
@@ -123,6 +128,7 @@ def metric(
             comparable=comparable,
             per_cell=per_cell,
             root=root,
+            meaning=meaning,
         )
 
     return declare

@@ -36,6 +36,10 @@ def match_clusters(labels: Groups, clusters: Groups) -> dict[str, Any]:
 @metric(
     "rare-f1",
     title="Rare type F1",
+    meaning=(
+        "Whether the rarest cell type gets a group of its own, whole and unmixed: 1 is fully, 0 "
+        "not at all."
+    ),
     direction="max",
     range=(0, 1),
     reference="2 precision · recall / (precision + recall) of the rarest type's cluster",

@@ -22,6 +22,7 @@ Values = NDArray[np.floating[Any]]
 @metric(
     "seed-rmsd",
     title="RMSD, seeds",
+    meaning="How much the result changes when only the random seed does.",
     direction="min",
     unit="log2",
     range=(0, math.inf),
@@ -36,6 +37,7 @@ def seed_rmsd(imputed: Values, other_seed: Values) -> float:
 @metric(
     "seed-pearson",
     title="Pearson r, seeds",
+    meaning="How alike two results are that differ in the random seed only (correlation).",
     direction="max",
     range=(-1, 1),
     reference="mean over genes of Pearson's r over cells, two seeds",
@@ -49,6 +51,7 @@ def seed_pearson(imputed: Values, other_seed: Values) -> float:
 @metric(
     "half-rmsd",
     title="RMSD, halves",
+    meaning="How much a cell's values change when half of the other cells are missing.",
     direction="min",
     unit="log2",
     range=(0, math.inf),
@@ -63,6 +66,9 @@ def half_rmsd(imputed: Values, apart: Values) -> float:
 @metric(
     "half-pearson",
     title="Pearson r, halves",
+    meaning=(
+        "How alike a cell's values are with half of the other cells and with all (correlation)."
+    ),
     direction="max",
     range=(-1, 1),
     reference="mean over genes of Pearson's r over cells, imputed with half of the others or all",
@@ -76,6 +82,9 @@ def half_pearson(imputed: Values, apart: Values) -> float:
 @metric(
     "half-correlations",
     title="Gene–gene r, halves",
+    meaning=(
+        "Whether two random halves of the cells show the same gene–gene correlations (1: fully)."
+    ),
     direction="max",
     range=(-1, 1),
     reference="Pearson's r between the gene–gene correlation matrices of two halves",

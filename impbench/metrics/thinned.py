@@ -58,6 +58,10 @@ def _poisson(mean: Values | sp.csr_matrix, counts: Values | sp.csr_matrix) -> Ce
 @metric(
     "thinned-mse",
     title="Thinned MSE",
+    meaning=(
+        "How far predictions are from molecules set aside (squared error, log scale); zeros score "
+        "well where molecules are few."
+    ),
     direction="min",
     unit="ln²",
     range=(0, math.inf),
@@ -77,6 +81,10 @@ def thinned_mse(predicted_test: Values, test_counts: sp.csr_matrix) -> float:
 @metric(
     "thinned-poisson",
     title="Thinned Poisson",
+    meaning=(
+        "How well molecules that were set aside are predicted, judged as counting chance "
+        "(Poisson) demands."
+    ),
     direction="min",
     reference="mean ŷ − y ln(ŷ + 10⁻⁶), ŷ the prediction, y the molecules set aside",
     bound="none",
@@ -95,6 +103,10 @@ def thinned_poisson(predicted_test: Values, test_counts: sp.csr_matrix) -> float
 @metric(
     "openproblems-poisson",
     title="Open Problems Poisson",
+    meaning=(
+        "The same with prediction and molecules in swapped places, as the Open Problems benchmark "
+        "does; to compare with its numbers only."
+    ),
     direction="min",
     reference="mean y − ŷ ln(y + 10⁻⁶): Open Problems' published code, version 1",
     bound="none",

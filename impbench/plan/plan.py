@@ -46,6 +46,8 @@ class Plan:
         name, a text that changes with the metric's code (empty for impbench's own).
     idle
         Sentences on plugin files that were given and whose imputers take no part.
+    replaced
+        What of the suite was replaced by something else: imputers, datasets, protocols, seeds.
     """
 
     suite: Suite
@@ -53,6 +55,7 @@ class Plan:
     seeds: tuple[int, ...]
     named: tuple[str, ...] = ()
     answering: Answering = field(default_factory=Answering)
+    replaced: tuple[str, ...] = ()
     metrics: Mapping[str, str] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
 
@@ -123,10 +126,33 @@ def make_plan(
     ]
     named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
     asked, named = list(dict.fromkeys(asked)), list(dict.fromkeys(named))
+    replaced = _replaced(suite, imputers, sources, protocols, seeds)
     idle = _idle(registry, asked)
-    plan = Plan(suite, tuple(asked), seeds, tuple(named), answering, besides, idle)
+    plan = Plan(
+        suite, tuple(asked), seeds, tuple(named), answering, replaced, metrics=besides, idle=idle
+    )
     _check_batches(plan)
     return plan
+
+
+def _replaced(
+    suite: Suite,
+    imputers: Sequence[str] | None,
+    sources: Sequence[str | Source] | None,
+    protocols: Sequence[str] | None,
+    seeds: Sequence[int],
+) -> tuple[str, ...]:
+    """Name what differs from the suite; the same again is no change."""
+    own = {
+        "imputers": {name for q in suite.questions for name in q.imputers or suite.imputers},
+        "datasets": {name for q in suite.questions for name in q.datasets},
+        "protocols": {name for q in suite.questions for name in q.protocols},
+        "seeds": set(range(1, suite.seeds + 1)),
+    }
+    given = {"imputers": imputers, "datasets": sources, "protocols": protocols, "seeds": seeds}
+    return tuple(
+        name for name, values in given.items() if values is not None and set(values) != own[name]
+    )
 
 
 def _check_batches(plan: Plan) -> None:
@@ -241,7 +267,7 @@ def _both_ways(imputers: Iterable[Imputer], per: Company) -> list[Imputer]:
 
 def _protocols(suite: Suite, source: Source) -> tuple[str, ...]:
     """What `suite` asks of a dataset it does not name: all it asks of any, or its own choice."""
-    if suite.own_data and isinstance(source, FileSource):
+    if suite.own_data and source.own:
         return suite.own_data
     return tuple(dict.fromkeys(name for q in suite.questions for name in q.protocols))
 

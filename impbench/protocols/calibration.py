@@ -48,6 +48,10 @@ class Calibration(Protocol):
     name: ClassVar[str] = "calibration"
     summary: ClassVar[str] = "Coverage of the intervals a method's standard deviations give"
     reference: ClassVar[str] = "Gneiting et al. 2007; Czado, Gneiting and Held 2009 for counts"
+    meaning: ClassVar[str] = (
+        "A method that says how sure it is should be right about that: does the truth lie "
+        "within its error bars as often as it claims?"
+    )
     purpose: ClassVar[str] = "uncertainty"
     offers: ClassVar[Mapping[str, str]] = {
         "test_counts": "molecules set aside, (cells, genes), sparse",

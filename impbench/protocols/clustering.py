@@ -27,6 +27,10 @@ class Clustering(Protocol):
     name: ClassVar[str] = "clustering"
     summary: ClassVar[str] = "Agreement of clusters found in the imputation with the cell types"
     reference: ClassVar[str] = "MaskClass, section 2.8 (iii); scMAE, section 2.4"
+    meaning: ClassVar[str] = (
+        "Cells are clustered after imputation, without the cell types, into as many groups as "
+        "there are types. Do the groups match the types better than without imputation?"
+    )
     purpose: ClassVar[str] = "clustering"
     offers: ClassVar[Mapping[str, str]] = {
         "components": "principal components of the imputation, (cells, components)",
@@ -81,10 +85,17 @@ class Clustering(Protocol):
         """Show the observed counts without labels; nothing here is random."""
         observed, hidden, convention = observe(dataset, self.library)
         metrics = ["ari", "nmi", "purity", "entropy", "asw", "celltype-asw"]
-        if dataset.batch is not None and len(np.unique(dataset.batch)) > 1:
-            metrics.append("batch-asw")
+        left_out = {}
+        if dataset.batch is not None:
+            if len(np.unique(dataset.batch)) > 1:
+                metrics.append("batch-asw")
+            else:
+                left_out["batch-asw"] = (
+                    f"every cell of {dataset.name} is of batch {str(dataset.batch[0])!r}; whether "
+                    "batches mix can be asked of two or more: name another column with --batch-key"
+                )
         conventions = (convention, self._convention())
-        return Problem(observed, hidden, tuple(metrics), conventions)
+        return Problem(observed, hidden, tuple(metrics), conventions, left_out=left_out)
 
     def evidence(
         self, problem: Problem, imputed: Imputed, seed: int

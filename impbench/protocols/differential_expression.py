@@ -33,6 +33,10 @@ class DifferentialExpression(Protocol):
     name: ClassVar[str] = "differential-expression"
     summary: ClassVar[str] = "Recovery of the genes that differ between cell types"
     reference: ClassVar[str] = "cnnImpute, Differential expression analysis"
+    meaning: ClassVar[str] = (
+        "Genes are tested for differences between the cell types after imputation. Are those "
+        "found that truly differ, and by how much?"
+    )
     purpose: ClassVar[str] = "differential expression"
     offers: ClassVar[Mapping[str, str]] = {
         "de_true": "whether a gene differs between a type and the other cells, (types, genes)",

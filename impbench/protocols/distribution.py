@@ -33,6 +33,10 @@ class Distribution(Protocol):
     name: ClassVar[str] = "distribution"
     summary: ClassVar[str] = "Inequality, variation and zeros of each gene over the cells"
     reference: ClassVar[str] = "cnnImpute, equation for GINI; AutoImpute, Figures 2 and 4"
+    meaning: ClassVar[str] = (
+        "Does each gene spread over the cells, vary and stay at zero as it truly does, or does "
+        "imputation flatten it?"
+    )
     purpose: ClassVar[str] = "distribution"
     offers: ClassVar[Mapping[str, str]] = {
         "gini_true": "Gini coefficient of each gene in the reference, NaN without one, (genes,)",

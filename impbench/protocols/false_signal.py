@@ -35,6 +35,10 @@ class FalseSignal(Protocol):
     name: ClassVar[str] = "false-signal"
     summary: ClassVar[str] = "Correlations, clusters and DE genes made up where there are none"
     reference: ClassVar[str] = "Andrews and Hemberg 2018, F1000Research 7:1740"
+    meaning: ClassVar[str] = (
+        "The counts are shuffled so that there are no cell types and no related genes. Whatever "
+        "is found after imputation is made up."
+    )
     purpose: ClassVar[str] = "no false signal"
     offers: ClassVar[Mapping[str, str]] = {
         "paired_genes": "numbers of the genes that are paired, (paired,)",

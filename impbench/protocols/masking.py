@@ -43,7 +43,12 @@ class Masking(Protocol):
     name: ClassVar[str] = "masking"
     summary: ClassVar[str] = "Recovery of counts that were set to zero"
     reference: ClassVar[str] = "AutoImpute, Gene expression recovery; cnnImpute, Methods"
-    purpose: ClassVar[str] = "recovery"
+    meaning: ClassVar[str] = (
+        "Some of the counts are replaced by zeros, as if dropped out, and should come back; "
+        "nothing else is judged, so filling every zero costs a method nothing. Believe expression "
+        "levels more where both were asked."
+    )
+    purpose: ClassVar[str] = "recovering dropouts"
     offers: ClassVar[Mapping[str, str]] = {
         "masked_counts": "counts taken away before the imputation, (cells, genes), sparse",
         "full_library_size": "library sizes before counts were taken away, (cells,)",

@@ -90,6 +90,8 @@ class Problem:
     again
         Further imputations that the same imputer makes in the same job, by name (letters, digits
         and hyphens). Only the imputation of `observed` is timed.
+    left_out
+        Scores that could not be asked of this dataset, by name: why, and what it would take.
     answers
         What came of `again`, by the same names; there when `Protocol.evidence` is called.
     """
@@ -99,6 +101,7 @@ class Problem:
     metrics: tuple[str, ...]
     conventions: tuple[str, ...] = ()
     again: Mapping[str, Again] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, Imputed] = field(default_factory=dict)
 
 
@@ -109,6 +112,9 @@ class Protocol(Parametrised):
     name: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str] = ""
+    meaning: ClassVar[str] = ""
+    """The question in plain words, for readers who do not know its name: a sentence or two on what
+    is done and what it says of a method. Empty: the summary."""
     purpose: ClassVar[str] = ""
     """What a user wants who cares for the answer, such as ``clustering``; the report's summary
     has a column for each. Empty: the protocol's name."""

@@ -35,6 +35,10 @@ class RareTypes(Clustering):
         "The rarest cell type among the clusters, and marker genes of all types"
     )
     reference: ClassVar[str] = "scMAE, section 3.3"
+    meaning: ClassVar[str] = (
+        "Does the rarest cell type stay a group of its own with its own markers, or is it "
+        "smoothed into the others?"
+    )
     purpose: ClassVar[str] = "rare types"
     offers: ClassVar[Mapping[str, str]] = {
         **Clustering.offers,

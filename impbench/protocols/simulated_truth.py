@@ -17,7 +17,11 @@ class SimulatedTruth(Protocol):
     name: ClassVar[str] = "simulated-truth"
     summary: ClassVar[str] = "Distance to the true expression of simulated cells"
     reference: ClassVar[str] = "MaskClass, section 2.8 (i)"
-    purpose: ClassVar[str] = "accuracy"
+    meaning: ClassVar[str] = (
+        "The cells are simulated, so their true expression is known. How far from it are the "
+        "imputed values?"
+    )
+    purpose: ClassVar[str] = "expression levels"
 
     library: Literal["own", "true"] = parameter(
         "own",
@@ -28,7 +32,10 @@ class SimulatedTruth(Protocol):
     def obstacle(self, dataset: Dataset) -> str | None:
         """Only simulated data have a truth."""
         if dataset.true_counts is None:
-            return f"{dataset.name} has no true counts; this question needs simulated data"
+            return (
+                f"{dataset.name} has no true counts; this question needs simulated data, such as "
+                "sim_rare (--datasets)"
+            )
         return None
 
     def pose(self, dataset: Dataset, seed: int) -> Problem:

@@ -32,6 +32,10 @@ class Stability(Protocol):
     name: ClassVar[str] = "stability"
     summary: ClassVar[str] = "Agreement between seeds, and between halves of the cells"
     reference: ClassVar[str] = "split-half reliability, as in psychometrics"
+    meaning: ClassVar[str] = (
+        "The same data are imputed again with another random seed, and with half of the cells. "
+        "Does the result stay the same?"
+    )
     purpose: ClassVar[str] = "stability"
     offers: ClassVar[Mapping[str, str]] = {
         "half": "random half each cell belongs to, 0 or 1, (cells,)",

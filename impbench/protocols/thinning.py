@@ -29,7 +29,12 @@ class Thinning(Protocol):
     name: ClassVar[str] = "thinning"
     summary: ClassVar[str] = "Prediction of molecules that were set aside"
     reference: ClassVar[str] = "Open Problems denoising (Luecken et al. 2025); Batson et al. 2019"
-    purpose: ClassVar[str] = "accuracy"
+    meaning: ClassVar[str] = (
+        "A share of the molecules of every cell is set aside, and a method that knows the "
+        "expression behind the counts predicts them well from the rest. Of what can be asked of "
+        "any file, this is closest to: are the values better than those counted?"
+    )
+    purpose: ClassVar[str] = "expression levels"
     offers: ClassVar[Mapping[str, str]] = {
         "test_counts": "molecules set aside, (cells, genes), sparse",
         "predicted_test": "imputed molecules at the depth of those set aside, (cells, genes)",

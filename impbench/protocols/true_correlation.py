@@ -28,7 +28,10 @@ class TrueCorrelation(Protocol):
     name: ClassVar[str] = "true-correlation"
     summary: ClassVar[str] = "Gene–gene correlations of the truth that are kept"
     reference: ClassVar[str] = "Andrews and Hemberg 2018, F1000Research 7:1740, turned round"
-    purpose: ClassVar[str] = "gene correlation"
+    meaning: ClassVar[str] = (
+        "Do pairs of genes go together after imputation as they do in the true expression?"
+    )
+    purpose: ClassVar[str] = "gene–gene relations"
     offers: ClassVar[Mapping[str, str]] = {
         "paired_genes": "numbers of the genes that are paired, (paired,)",
         "pair_correlations_true": "the same in truth, (pairs,), NaN where a gene is constant",
@@ -47,7 +50,10 @@ class TrueCorrelation(Protocol):
     def obstacle(self, dataset: Dataset) -> str | None:
         """Only simulated data have a truth; three genes have three pairs."""
         if dataset.true_counts is None:
-            return f"{dataset.name} has no true counts; this question needs simulated data"
+            return (
+                f"{dataset.name} has no true counts; this question needs simulated data, such as "
+                "sim_rare (--datasets)"
+            )
         if dataset.n_genes < 3:
             return f"{dataset.name} has {dataset.n_genes} genes; three are needed"
         return None

@@ -13,7 +13,8 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@
 
 def plain(text: object) -> str:
     """Return `text` on one line; characters that cannot be seen (or that steer) become visible."""
-    return re.sub(r"\s+", " ", visible(str(text), keep="\n\t ")).strip()
+    # Spaces stay as many as there are: a path is no path without them.
+    return re.sub(r"\s*[\n\t]\s*", " ", visible(str(text), keep="\n\t ")).strip()
 
 
 def plain_lines(text: str) -> str:

@@ -44,11 +44,12 @@ class _Part:
 
 @dataclass(frozen=True)
 class AboutSuite(_Part):
-    """The suite that was run."""
+    """The suite that was run; `replaced` is what of it was not, see `impbench.plan.plan.Plan`."""
 
     name: str = ""
     title: str = ""
     description: str = ""
+    replaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class AboutDataset(_Part):
 
     Attributes
     ----------
+    own
+        ``file`` or ``memory`` for a user's own data, see `impbench.data.dataset.Source`.
     fingerprint
         A hash of its content.
     batches
@@ -71,6 +74,7 @@ class AboutDataset(_Part):
     zero_fraction: float | None = None
     median_count: float | None = None
     simulated: bool = False
+    own: str = ""
     steps: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     labels_confidence: str = ""
@@ -82,10 +86,11 @@ class AboutDataset(_Part):
 
 @dataclass(frozen=True)
 class AboutProtocol(_Part):
-    """One protocol with its parameters."""
+    """One protocol with its parameters; `meaning` is what it asks in plain words."""
 
     name: str = ""
     summary: str | None = None
+    meaning: str = ""
     reference: str | None = None
     purpose: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -119,6 +124,8 @@ class AboutImputer(_Part):
     ----------
     role
         What the report takes one of our controls for: `NOTHING`, `FORMULA`, or nothing special.
+    plugin
+        File given with ``--plugin`` that it is from, if any.
     """
 
     name: str = ""
@@ -128,6 +135,7 @@ class AboutImputer(_Part):
     is_control: bool = False
     needs_truth: bool = False
     role: str = ""
+    plugin: str = ""
     stochastic: bool | None = None
     input_scale: str = ""
     devices: tuple[str, ...] = ()
@@ -137,11 +145,12 @@ class AboutImputer(_Part):
 
 @dataclass(frozen=True)
 class NotAsked(_Part):
-    """A question that could not be asked of a dataset, and why."""
+    """A question that could not be asked of a dataset, and why; or one `metric` of it alone."""
 
     dataset: str = ""
     protocol: str = ""
     reason: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True)

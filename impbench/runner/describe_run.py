@@ -15,7 +15,7 @@ import psutil
 from packaging.requirements import Requirement
 
 from impbench.imputer import Imputer
-from impbench.plan.keys import code_version
+from impbench.plan.keys import code_version, plugin_file
 from impbench.plan.plan import Plan
 from impbench.plan.separation import Asking
 from impbench.registry import Registry
@@ -53,6 +53,7 @@ def describe_run(
             "name": plan.suite.name,
             "title": plan.suite.title,
             "description": plan.suite.description,
+            "replaced": list(plan.replaced),
         },
         "command": command,
         "scoring": SCORING,
@@ -66,6 +67,7 @@ def describe_run(
             item.protocol.spec: {
                 "name": item.protocol.name,
                 "summary": item.protocol.summary,
+                "meaning": item.protocol.meaning,
                 "reference": item.protocol.reference,
                 "purpose": item.protocol.purpose or item.protocol.name,
                 "params": item.protocol.parameters(),
@@ -102,6 +104,7 @@ def _describe(imputer: Imputer, registry: Registry) -> dict[str, Any]:
         "version": code_version(kind),
         "is_control": kind.is_control,
         "role": kind.role if entry is not None and entry.origin.is_ours else "",
+        "plugin": str(plugin_file(kind) or ""),
         "needs_truth": False,
         "stochastic": kind.stochastic,
         "input_scale": kind.input_scale,

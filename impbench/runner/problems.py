@@ -45,7 +45,7 @@ class Problems:
     posed
         By (dataset spec, protocol spec).
     skipped
-        Dicts with dataset, protocol and reason.
+        Dicts with dataset, protocol, reason, and metric where only one score is left out.
     files
         What the datasets were read from.
     datasets, problems
@@ -142,6 +142,9 @@ def pose_all(
                     "has_truth": posed.has_truth,
                 }
             )
+            found.skipped += [
+                _skip(source, protocol, reason, name) for name, reason in problem.left_out.items()
+            ]
     _must_be_scored(plan, metrics, found)
     return found
 
@@ -282,6 +285,7 @@ def _facts(source: Source, dataset: Dataset) -> dict[str, Any]:
         "zero_fraction": 1 - stored / max(1, dataset.n_cells * dataset.n_genes),
         "median_count": median_count(counts),
         "simulated": dataset.true_counts is not None,
+        "own": source.own,
         "steps": list(dataset.steps),
         "facts": {**facts, **_shown(card)},
         "labels_confidence": card.get("labels_from", ""),
@@ -297,5 +301,10 @@ def _shown(card: dict[str, Any]) -> dict[str, Any]:
     return {key.replace("_", " "): card[key] for key in keys if card.get(key)}
 
 
-def _skip(source: Source, protocol: Protocol, reason: str) -> dict[str, str]:
-    return {"dataset": source.spec, "protocol": protocol.spec, "reason": reason}
+def _skip(source: Source, protocol: Protocol, reason: str, metric: str = "") -> dict[str, str]:
+    return {
+        "dataset": source.spec,
+        "protocol": protocol.spec,
+        "reason": reason,
+        "metric": metric,
+    }

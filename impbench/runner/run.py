@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pandas as pd
 
 from impbench.data.locate import cache_folder, data_folder
 from impbench.environments.environments import Built, build_all
@@ -16,11 +14,12 @@ from impbench.errors import InputError
 from impbench.plan.plan import Plan
 from impbench.plan.task import Posed, Task
 from impbench.registry import Registry
-from impbench.results.failed_methods import MethodFailed, failed_methods, without_result
+from impbench.results.failed_methods import failed_methods, without_result
 from impbench.results.record import Record
 from impbench.results.store import Store, StoredRun
 from impbench.runner.describe_run import describe_run
 from impbench.runner.executor import Executor, Work
+from impbench.runner.outcome import Results
 from impbench.runner.problems import Problems, pose_all, strangers_in
 from impbench.runner.secret import Secret, withhold
 from impbench.runner.settings import Listener, Settings, Silent
@@ -58,36 +57,6 @@ class RunRequest:
     settings: Settings
     secret: Secret | None = None
     command: str = ""
-
-
-@dataclass(frozen=True)
-class Results:
-    """What a run left behind.
-
-    Attributes
-    ----------
-    stored
-        The run as it lies in its folder; see `impbench.results.store`.
-    scores
-        Tidy table: dataset, protocol, imputer, params, seed, metric, value, status, reason, key.
-    report
-        Path of the page, or None where it was not asked for.
-    failed
-        Methods that failed in at least one of their jobs.
-    without_result
-        Specs of the methods that the user named and that have no result at all.
-    """
-
-    stored: StoredRun = field(repr=False)
-    scores: pd.DataFrame
-    report: Path | None
-    failed: tuple[MethodFailed, ...] = ()
-    without_result: tuple[str, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        return self.stored.store.folder
 
 
 def run_plan(

@@ -114,12 +114,15 @@ def test_one_gene_stands_in_the_way_of_components(simulated):
 
 
 def test_batch_score_comes_only_with_batches(simulated):
-    def metrics(batch):
-        return Clustering().pose(dataclasses.replace(simulated, batch=batch), seed=1).metrics
+    def pose(batch):
+        return Clustering().pose(dataclasses.replace(simulated, batch=batch), seed=1)
 
-    assert "batch-asw" not in metrics(None)
-    assert "batch-asw" not in metrics(np.repeat("one", 45))
-    assert "batch-asw" in metrics(np.array(["p", "q", "r"] * 15))
+    alone, mixed = pose(np.repeat("one", 45)), pose(np.array(["p", "q", "r"] * 15))
+    assert "batch-asw" not in pose(None).metrics
+    assert "batch-asw" not in alone.metrics
+    assert "is of batch 'one'" in alone.left_out["batch-asw"]
+    assert "batch-asw" in mixed.metrics
+    assert mixed.left_out == {}
 
 
 @pytest.mark.parametrize("algorithm", ["kmeans", "leiden"])

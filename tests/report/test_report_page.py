@@ -15,7 +15,7 @@ from PIL import Image
 from rich.console import Console
 
 from impbench.errors import InputError
-from impbench.report import leaderboard, terminal_leaderboard, write_report
+from impbench.report import leaderboard, terminal_report, write_report
 from impbench.results.store import Store
 from impbench.results.table import tidy
 
@@ -62,7 +62,7 @@ def test_every_section_of_the_issue_is_there(default):
     _, page = default
     sections = {attrs["id"] for tag, attrs in page.tags if tag == "section"}
     assert sections == {
-        *("findings", "purposes", "run", "leaderboard", "glance", "time", "datasets"),
+        *("answer", "findings", "purposes", "run", "leaderboard", "glance", "time", "datasets"),
         *("statistics", "failures", "definitions", "environment", "cite"),
     }
 
@@ -271,18 +271,17 @@ def test_leaderboard_from_results_is_that_from_the_store(make_store):
     )
 
 
-def test_terminal_leaderboard_prints_names_as_they_are(make_store):
+def test_terminal_prints_names_as_they_are(make_store):
     store = make_store(methods=["[red]not markup[/red]", "\x1b[31mesc"], pictures=False)
     console = Console(width=120, record=True, file=io.StringIO(), color_system=None)
-    tables = terminal_leaderboard(store.read())
-    assert len(tables) == 3
-    for table in tables:
-        console.print(table)
+    for part in terminal_report(store.read()):
+        console.print(part)
     text = console.export_text()
     assert "[red]not markup[/red]" in text
     assert "\x1b" not in text
     assert "no-imputation" in text
-    assert "MSE" in text
+    for title in ("simulated-truth, 2 simulated datasets", "clustering, 1 real dataset", "MSE"):
+        assert title in text
 
 
 @pytest.mark.parametrize(

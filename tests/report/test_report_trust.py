@@ -11,8 +11,8 @@ from impbench.metrics.masked import masked_rmse
 from impbench.metrics.thinned import thinned_poisson
 from impbench.protocols.molecules import MOLECULES_AT_MOST, median_count
 from impbench.report import write_report
+from impbench.report.analysis.advice import advise
 from impbench.report.analysis.findings import find
-from impbench.report.analysis.purposes import advise, purposes_of
 from impbench.report.analysis.question import questions
 from impbench.report.analysis.run import make_run as run_of
 from impbench.report.analysis.run import run_of_results
@@ -64,9 +64,9 @@ def test_thinning_of_reads_alone_comes_last_and_says_why():
     summary = summarise(run)
     (found,) = [item for item in find(run, summary) if item.lead == lead]
     assert found.kind == "caution"
-    advice = {item.purpose: item for item in advise(run, purposes_of(run, summary))}
-    assert "the counts look like reads" in advice["thinning"].basis
-    assert "look like reads" not in advice["masking"].basis
+    told = {item.purpose: " ".join(item.reasons) for item in advise(run, summary, [])}
+    assert "the counts look like reads" in told["thinning"]
+    assert "look like reads" not in told["masking"]
 
 
 def test_thinning_of_molecules_keeps_its_place():

@@ -19,10 +19,13 @@ def asked(*sources: str | FileSource, suite: str = "default", **options: object)
     return {(item.source.spec, item.protocol.spec) for item in plan.asked}
 
 
-def test_own_file_is_thinned_and_clustered_and_a_named_dataset_is_not_thinned() -> None:
+def test_own_file_is_asked_for_every_purpose_and_a_named_dataset_is_not() -> None:
     assert asked(MINE, NAMED) == {
         ("mine", "thinning"),
+        ("mine", "masking"),
         ("mine", "clustering"),
+        ("mine", "differential-expression"),
+        ("mine", "true-correlation"),
         (NAMED, "simulated-truth"),
         (NAMED, "clustering"),
     }
@@ -40,7 +43,7 @@ def test_suite_without_a_choice_asks_its_own_questions(tmp_path: Path) -> None:
     assert asked(MINE, suite=str(tmp_path / "s.toml")) == {("mine", "masking")}
 
 
-def test_file_without_cell_types_is_thinned_alone(tmp_path: Path) -> None:
+def test_file_without_cell_types_is_thinned_and_masked(tmp_path: Path) -> None:
     adata = impbench.simulate("sim_rare", n_cells=60, n_genes=80, seed=7)
     del adata.layers["true_counts"]
     adata.write_h5ad(tmp_path / "mine.h5ad")
@@ -53,6 +56,6 @@ def test_file_without_cell_types_is_thinned_alone(tmp_path: Path) -> None:
         settings=Settings(jobs=2, threads=1, timeout=60),
         report=False,
     )
-    assert set(results.scores.protocol) == {"thinning"}
+    assert set(results.scores.protocol) == {"thinning", "masking"}
     assert {"oracle", "no-imputation", "gene-mean"} <= set(results.scores.imputer)
     assert (results.scores.status == "ok").all()

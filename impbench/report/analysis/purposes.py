@@ -1,4 +1,4 @@
-"""Advise on a method for each purpose, from every question's lead score.
+"""Rank imputers for each purpose, from every question's lead score.
 
 A protocol says which purpose its answer serves (`impbench.protocols.protocol.Protocol.purpose`);
 speed is a purpose of its own. Per purpose an imputer has its mean rank and mean skill over all
@@ -8,29 +8,15 @@ the worst (`impbench.report.analysis.worst`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from impbench.report.analysis.run import Run
-from impbench.report.numbers import number, rank_text, skill_text
-from impbench.report.text import counted, listed
 
 SPEED = "speed"
 TIME = "wall-seconds"
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What to take for one purpose: a verdict, and what it rests on."""
-
-    purpose: str
-    verdict: str
-    basis: str
-    caution: bool
 
 
 def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
@@ -74,51 +60,8 @@ def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
     return found.assign(n_questions=found["purpose"].map(n_questions.value_counts()))
 
 
-def advise(run: Run, purposes: pd.DataFrame) -> list[Advice]:
-    """Return one verdict per purpose, from the methods that answered all of its questions.
-
-    No method that failed is advised, and none where it does no better than no imputation.
-    """
-    found = []
-    for purpose, rows in purposes.groupby("purpose", sort=False):
-        asked = int(rows["n_questions"].max())
-        here = rows[rows["imputer"].isin(run.methods)]
-        methods = here[(here["n_ranked"] == asked) & (here["n_failed"] == 0)]
-        if methods.empty:
-            if here["n_failed"].any():
-                basis = f"failed: {listed(list(here.loc[here['n_failed'] > 0, 'imputer']))}"
-                found.append(Advice(str(purpose), "none gave every result", basis, True))
-            continue
-        best = methods[methods["mean_rank"] == methods["mean_rank"].min()]
-        names = listed(list(best["imputer"]))
-        over = counted(asked, "dataset" if purpose == SPEED else "question")
-        rank = f"mean rank {rank_text(float(best['mean_rank'].iloc[0]))} on {over}"
-        if purpose == SPEED:
-            seconds = f"{number(float(best['seconds'].min()), 2)} s per imputation, {rank}"
-            found.append(Advice(str(purpose), names, seconds, False))
-            continue
-        skill = float(best["mean_skill"].max())
-        basis = rank if math.isnan(skill) else f"{rank}, mean skill {skill_text(skill)}"
-        level = float(best["mean_rank"].iloc[0])
-        controls = rows[rows["imputer"].isin(run.controls) & (rows["n_ranked"] == asked)]
-        rivals = controls[controls["mean_rank"] <= level].sort_values("mean_rank", kind="stable")
-        if run.nothing is not None and run.nothing in set(rivals["imputer"]):
-            nothing = float(rivals.set_index("imputer")["mean_rank"][run.nothing])
-            does = "ranks before" if nothing < level else "does as well as"
-            basis = f"no imputation {does} the best method, {names} ({basis})"
-            names = "none: nothing beats leaving the data alone"
-        elif len(rivals):
-            first, place = rivals["imputer"].iloc[0], float(rivals["mean_rank"].iloc[0])
-            basis += f"; but the control {first} "
-            basis += "ranks before it" if place < level else "does as well"
-        if _all_misled(run, str(purpose)):
-            basis += "; the counts look like reads, which this question takes for molecules"
-        found.append(Advice(str(purpose), names, basis, bool(len(rivals))))
-    return found
-
-
-def _all_misled(run: Run, purpose: str) -> bool:
-    """Whether every question of a purpose takes counts for what they are not."""
+def all_misled(run: Run, purpose: str) -> bool:
+    """Say whether every question of a purpose takes counts for what they are not."""
     asked = [pair for pair in run.problems if run.purpose(pair[1]) == purpose]
     return bool(asked) and all(dataset in run.misled(name) for dataset, name in asked)
 

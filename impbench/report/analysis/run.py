@@ -233,6 +233,11 @@ class Run:
         """Return the purpose that `protocol` serves; its bare name where the manifest has none."""
         return self.about_protocol(protocol).purpose or protocol.partition("[")[0]
 
+    def meaning(self, protocol: str) -> str:
+        """Return what `protocol` asks, in plain words if it has any."""
+        about = self.about_protocol(protocol)
+        return about.meaning or about.summary or ""
+
     def scope(self, dataset: str) -> str:
         """Return ``simulated`` or ``real``."""
         return "simulated" if self.datasets[dataset].simulated else "real"

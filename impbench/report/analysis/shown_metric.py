@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from impbench.metrics.metric import Bound, Metric
+from impbench.report.numbers import bound
 from impbench.report.text import plain, plain_lines
 
 COST_EVIDENCE = {"wall_seconds", "cpu_seconds", "peak_memory"}
@@ -29,10 +31,20 @@ class ShownMetric:
     is_cost: bool = False
     reference: str = ""
     definition: str = ""
+    meaning: str = ""
     range: tuple[float, float] | None = None
     bound: Bound = "none"
     comparable: bool = True
     on_batches: bool = False
+
+    @property
+    def explanation(self) -> str:
+        """What a score says, and which is better, in plain words."""
+        if not self.direction:
+            return self.meaning
+        best = f", {bound(self.ideal)} is best" if math.isfinite(self.ideal) else ""
+        better = "lower" if self.direction == 1 else "higher"
+        return f"{self.meaning.rstrip('.')}; {better} is better{best}."
 
     @classmethod
     def of(cls, name: str, known: Mapping[str, Metric]) -> ShownMetric:
@@ -50,6 +62,7 @@ class ShownMetric:
             is_cost=is_cost,
             reference=plain(metric.reference),
             definition=plain_lines(_definition(metric)),
+            meaning=plain(metric.meaning or metric.summary),
             range=metric.range,
             bound="none" if is_cost else metric.bound,
             comparable=metric.comparable,

@@ -84,14 +84,19 @@ def leaderboard_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
     """Return one row per protocol, scope (simulated or real data), imputer and metric.
 
     Columns, besides these four: `mean_rank` over the `n_ranked` of `n_datasets` datasets,
-    `mean_skill` over the `n_skill` where it is defined, `median` of the datasets' means (for
-    cost), and `n_lost` of `n_asked` imputations without a result, which rank and skill count as
-    the worst where they failed. Rows are ordered by protocol, scope, then mean rank on the
-    protocol's lead metric.
+    `mean_skill` over the `n_skill` where it is defined, `mean_score` over the datasets (of scores
+    that do not compare, the difference to no imputation), `median` of their means (for cost), and
+    `n_lost` of `n_asked` imputations without a result, which rank and skill count as the worst
+    where they failed. Rows are ordered by protocol, scope, then mean rank on the protocol's lead
+    metric.
     """
     if summary.empty:
         return _empty().assign(scope=[], mean_rank=[], mean_skill=[])
-    table = summary.assign(scope=summary["dataset"].map(run.scope))
+    comparable = summary["metric"].map(lambda name: run.metrics[name].comparable).astype(bool)
+    table = summary.assign(
+        scope=summary["dataset"].map(run.scope),
+        score=summary["counted"] - summary["nothing"].where(~comparable, 0.0),
+    )
     keys = ["protocol", "scope", "imputer", "metric"]
     groups = table.groupby(keys, sort=False)
     board = groups.agg(
@@ -100,6 +105,7 @@ def leaderboard_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
         n_datasets=("rank", "size"),
         mean_skill=("skill", "mean"),
         n_skill=("skill", "count"),
+        mean_score=("score", "mean"),
         median=("counted", "median"),
         n_lost=("n_lost", "sum"),
         n_asked=("n_asked", "sum"),

@@ -1,16 +1,20 @@
-"""Show the leaderboard outside the page: as a data frame, and in the terminal after a run."""
+"""Show the leaderboard outside the page: as a data frame, and as tables in the terminal."""
 
 from __future__ import annotations
 
 import math
+import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from impbench.report.analysis.batches import batch_answers, both_ways, partners
 from impbench.report.analysis.run import Run, make_run, run_of_results
+from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.tables import leaderboard_of, summarise
 from impbench.report.analysis.worst import MARK, RULE, marked
 from impbench.report.numbers import MISSING, number, rank_text, skill_text
@@ -19,6 +23,10 @@ from impbench.results.manifest import RunManifest
 from impbench.results.store import StoredRun
 
 MAX_METRICS = 3
+SCALES = (
+    "  score: mean over seeds and datasets (↓ lower, ↑ higher is better); rank: 1 is best; "
+    "skill: 0 is leaving the data alone, 1 the best that can be reached"
+)
 TIME = "wall-seconds"
 
 
@@ -45,26 +53,28 @@ def leaderboard(
     return leaderboard_of(run, summarise(run))
 
 
-def terminal_leaderboard(stored: StoredRun) -> list[Table]:
-    """Return one table per protocol and kind of data: mean rank and skill per metric, and time.
+def terminal_tables(run: Run, summary: pd.DataFrame) -> Iterator[Table | Text]:
+    """Yield one table per protocol and kind of data, each followed by what its scores say.
 
-    The first three metrics of a protocol are shown; the report has all. Names come from data, so
-    nothing in them is read as markup.
+    Score and rank of the first three metrics are shown, the skill of the first, and time; the
+    report has all. Names come from data, so nothing in them is read as markup.
     """
-    run = make_run(stored)
-    board = leaderboard_of(run, summarise(run))
-    if board.empty:
-        return []
-    groups = board.groupby(["protocol", "scope"], sort=False)
-    return [_table(run, str(key[0]), str(key[1]), rows) for key, rows in groups]
+    board = leaderboard_of(run, summary)
+    for (protocol, scope), rows in board.groupby(["protocol", "scope"], sort=False):
+        metrics = _shown(run, str(protocol), set(rows["metric"]))
+        yield _table(run, str(protocol), str(scope), metrics, rows)
+        for fact in metrics:
+            against = "" if fact.comparable else " Shown: the difference to no imputation."
+            yield Text(f"  {fact.title}: {fact.explanation}{against}", style="dim")
+    if len(board):
+        yield Text(SCALES, style="dim")
 
 
-def terminal_batches(stored: StoredRun) -> list[str]:
+def terminal_batches(run: Run, summary: pd.DataFrame) -> list[str]:
     """Say whether batches are imputed together or apart; nothing where none ran both ways."""
-    run = make_run(stored)
     if not partners(run):
         return []
-    answers = batch_answers(run, both_ways(run, summarise(run)))
+    answers = batch_answers(run, both_ways(run, summary))
     lines = [
         f"{found.topic}: {' '.join([found.lead, *found.details])}"
         for found in (answer.finding for answer in answers)
@@ -73,41 +83,55 @@ def terminal_batches(stored: StoredRun) -> list[str]:
     return [*lines, *(f"{about.title}: {about.warning}" for about in told if about.warning)]
 
 
-def _table(run: Run, protocol: str, scope: str, rows: pd.DataFrame) -> Table:
-    present = set(rows["metric"])
-    metrics = [
-        name
-        for name in run.metrics_of(protocol)
-        if name in present and not run.metrics[name].is_cost and run.metrics[name].direction
-    ][:MAX_METRICS]
+def _shown(run: Run, protocol: str, present: set[str]) -> list[ShownMetric]:
+    facts = [run.metrics[name] for name in run.metrics_of(protocol) if name in present]
+    return [fact for fact in facts if not fact.is_cost and fact.direction][:MAX_METRICS]
+
+
+def _table(
+    run: Run, protocol: str, scope: str, metrics: list[ShownMetric], rows: pd.DataFrame
+) -> Table:
     n_datasets = counted(int(rows["n_datasets"].max()), f"{scope} dataset")
-    table = Table(title=Text(f"{protocol}, {n_datasets}"), title_justify="left")
+    table = Table(
+        title=Text(f"{protocol}, {n_datasets}"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     if rows["n_lost"].any():
         table.caption, table.caption_justify = Text(f"{MARK} {RULE}"), "left"
-    table.add_column("imputer")
-    for name in metrics:
-        table.add_column(Text(f"{run.metrics[name].title}\nrank  skill"), justify="right")
-    table.add_column("time", justify="right")
+    # Long names fold, numbers must not.
+    table.add_column("imputer", overflow="fold", min_width=15)
+    skills = rows.loc[rows["metric"].isin([fact.name for fact in metrics[:1]]), "mean_skill"]
+    has_skill = bool(skills.notna().any())
+    for i, fact in enumerate(metrics):
+        arrow, unit = "↓" if fact.direction == 1 else "↑", f" {fact.unit}" if fact.unit else ""
+        columns = "score (rank) skill" if i == 0 and has_skill else "score (rank)"
+        title = textwrap.fill(f"{fact.title}{unit} {arrow}", len(columns) + 3)
+        table.add_column(Text(f"{title}\n{columns}"), justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
     found: dict[tuple[str, str], Any] = {
         (str(row.imputer), str(row.metric)): row for row in rows.itertuples()
     }
     best = {
-        name: min(
-            (row.mean_rank for key, row in found.items() if key[1] == name and not row.n_lost),
+        fact.name: min(
+            (row.mean_rank for key, row in found.items() if key[1] == fact.name and not row.n_lost),
             default=0.0,
         )
-        for name in metrics
+        for fact in metrics
     }
     for imputer in dict.fromkeys(rows["imputer"]):
         control = run.imputers[imputer].is_control
         cells = [Text(shorten(imputer, 36), style="dim" if control else "")]
-        for name in metrics:
-            row = found[(imputer, name)]
+        for i, fact in enumerate(metrics):
+            row = found[(imputer, fact.name)]
             rank = marked(rank_text(row.mean_rank), row.n_lost)
-            text = f"{rank}  {skill_text(row.mean_skill):>6}"
-            is_best = row.mean_rank == best[name] and not row.n_lost
-            style = "bold" if is_best else "dim" if control else ""
-            cells.append(Text(MISSING if run.sees_truth(imputer) else text, style=style))
+            sign = "+" if not fact.comparable and row.mean_score > 0 else ""
+            text = f"{sign}{number(row.mean_score)} {f'({rank})':>4}"
+            text += f" {skill_text(row.mean_skill):>5}" if i == 0 and has_skill else ""
+            is_best = row.mean_rank == best[fact.name] and not row.n_lost
+            cells.append(Text(text, style="bold" if is_best else "dim" if control else ""))
         time = found.get((imputer, TIME))
         seconds = math.nan if time is None else time.median
         text = f"{number(seconds, 2)} s" if math.isfinite(seconds) else MISSING

@@ -17,9 +17,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from impbench.report import numbers
+from impbench.report.analysis.advice import Advice, advise
 from impbench.report.analysis.failures import MAX_GROUPS, failures
 from impbench.report.analysis.findings import find
-from impbench.report.analysis.purposes import advise
+from impbench.report.analysis.heading import heading, own_name
+from impbench.report.analysis.left_out import left_out
 from impbench.report.analysis.run import Run, make_run
 from impbench.report.analysis.trust import reads_note
 from impbench.report.analysis.worst import MARK, RULE
@@ -40,6 +42,7 @@ class ProtocolView:
 
     name: str
     summary: str
+    meaning: str
     reference: str
     conventions: dict[str, list[str]]
     lead: Table | None
@@ -70,7 +73,7 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
     run, store = make_run(stored), stored.store
     scene = Scene.of(run, store.picture)
     summary, purposes = scene.summary, scene.purposes
-    failed = failures(run)
+    failed, answered = failures(run), advise(run, summary, scene.comparisons)
     folders = {name: _fresh(store.folder / name) for name in ("figures", "tables")}
     files = export(
         run, summary, scene.board, scene.comparisons, purposes, failed, folders["tables"]
@@ -80,7 +83,11 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
         "manifest": run.manifest,
         "overview": _overview(run),
         "findings": find(run, summary),
-        "advice": advise(run, purposes),
+        "heading": heading(run),
+        "answers": answered,
+        "commands": {item.choice: item.command for item in answered if item.command},
+        "explained": {item.purpose: _explained(run, item) for item in answered},
+        "left_out": left_out(run),
         "batch_sections": batch_sections(run, summary),
         "protocols": [_protocol(run, summary, name) for name in run.protocols],
         "bases": _bases(run, summary),
@@ -163,13 +170,25 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
+def _explained(run: Run, answer: Advice) -> list[str]:
+    """What was asked for a purpose, and what its leading scores say."""
+    said = []
+    for protocol in answer.asked:
+        metric = run.metrics[run.lead_metric(protocol) or ""]
+        said.append(f"{protocol}: {run.meaning(protocol)} {metric.title}: {metric.explanation}")
+    return said
+
+
 def _overview(run: Run) -> list[tuple[str, str]]:
     """The run in a few numbers."""
     jobs = run.results.drop_duplicates("key")
     n_ok = int((jobs["status"] == "ok").sum())
     n_simulated = sum(facts.simulated for facts in run.datasets.values())
+    own = [about for about in run.datasets.values() if about.own]
+    size = f"{own[0].n_cells} cells × {own[0].n_genes} genes" if len(own) == 1 else ""
     return [
-        (counted(len(run.datasets), "dataset"), f"{n_simulated} simulated"),
+        *([(size, own_name(own[0]))] if size else []),
+        *([(counted(len(run.datasets), "dataset"), f"{n_simulated} simulated")] if not own else []),
         (
             counted(len(run.methods), "method"),
             f"and {len(run.imputers) - len(run.methods)} controls",
@@ -191,6 +210,7 @@ def _protocol(run: Run, summary: pd.DataFrame, name: str) -> ProtocolView:
     return ProtocolView(
         name=name,
         summary=about.summary or "",
+        meaning=about.meaning,
         reference=about.reference or "",
         conventions=conventions,
         lead=metric_table(run, summary, name, lead) if lead else None,

@@ -53,20 +53,22 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Column:
-    """A column's head and the line below it."""
+    """A column's head, the line below it, and what the head means."""
 
     title: str
     note: str = ""
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A sortable table with one row per imputer."""
+    """A sortable table with one row per imputer; `meaning` says in plain words what it shows."""
 
     title: str
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
+    meaning: str = ""
 
 
 def metric_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> Table:
@@ -92,7 +94,8 @@ def metric_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) ->
         for dataset in datasets:
             cells.append(_cell(run, found.get((imputer, dataset)), fact))
         table_rows.append(_row(run, imputer, cells))
-    return Table(fact.title, _caption(fact, protocol), tuple(columns), tuple(table_rows))
+    caption = _caption(fact, protocol)
+    return Table(fact.title, caption, tuple(columns), tuple(table_rows), fact.explanation)
 
 
 def dataset_table(run: Run, summary: pd.DataFrame, dataset: str, protocol: str) -> Table:
@@ -105,6 +108,7 @@ def dataset_table(run: Run, summary: pd.DataFrame, dataset: str, protocol: str) 
         Column(
             f"{run.metrics[name].title}{_unit(run.metrics[name])}",
             f"{_arrow(run.metrics[name])}{_against(run.metrics[name])}",
+            run.metrics[name].explanation,
         )
         for name in metrics
     )
