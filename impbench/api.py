@@ -60,6 +60,7 @@ def run(
     datasets: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
+    metrics: Sequence[str] = (),
     per: Company = "all",
     plugins: Sequence[str | Path] = (),
     executor: str | Executor = "local",
@@ -99,6 +100,8 @@ def run(
         Replace the suite's; specs such as ``"magic[t=5]"``. Controls always run besides.
     seeds
         How many repeats (seeds 1, 2, …), or the seeds themselves.
+    metrics
+        Scored besides the protocols' own, wherever a question has what they need.
     per
         ``batch``: each imputer runs on all cells together, and on each batch alone.
     plugins
@@ -145,7 +148,13 @@ def run(
         raise InputError(f"{', '.join(told)}: only where an AnnData is the first argument")
     suite = suite if isinstance(suite, Suite) else find_suite(suite)
     jobs = plan(
-        suite, imputers=imputers, datasets=datasets, protocols=protocols, seeds=seeds, per=per
+        suite,
+        imputers=imputers,
+        datasets=datasets,
+        protocols=protocols,
+        seeds=seeds,
+        metrics=metrics,
+        per=per,
     )
     settings = settings or Settings()
     if settings.timeout is None:
@@ -183,6 +192,7 @@ def plan(
     datasets: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
     seeds: int | Sequence[int] | None = None,
+    metrics: Sequence[str] = (),
     per: Company = "all",
 ) -> Plan:
     """Resolve every name as `run` does, but run nothing; parameters and errors as there."""
@@ -194,6 +204,7 @@ def plan(
         sources=datasets,
         protocols=protocols,
         seeds=None if chosen is None else tuple(chosen),
+        metrics=metrics,
         per=per,
     )
 

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-from typer.core import TyperGroup
 
-from impbench import commands_own_data, commands_regress
+from impbench import commands_list, commands_own_data, commands_regress
+from impbench.command_help import Commands, Group
+from impbench.commands_data import DataDir, data_app, use_folder
 from impbench.commands_env import env_app
 from impbench.commands_plugin import plugin_app
+from impbench.plugin_option import Plugin, load_plugins
 
 if TYPE_CHECKING:
     from impbench.data.dataset import Source
 
 
-class _Commands(TyperGroup):
+class _Commands(Group):
     """Our own commands first; plugins are only loaded for a name that is not ours."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -31,26 +33,16 @@ class _Commands(TyperGroup):
         return None if added is None else typer.main.get_command(added)
 
 
-app = typer.Typer(
-    cls=_Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="Head-to-head benchmarks of imputation methods for single-cell RNA-seq.",
-)
-data_app = typer.Typer(no_args_is_help=True, help="Datasets: what there is and where it lies.")
+app = Commands(cls=_Commands)
 app.add_typer(data_app, name="data")
 app.add_typer(env_app, name="env")
 app.add_typer(plugin_app, name="plugin")
 
-_Plugin = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="Python file or manifest; repeatable.")
-]
-_DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
-]
 _Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
 _Png = Annotated[bool, typer.Option("--png", help="Figures as PNG too, beside SVG.")]
+_OWN = "Your own file"
+_LIMITS = "Limits"
+_REACH = "What methods may reach"
 _CLUSTER = "Where to run"
 _Pem = Annotated[Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)]
 
@@ -58,49 +50,134 @@ NO_RESULT = 3
 """Exit status of a run that went to its end, but has no result of a method the user named."""
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from impbench.version import __version__
+
+        typer.echo(f"impbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Head-to-head benchmarks of imputation methods for single-cell RNA-seq."""
+
+
 @app.command()
 def run(
     suite: Annotated[str, typer.Option(help="Name of a suite, or a TOML file.")] = "default",
     imputers: Annotated[
-        str | None, typer.Option(help="Comma-separated, such as 'magic[t=5],maskclass-best'.")
+        str | None,
+        typer.Option(
+            help="Comma-separated, such as 'magic[t=5],maskclass-best'.", show_default="the suite's"
+        ),
     ] = None,
-    datasets: Annotated[str | None, typer.Option(help="Comma-separated dataset names.")] = None,
-    protocols: Annotated[str | None, typer.Option(help="Comma-separated protocol names.")] = None,
+    datasets: Annotated[
+        str | None, typer.Option(help="Comma-separated dataset names.", show_default="the suite's")
+    ] = None,
+    protocols: Annotated[
+        str | None, typer.Option(help="Comma-separated protocol names.", show_default="the suite's")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Comma-separated, scored besides the protocols' own.")
+    ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Your own file (h5ad, h5mu, loom, csv, tsv, mtx, 10x h5, rds)."),
+        typer.Option(
+            help="Your own file (h5ad, h5mu, loom, csv, tsv, mtx, 10x h5, rds).",
+            rich_help_panel=_OWN,
+        ),
     ] = None,
-    label_key: Annotated[str | None, typer.Option(help="Column of obs with cell types.")] = None,
+    label_key: Annotated[
+        str | None, typer.Option(help="Column of obs with cell types.", rich_help_panel=_OWN)
+    ] = None,
     drop_label: Annotated[
         list[str] | None,
-        typer.Option(help="Leave out the cells of this type, such as unknown; repeatable."),
+        typer.Option(
+            metavar="TYPE",
+            help="Leave out the cells of this type, such as unknown; repeatable.",
+            rich_help_panel=_OWN,
+        ),
     ] = None,
-    batch_key: Annotated[str | None, typer.Option(help="Column of obs with batches.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Layer with raw counts.")] = None,
+    batch_key: Annotated[
+        str | None, typer.Option(help="Column of obs with batches.", rich_help_panel=_OWN)
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="Layer with raw counts.", rich_help_panel=_OWN)
+    ] = None,
     scale: Annotated[
-        str, typer.Option(help="Scale of the file's values: auto, counts, lognorm or log1p.")
+        str,
+        typer.Option(
+            help="Scale of the file's values: auto, counts, lognorm or log1p.", rich_help_panel=_OWN
+        ),
     ] = "auto",
-    transpose: Annotated[bool, typer.Option(help="The file is genes × cells.")] = False,
-    genes: Annotated[int, typer.Option(help="Highly variable genes to keep; 0 keeps all.")] = 1000,
+    transpose: Annotated[
+        bool, typer.Option("--transpose", help="The file is genes × cells.", rich_help_panel=_OWN)
+    ] = False,
+    genes: Annotated[
+        int, typer.Option(help="Highly variable genes to keep; 0 keeps all.", rich_help_panel=_OWN)
+    ] = 1000,
     hvg: Annotated[
-        str, typer.Option(help="How: scran, scran_fill, seurat_v3, dispersion or none.")
+        str,
+        typer.Option(
+            help="How: scran, scran_fill, seurat_v3, dispersion or none.", rich_help_panel=_OWN
+        ),
     ] = "scran",
     per: Annotated[
         str,
-        typer.Option(help="all, or batch: each method on all cells and on each batch alone."),
+        typer.Option(
+            help="all, or batch: each method on all cells and on each batch alone.",
+            rich_help_panel=_OWN,
+        ),
     ] = "all",
-    seeds: Annotated[int | None, typer.Option(min=1, help="Number of repeats.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Output folder [reports/SUITE].")] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Workers at once [cores].")
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Number of repeats.", show_default="the suite's")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads per worker.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Output folder.", show_default="reports/SUITE")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help="Workers at once.",
+            show_default="cores",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads per worker.",
+            show_default="cores / workers",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
     timeout: Annotated[
         str | None,
-        typer.Option(help="Per job, such as 90s, 20m, 2h or none [the suite's, or 1h]."),
+        typer.Option(
+            help="Per job, such as 90s, 20m, 2h or none.",
+            show_default="the suite's, or 1h",
+            rich_help_panel=_LIMITS,
+        ),
     ] = None,
     memory: Annotated[
-        str | None, typer.Option(help="Per worker, such as 4GB [90 % shared evenly].")
+        str | None,
+        typer.Option(
+            help="Per worker, such as 4GB.",
+            show_default="90 % shared evenly",
+            rich_help_panel=_LIMITS,
+        ),
     ] = None,
     device: _Device = "auto",
     fresh: Annotated[
@@ -121,23 +198,35 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the jobs, run none.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    plugin: _Plugin = None,
-    data_dir: _DataDir = None,
+    plugin: Plugin = None,
+    data_dir: DataDir = None,
     allow_read: Annotated[
         list[Path] | None,
-        typer.Option(help="Also readable for methods: model weights and the like; repeatable."),
+        typer.Option(
+            metavar="PATH",
+            help="Also readable for methods: model weights and the like; repeatable.",
+            rich_help_panel=_REACH,
+        ),
     ] = None,
     allow_write: Annotated[
         list[Path] | None,
-        typer.Option(help="Also writable for methods, such as /dev/shm; repeatable."),
+        typer.Option(
+            metavar="PATH",
+            help="Also writable for methods, such as /dev/shm; repeatable.",
+            rich_help_panel=_REACH,
+        ),
     ] = None,
     allow_network: Annotated[
-        bool, typer.Option("--allow-network", help="Let methods use the network.")
+        bool,
+        typer.Option(
+            "--allow-network", help="Let methods use the network.", rich_help_panel=_REACH
+        ),
     ] = False,
     executor: Annotated[
         str | None,
         typer.Option(
-            help="dask, slurm or what else `impbench list executors` shows [local].",
+            help="dask, slurm or what else `impbench list executors` shows.",
+            show_default="this machine",
             rich_help_panel=_CLUSTER,
         ),
     ] = None,
@@ -147,11 +236,14 @@ def run(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Batch jobs to submit [1].", rich_help_panel=_CLUSTER),
+        typer.Option(
+            min=1, help="Batch jobs to submit.", show_default="1", rich_help_panel=_CLUSTER
+        ),
     ] = None,
     cluster_option: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="NAME=VALUE",
             help="Of the batch jobs, as dask-jobqueue names it, such as cores=8; repeatable.",
             rich_help_panel=_CLUSTER,
         ),
@@ -173,7 +265,12 @@ def run(
     from impbench.run_options import open_walls, read_executor, read_secret, read_settings
     from impbench.runner.sigterm import Terminated
 
-    _load(plugin, data_dir, allow_read)
+    if allow_read:
+        from impbench import plugin_view
+
+        plugin_view.readable.update(path.resolve() for path in allow_read)
+    use_folder(data_dir)
+    load_plugins(plugin)
     chosen_imputers = None if imputers is None else split_specs(imputers)
     sources: list[str | Source] | None = None if datasets is None else [*split_specs(datasets)]
     name = api.find_suite(suite)
@@ -198,10 +295,16 @@ def run(
         "datasets": sources,
         "protocols": None if protocols is None else split_specs(protocols),
         "seeds": seeds,
+        "metrics": split_specs(metrics or ""),
         "per": per,
     }
     if dry_run:
-        terminal.print_jobs(api.plan(name, **choice), as_json)
+        planned = api.plan(name, **choice)
+        for text in planned.idle:
+            typer.echo(text, err=True)
+        for item in planned.sources:
+            _look_at_head(item)
+        terminal.print_jobs(planned, as_json)
         return
     tls = {"tls_ca_file": tls_ca_file, "tls_cert": tls_cert, "tls_key": tls_key}
     where = read_executor(executor, scheduler, workers, cluster_option, tls)
@@ -240,105 +343,32 @@ def run(
 def report_(
     folder: Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")],
     png: _Png = False,
-    plugin: _Plugin = None,
+    plugin: Plugin = None,
 ) -> None:
     """Draw the report of a finished or interrupted run again."""
     from impbench.report import write_report
     from impbench.results.store import Store
 
-    _load(plugin, None)
+    load_plugins(plugin)
     stored = Store.open(folder).read()
     stored.store.write_results(stored.records)
     typer.echo(write_report(stored, png))
 
 
-@app.command(name="list")
-def list_(
-    kind: Annotated[
-        str | None,
-        typer.Argument(help="A kind of thing, such as imputers or executors."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
-    plugin: _Plugin = None,
-) -> None:
-    """List what there is, plugins that failed to load included."""
-    from impbench import terminal
-
-    _load(plugin, None)
-    terminal.print_list(kind, as_json)
-
-
-@app.command()
-def info(
-    name: Annotated[str, typer.Argument(help="Any name that `impbench list` shows.")],
-    plugin: _Plugin = None,
-) -> None:
-    """Say everything about one imputer, metric, dataset, protocol, suite, figure or executor."""
-    from impbench import terminal
-
-    _load(plugin, None)
-    terminal.print_info(name)
-
-
-@data_app.command("list")
-def data_list(data_dir: _DataDir = None) -> None:
-    """List the catalogue, and which datasets are at hand."""
-    from impbench import terminal
-
-    _load(None, data_dir)
-    terminal.print_catalogue()
-
-
-@data_app.command("info")
-def data_info(name: str, data_dir: _DataDir = None) -> None:
-    """Show a dataset's card."""
-    from impbench import terminal
-
-    _load(None, data_dir)
-    terminal.print_card(name)
-
-
-@data_app.command("fetch")
-def data_fetch(name: str, data_dir: _DataDir = None) -> None:
-    """Download a dataset from its official source."""
-    from impbench import terminal
-    from impbench.data.catalogue import fetch
-
-    _load(None, data_dir)
-    with terminal.download_bar(name) as progress:
-        path = fetch(name, progress)
-    typer.echo(path)
-
-
-@data_app.command("path")
-def data_path(name: str, data_dir: _DataDir = None) -> None:
-    """Print where a dataset's file lies."""
-    from impbench.data.catalogue import path
-
-    _load(None, data_dir)
-    typer.echo(path(name))
-
-
+commands_list.mount(app)
 commands_own_data.mount(app)
 commands_regress.mount(app)
 
 
-def _load(
-    plugins: list[Path] | None, data_dir: Path | None, readable: list[Path] | None = None
-) -> None:
-    if readable:
-        from impbench import plugin_view
+def _look_at_head(source: Source) -> None:
+    """Say what a user's own file holds, or fail as the run would; other datasets are known."""
+    from impbench.data.read import FileSource
+    from impbench.escape_text import visible
 
-        plugin_view.readable.update(path.resolve() for path in readable)
-    if data_dir is not None:
-        from impbench.data.catalogue import set_data_folder
+    if isinstance(source, FileSource):
+        from impbench.inspection.head import look_at_head
 
-        set_data_folder(data_dir)
-    if plugins:
-        from impbench.registry import load_file
-
-        for path in plugins:
-            load_file(path)
+        typer.echo(visible(look_at_head(source)), err=True)
 
 
 def _command_line(revealed: Sequence[str] = ()) -> str:

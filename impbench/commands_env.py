@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-env_app = typer.Typer(
-    no_args_is_help=True, help="Environments of methods that ask for packages of their own."
-)
+from impbench.command_help import Commands
+from impbench.plugin_option import Plugin, load_plugins
+
+env_app = Commands(help="Environments of methods that ask for packages of their own.")
 
 
 @env_app.command("list")
@@ -26,18 +26,15 @@ def list_() -> None:
 @env_app.command()
 def build(
     name: Annotated[str, typer.Argument(help="A method, such as dca-original.")],
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", help="Python file or manifest; repeatable.")
-    ] = None,
+    plugin: Plugin = None,
 ) -> None:
     """Build a method's environment ahead of a run, unless it is there; print its folder."""
     from impbench.environments.environments import build_all
     from impbench.environments.interpreters import BuildError
     from impbench.errors import UnavailableError
-    from impbench.registry import load_file, registry
+    from impbench.registry import registry
 
-    for path in plugin or []:
-        load_file(path)
+    load_plugins(plugin)
     imputer = type(registry().imputer(name))
     built = build_all([imputer], lambda text: typer.echo(f"building {text}", err=True))
     if imputer not in built:

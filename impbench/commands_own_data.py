@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from impbench.command_help import Commands
+from impbench.plugin_option import Plugin, load_plugins
 
-def mount(app: typer.Typer) -> None:
+
+def mount(app: Commands) -> None:
     """Add the commands to the command line."""
     app.command()(impute)
     app.command()(inspect)
@@ -25,7 +28,9 @@ def impute(
     scale: Annotated[
         str, typer.Option(help="Scale of the file's values: auto, counts, lognorm or log1p.")
     ] = "auto",
-    transpose: Annotated[bool, typer.Option(help="The file is genes × cells.")] = False,
+    transpose: Annotated[
+        bool, typer.Option("--transpose", help="The file is genes × cells.")
+    ] = False,
     batch_key: Annotated[str | None, typer.Option(help="Column of obs with batches.")] = None,
     per: Annotated[
         str, typer.Option(help="all, or batch: each batch of --batch-key is imputed alone.")
@@ -33,12 +38,10 @@ def impute(
     n_groups: Annotated[
         int | None, typer.Option(min=1, help="Number of cell groups, if the method needs it.")
     ] = None,
-    seed: int = 1,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")] = "cpu",
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", help="Python file or manifest; repeatable.")
-    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that the method may use.")] = 1,
+    plugin: Plugin = None,
     key_added: Annotated[
         str, typer.Option(help="Name of the new layer.", rich_help_panel=_RESULT)
     ] = "imputed",
@@ -68,10 +71,8 @@ def impute(
 ) -> None:
     """Apply one method to your own data: a new layer, everything else untouched."""
     from impbench.apply.file import impute_file
-    from impbench.registry import load_file
 
-    for path in plugin or ():
-        load_file(path)
+    load_plugins(plugin)
     written = impute_file(
         file,
         out,

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import textwrap
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-if TYPE_CHECKING:
-    from impbench.testing import CheckResult
+from impbench.command_help import Commands
+from impbench.plugin_option import Plugin, load_plugins
 
-plugin_app = typer.Typer(no_args_is_help=True, help="Methods of your own: start one, test one.")
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from impbench.testing import CheckResult
+    from impbench.testing.check import Verdict
+
+plugin_app = Commands(help="Methods of your own: start one, test one.")
 
 
 @plugin_app.command("new")
@@ -22,7 +30,9 @@ def start(
         Literal["package", "file", "command"],
         typer.Option(help="Installable package, single Python file, or program in any language."),
     ] = "package",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder [./NAME].")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder.", show_default="./NAME")
+    ] = None,
 ) -> None:
     """Write a working, tested project; edit one function and it is yours."""
     from impbench.plugin_new import write_project
@@ -36,10 +46,7 @@ def start(
 @plugin_app.command("test")
 def examine(
     name: Annotated[str, typer.Argument(help="Imputer, such as my-method or 'magic[t=5]'.")],
-    plugin: Annotated[
-        list[Path] | None,
-        typer.Option("--plugin", help="Python file or manifest with an imputer; repeatable."),
-    ] = None,
+    plugin: Plugin = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Check an imputer against the contract; exit status 1 when a check fails."""
@@ -48,18 +55,18 @@ def examine(
     from rich.console import Console
     from rich.progress import track
 
-    from impbench.registry import load_file, registry
+    from impbench.escape_text import escape
+    from impbench.registry import registry
     from impbench.testing import checks
 
-    for path in plugin or ():
-        load_file(path)
+    load_plugins(plugin)
     imputer = registry().real_imputer(name)
     console = Console(stderr=True)
     results = [
         check.result(imputer)
-        for check in track(checks(), imputer.spec, console=console, transient=True)
+        for check in track(checks(), escape(imputer.spec), console=console, transient=True)
     ]
-    _print_json(results) if as_json else _print_table(results)
+    _print_json(results) if as_json else print_findings(results)
     if any(result.verdict == "failed" for result in results):
         raise typer.Exit(1)
 
@@ -79,26 +86,37 @@ def _print_json(results: list[CheckResult]) -> None:
     print(json.dumps(rows))
 
 
-def _print_table(results: list[CheckResult]) -> None:
+def print_findings(results: list[CheckResult]) -> None:
+    """Print a line per check, and below a failed one why it matters and what to do."""
     from rich.console import Console
-    from rich.table import Table
 
-    from impbench.escape_text import escape
-
-    colours = {"passed": "green", "failed": "red", "skipped": "dim"}
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("check", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("reason")
-    table.add_column("remedy")
-    for result in results:
-        reason, remedy = escape(result.message), ""
-        if result.verdict == "failed":
-            reason = f"{reason}. {escape(result.check.reason)}"
-            remedy = escape(result.check.remedy)
-        verdict = f"[{colours[result.verdict]}]{result.verdict}[/]"
-        table.add_row(result.check.name, verdict, reason, remedy)
     console = Console(highlight=False)
-    console.print(table)
-    counts = {verdict: sum(r.verdict == verdict for r in results) for verdict in colours}
-    console.print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    repeated = Counter(result.message for result in results if result.verdict == "skipped")
+    for result in results:
+        if result.verdict == "skipped" and repeated[result.message] > 2:
+            continue
+        said = f": {result.message}" if result.message else ""
+        _print_wrapped(console, result.verdict, f"{result.check.name}{said}")
+        if result.verdict == "failed":
+            _print_wrapped(console, "", f"why: {result.check.reason}")
+            _print_wrapped(console, "", f"do: {result.check.remedy}")
+    for message, times in repeated.items():
+        if times > 2:
+            _print_wrapped(console, "skipped", f"{times} checks: {message}")
+    counts = Counter[str](result.verdict for result in results)
+    told = (f"{counts[verdict]} {verdict}" for verdict in ("passed", "failed", "skipped"))
+    console.print(", ".join(told))
+
+
+def _print_wrapped(console: Console, label: Verdict | Literal[""], text: str) -> None:
+    """Print `text` beside a label, wrapped at the terminal's width and indented."""
+    from impbench.escape_text import escape, visible
+
+    lines = textwrap.wrap(visible(text), max(20, console.width - len(_INDENT)))
+    for place, line in enumerate(lines):
+        start = label.ljust(len(_INDENT)) if place == 0 else _INDENT
+        console.print(f"[{_COLOURS[label]}]{start}[/]{escape(line)}", soft_wrap=True)
+
+
+_COLOURS = {"passed": "green", "failed": "red", "skipped": "dim", "": "default"}
+_INDENT = " " * len("skipped  ")

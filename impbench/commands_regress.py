@@ -8,31 +8,39 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from impbench.command_help import Commands
+from impbench.plugin_option import load_plugins
+
 if TYPE_CHECKING:
     from impbench.regress.verdict import BuildCheck
 
-baseline_app = typer.Typer(no_args_is_help=True, help="Scores to hold later runs against.")
+baseline_app = Commands(help="Scores to hold later runs against.")
 
 _Run = Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")]
 _Plugin = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="Python file that defines metrics of the run; repeatable."),
+    typer.Option(
+        "--plugin", metavar="FILE", help="Python file that defines metrics of the run; repeatable."
+    ),
 ]
 _Floor = Annotated[
     list[str] | None,
     typer.Option(
         "--floor",
         help="Change that does not matter, such as mse=0.5% (of the baseline's mean) or ari=0.01; "
-        "repeatable [0.5%, or 0.005 for indices between bounds].",
+        "repeatable.",
+        metavar="METRIC=CHANGE",
+        show_default="0.5%, or 0.005 for indices between bounds",
     ),
 ]
 _Alpha = Annotated[
-    float | None, typer.Option(help="Largest chance of any false alarm, by the tests [0.005].")
+    float | None,
+    typer.Option(help="Largest chance of any false alarm, by the tests.", show_default="0.005"),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
-def mount(app: typer.Typer) -> None:
+def mount(app: Commands) -> None:
     """Add the commands to the command line."""
     app.add_typer(baseline_app, name="baseline")
     app.command()(check)
@@ -49,7 +57,7 @@ def baseline_create(
     from impbench.regress.baseline import write_baseline
     from impbench.regress.measured import measure
 
-    _load(plugin)
+    load_plugins(plugin)
     measured = measure(run)
     write_baseline(measured, out)
     typer.echo(f"{out}: {len(measured.scores)} scores, {len(measured.seeds)} seeds")
@@ -67,7 +75,8 @@ def check(
         bool, typer.Option("--fail-on-runtime", help="A slower method fails the check.")
     ] = False,
     max_slowdown: Annotated[
-        float | None, typer.Option(help="Slowdown that does not matter, such as 1.5.")
+        float | None,
+        typer.Option(help="Slowdown that does not matter, such as 1.5.", show_default="1.25"),
     ] = None,
     control: Annotated[
         str | None, typer.Option(help="Imputer whose runtime is the unit of the others'.")
@@ -88,7 +97,7 @@ def check(
     from impbench.regress.runtime import MAX_SLOWDOWN
 
     try:
-        _load(plugin)
+        load_plugins(plugin)
         base = read_baseline(baseline)
         rules = Rules(
             alpha=ALPHA if alpha is None else alpha,
@@ -126,7 +135,7 @@ def compare(
     """Show two runs side by side, with the statistics of `check`."""
     from impbench.regress import output
 
-    _load(plugin)
+    load_plugins(plugin)
     found = _compare(run_a, run_b, floor or [], alpha)
     if as_json:
         typer.echo(json.dumps(output.as_json(found), indent=1))
@@ -147,13 +156,6 @@ def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float | None) -
         any_suite=True,
     )
     return check(a, b, rules)
-
-
-def _load(plugins: list[Path] | None) -> None:
-    from impbench.registry import load_file
-
-    for path in plugins or []:
-        load_file(path)
 
 
 def _write(path: Path | None, text: str) -> None:

@@ -50,7 +50,10 @@ class Brought:
 
 
 def brought_by(plugin: Any, name: str) -> Brought:
-    """Call every hook that the module or object `plugin` implements; none, if one is unknown."""
+    """Call every hook that the module or object `plugin` implements; none, if one is unknown.
+
+    A plugin without any hook is broken.
+    """
     manager = pluggy.PluginManager("impbench")
     manager.add_hookspecs(hookspecs)
     manager.register(plugin, name)
@@ -67,7 +70,20 @@ def brought_by(plugin: Any, name: str) -> Brought:
                     _add(table, kind, item)
             except (Exception, SystemExit) as error:
                 found.broken.append(BrokenPlugin.of(name, error))
+    if not manager.get_hookcallers(plugin):
+        found.broken.append(BrokenPlugin(name, _no_hook(plugin)))
     return found
+
+
+def _no_hook(plugin: Any) -> str:
+    hooks = [hook for kind in KINDS if hasattr(plugin, hook := f"impbench_{kind}")]
+    if hooks:
+        return f"{' and '.join(hooks)} of it lacks @impbench.hookimpl above its definition"
+    return (
+        "it has no hook; end it with a function impbench_imputers(), with @impbench.hookimpl "
+        "above it, that returns a list of your imputers' classes (impbench_metrics() for metrics, "
+        "and so on)"
+    )
 
 
 def reason(error: BaseException) -> str:

@@ -13,7 +13,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -105,8 +105,7 @@ class Parametrised:
         known = [field.name for field in dataclasses.fields(cls)]
         for key in values:
             if key not in known:
-                offer = ", ".join(known) if known else "none"
-                raise InputError(f"{cls.name} has no parameter {key!r}; its parameters: {offer}")
+                raise no_parameter(cls.name, key, known)
         hints = type_hints(cls)
         return cls(**{key: _read(text, hints[key]) for key, text in values.items()})
 
@@ -124,6 +123,17 @@ class Parametrised:
             if getattr(self, field.name) != field.default
         ]
         return f"{self.name}[{','.join(changed)}]" if changed else self.name
+
+
+def no_parameter(name: str, key: str, known: Sequence[str]) -> InputError:
+    """Return the error for a parameter that `name` does not have; says which it has."""
+    # Only here: workers of methods with an environment of their own never come by.
+    from impbench.lookup import nearest
+
+    near = nearest(key, known)
+    guess = f"; did you mean {' or '.join(near)}?" if near else ""
+    offer = ", ".join(known) if known else "none"
+    return InputError(f"{name} has no parameter {key!r}; its parameters: {offer}{guess}")
 
 
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:

@@ -23,7 +23,7 @@ from impbench.lookup import find
 from impbench.metrics.metric import Metric
 from impbench.origin import Origin, installed
 from impbench.page_figure import PageFigure, declared_in
-from impbench.parameters import Parametrised, split_spec
+from impbench.parameters import Parametrised, no_parameter, split_spec
 from impbench.per_batch import class_taking
 from impbench.plugin_file import check_file, is_program
 from impbench.protocols.evidence import check_needs
@@ -72,6 +72,10 @@ class Parts(Mapping[str, T]):
     def ours(self) -> list[T]:
         """Return impbench's own."""
         return [entry.load() for entry in self._entries.values() if entry.origin.is_ours]
+
+    def origins(self) -> dict[str, Origin]:
+        """Return where each part is from that has been met so far."""
+        return {name: entry.origin for name, entry in self._entries.items()}
 
     def summaries(self) -> dict[str, str]:
         """Return one line for each, by name, without importing any."""
@@ -146,6 +150,8 @@ class Registry:
             If a parameter is unknown or does not fit.
         """
         name, values = split_spec(spec)
+        if name in TRUTH_CONTROLS and values:
+            raise no_parameter(name, next(iter(values)), ())
         return class_taking(self._find("imputer", self.imputers, name), values).from_text(values)
 
     def real_imputer(self, spec: str) -> Imputer:
@@ -186,6 +192,14 @@ class Registry:
             entry = self.protocols.entry(name)
             for offer in entry.offers if entry else ():
                 found.setdefault(offer, []).append(name)
+        return found
+
+    def imputers_of_files(self) -> dict[Path, list[str]]:
+        """Return the names of the imputers that plugin files bring."""
+        found: dict[Path, list[str]] = {}
+        for name, origin in self.imputers.origins().items():
+            if origin.file is not None:
+                found.setdefault(origin.file, []).append(name)
         return found
 
     def suite(self, name: str) -> Path:
@@ -280,14 +294,21 @@ def load_file(path: Path) -> None:
     Raises
     ------
     InputError
-        If the file is missing or fails on import.
+        If the file is missing, fails on import, or has no hook that brings anything; says why.
     """
     path = path.resolve()
     check_file(path)
     if is_program(path):
         imported(Origin(file=path))
-    elif failure := described(Origin(file=path)).failure:
-        raise InputError(f"plugin file {path} fails on import: {failure}")
+    else:
+        found = described(Origin(file=path))
+        if found.failure:
+            raise InputError(f"plugin file {path} fails on import: {found.failure}")
+        # A hook that raises is listed as broken; of what is below, nobody would say anything.
+        raised = any(broken.details for broken in found.broken)
+        if not found.imputers and not found.parts and not raised:
+            reasons = [broken.reason for broken in found.broken] or ["its hooks return nothing"]
+            raise InputError(f"plugin file {path} brings nothing: {'; '.join(reasons)}")
     if path not in _files:
         _files.append(path)
     registry.cache_clear()

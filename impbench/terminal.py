@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,22 +18,12 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
 
-from impbench.environments.environments import unobtainable
-from impbench.errors import NotFoundError
 from impbench.escape_text import escape
-from impbench.hooks import KINDS
-from impbench.imputer import Imputer
-from impbench.lookup import find
-from impbench.metrics.metric import Metric
-from impbench.page_figure import PageFigure
-from impbench.parameters import Parametrised
+from impbench.listing import plain_table
 from impbench.plan.plan import Plan
 from impbench.plan.task import Task
-from impbench.protocols.protocol import Protocol
-from impbench.registry import Registry, registry
 from impbench.results.failed_methods import failure_line
 from impbench.results.record import Record
 from impbench.runner.outcome import Results
@@ -68,8 +57,8 @@ class _Lines:
         self.total = self.done = 0
         self.start = time.monotonic()
 
-    def preparing(self, dataset: str) -> None:
-        self.say(f"preparing {dataset}")
+    def preparing(self, what: str, done: int, total: int) -> None:
+        self.say(f"preparing {what} ({done + 1} of {total})")
 
     def planned(self, jobs: int, done: int) -> None:
         self.total, self.done = jobs, done
@@ -113,8 +102,9 @@ class _Live:
         self.running: list[str] = []
         self.progress.start()
 
-    def preparing(self, dataset: str) -> None:
-        self.progress.update(self.bar, description=f"preparing {escape(dataset)}")
+    def preparing(self, what: str, done: int, total: int) -> None:
+        text = escape(f"preparing {what}"[:60])
+        self.progress.update(self.bar, description=text, total=total, completed=done)
 
     def planned(self, jobs: int, done: int) -> None:
         self.progress.console.print(_plan_line(jobs, done))
@@ -193,7 +183,7 @@ def print_jobs(plan: Plan, as_json: bool) -> None:
     if as_json:
         print(json.dumps([vars(job) for job in jobs], default=str))
         return
-    table = _table("dataset", "protocol", "imputer", "seed")
+    table = plain_table("dataset", "protocol", "imputer", "seed")
     for job in jobs:
         table.add_row(*map(escape, (job.dataset, job.protocol, job.imputer, str(job.seed))))
     _out.print(table)
@@ -204,175 +194,6 @@ def print_jobs(plan: Plan, as_json: bool) -> None:
     )
 
 
-def print_list(kind: str | None, as_json: bool) -> None:
-    """Print the names of one kind, or of all."""
-    known = registry()
-    kinds = KINDS if kind is None else (find_kind(kind),)
-    listing = {name: dict(_summaries(known, name)) for name in kinds}
-    if as_json:
-        broken = [{"name": plugin.name, "reason": plugin.reason} for plugin in known.broken]
-        print(json.dumps({**listing, "broken": broken}))
-        return
-    for name, entries in listing.items():
-        if not entries:
-            continue
-        table = _table(name, "")
-        for entry, summary in entries.items():
-            table.add_row(f"[bold]{escape(entry)}[/]", escape(summary))
-        _out.print(table)
-    for plugin in known.broken:
-        _out.print(f"[red]plugin {escape(plugin.name)} failed to load:[/] {escape(plugin.reason)}")
-
-
-def find_kind(kind: str) -> str:
-    """Accept ``imputer`` for ``imputers``; raise `NotFoundError` for anything else."""
-    plural = kind if kind.endswith("s") else f"{kind}s"
-    return find("kind of thing", dict(zip(KINDS, KINDS, strict=True)), plural)
-
-
-def _summaries(known: Registry, kind: str) -> Iterable[tuple[str, str]]:
-    if kind == "suites":
-        from impbench.plan.suite import read_suite
-
-        for name, path in known.suites.items():
-            yield name, read_suite(path).description or read_suite(path).title
-    elif kind == "imputers":
-        for name, item in sorted(known.imputers.items()):
-            lack = _lack(item)
-            yield name, f"{item.summary} (unavailable: {lack})" if lack else item.summary
-        yield from ((control.name, control.summary) for control in TRUTH_CONTROLS.values())
-    else:
-        yield from sorted(known.parts(kind).summaries().items())
-
-
-def print_info(name: str) -> None:
-    """Print everything about one thing, whatever kind it is."""
-    known = registry()
-    bare = name.partition("[")[0]
-    if bare in TRUTH_CONTROLS:
-        summary = TRUTH_CONTROLS[bare].summary
-        _facts("imputer", bare, {"summary": summary, "control": "yes, built in", "ranked": "no"})
-        return
-    tables = {kind: known.parts(kind) for kind in KINDS}
-    for kind, table in tables.items():
-        if bare in table:
-            _print_one(kind.removesuffix("s"), bare, table[bare])
-            return
-    everything = {entry: None for table in tables.values() for entry in table}
-    *kinds, last = (kind.removesuffix("s") for kind in KINDS)
-    try:
-        find(f"{', '.join(kinds)} or {last}", everything, bare, known.broken)
-    except NotFoundError as error:
-        text = str(error).partition("; `impbench list")[0]
-        hint = "" if "did you mean" in text else "; `impbench list` shows what there is"
-        raise NotFoundError(text + hint) from None
-
-
-def _print_one(kind: str, name: str, item: Any) -> None:
-    if isinstance(item, Metric):
-        _facts(kind, name, _metric_facts(registry().metric(name)))
-    elif isinstance(item, type) and issubclass(item, Parametrised):
-        facts = {"summary": item.summary}
-        if issubclass(item, Imputer):
-            facts.update(_imputer_facts(item))
-        elif getattr(item, "reference", ""):
-            facts["reference"] = item.reference  # type: ignore[attr-defined]
-        if issubclass(item, Protocol):
-            facts.update({f"offers {offer}": line for offer, line in item.offers.items()})
-        _facts(kind, name, facts)
-        _parameters(item)
-    elif kind == "suite":
-        _out.print(f"[bold]{escape(name)}[/] (suite): {escape(str(item))}", soft_wrap=True)
-        _out.print(escape(item.read_text(encoding="utf-8")))
-    elif isinstance(item, PageFigure):
-        facts = {"summary": item.summary, "title": item.title, "one per": item.per}
-        _facts(kind, name, {**facts, "section of the page": item.section})
-    else:
-        _facts(kind, name, {})
-
-
-def _metric_facts(metric: Metric) -> dict[str, str]:
-    low, high = metric.range
-    return {
-        "summary": metric.summary,
-        "title": metric.title,
-        "better": "smaller" if metric.direction == "min" else "larger",
-        "unit": metric.unit or "none",
-        "range": f"{low:g} to {high:g}",
-        "skill 1": {
-            "attainable": f"the score of attainable; {metric.ideal:g} where it did not run",
-            "ideal": f"{metric.ideal:g}" if abs(metric.ideal) < float("inf") else "no skill",
-            "none": "no skill: the best value is not the best imputation's alone",
-        }[metric.bound],
-        "interval over cells": "no" if metric.per_cell is None else "yes",
-        "needs": ", ".join(map(_offered, metric.needs)),
-        "reference": metric.reference,
-    }
-
-
-def _offered(need: str) -> str:
-    """Name what a metric needs, and the protocols that offer it where it is not every problem."""
-    protocols = registry().offers().get(need, [])
-    return f"{need} (offered by {', '.join(sorted(protocols))})" if protocols else need
-
-
-def _imputer_facts(imputer: type[Imputer]) -> dict[str, str]:
-    return {
-        "citation": imputer.citation or "none",
-        "version": imputer.version,
-        "input scale": imputer.input_scale,
-        "stochastic": "yes, seeded" if imputer.stochastic else "no",
-        "devices": ", ".join(imputer.devices),
-        "keeps observed values": "yes" if imputer.keeps_observed else "no",
-        "control": "yes" if imputer.is_control else "no",
-        "requires": ", ".join(imputer.requires) or "nothing beyond impbench",
-        "packages": ", ".join(imputer.packages) or "NumPy and SciPy alone",
-        **({"requires Python": imputer.requires_python} if imputer.requires_python else {}),
-        "available": "no: " + lack if (lack := _lack(imputer)) else "yes",
-    }
-
-
-def _lack(imputer: type[Imputer]) -> str | None:
-    """Say why a method cannot run here."""
-    return imputer.unavailable() or unobtainable(imputer)
-
-
-def _facts(kind: str, name: str, facts: dict[str, str]) -> None:
-    _out.print(f"[bold]{escape(name)}[/] ({kind})")
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for key, value in facts.items():
-        table.add_row(f"  {key}", escape(value))
-    _out.print(table)
-
-
-def _parameters(item: type[Parametrised]) -> None:
-    if not item.describe():
-        _out.print("  no parameters")
-        return
-    table = _table("parameter", "default", "type", "")
-    for parameter in item.describe():
-        symbol = f" ({parameter.symbol})" if parameter.symbol else ""
-        table.add_row(
-            f"[bold]{escape(parameter.name)}[/]{symbol}",
-            escape(str(parameter.default)),
-            escape(parameter.type),
-            escape(parameter.help),
-        )
-    _out.print(table)
-
-
-def print_catalogue() -> None:
-    """Print the dataset catalogue."""
-    from impbench.data.catalogue import listing
-
-    rows = listing()
-    table = _table(*rows[0]) if rows else _table()
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(*(escape(str(value)) for value in row.values()))
-    _out.print(table)
-
-
 @contextmanager
 def download_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show a bar on standard error; yields what is called with the bytes here and in all."""
@@ -380,17 +201,3 @@ def download_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
     with Progress(*columns, console=_err, transient=True) as progress:
         bar = progress.add_task(escape(name), total=None)
         yield lambda done, total: progress.update(bar, completed=done, total=total)
-
-
-def print_card(name: str) -> None:
-    """Print one dataset's card."""
-    from impbench.data.catalogue import describe
-
-    _facts("dataset", name, {key: str(value) for key, value in describe(name).items()})
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        table.add_column(column)
-    return table

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import anndata
@@ -17,6 +18,9 @@ import numpy as np
 import pytest
 
 import impbench
+from impbench import api
+from impbench.errors import ImpbenchError
+from impbench.listing import print_info
 
 pytestmark = pytest.mark.slow
 
@@ -154,6 +158,7 @@ def test_dry_run_prints_the_jobs_and_runs_none(tmp_path: Path) -> None:
         (["run", "--label-key", "x"], "need --data"),
         (["run", "--plugin", "absent.py"], "absent.py does not exist"),
         (["info", "maskclas-best"], "did you mean maskclass-best"),
+        (["info", "mse[t=1]"], "the metric 'mse' has no parameters"),
         (["list", "imputator"], "did you mean"),
         (["report", "nowhere"], "holds no impbench run"),
     ],
@@ -176,6 +181,36 @@ def test_list_and_info_know_everything(kind: str) -> None:
     assert all(listing.values()), "every entry has a summary"
     name = next(iter(listing))
     assert name in call("info", name).stdout
+
+
+@pytest.mark.parametrize(
+    "spec", ["magic[knnn=3]", "magic[knn=x]", "magic[knn=3", "oracle[t=2]", "magik[knn=3]"]
+)
+def test_info_refuses_what_run_refuses_in_the_same_words(spec: str) -> None:
+    def said(work: Callable[[], object]) -> str:
+        with pytest.raises(ImpbenchError) as refused:
+            work()
+        return str(refused.value)
+
+    told = said(lambda: print_info(spec))
+    if spec.startswith("magik"):
+        assert "did you mean magic" in told
+    else:
+        assert told == said(lambda: api.plan(imputers=[spec]))
+    if "knnn" in spec:
+        assert "did you mean knn" in told
+
+
+def test_info_takes_the_parameter_that_every_imputer_has(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_info("magic[per=batch]")
+    assert "magic[per=batch]" in capsys.readouterr().out
+
+
+def test_info_shows_the_values_that_a_spec_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    print_info("magic[knn=3]")
+    assert re.search(r"knn +5; here 3", capsys.readouterr().out)
 
 
 def test_info_shows_parameters_scale_citation_devices_and_requirements() -> None:

@@ -281,3 +281,31 @@ def test_no_plugin_takes_the_name_of_a_control_that_sees_the_truth(fresh, tmp_pa
     load_file(_write(tmp_path / "mine.py", PLUGIN.format(cls="Mine", name=name)))
     assert name not in registry().imputers
     assert any(f"the name {name!r} is taken" in plugin.reason for plugin in registry().broken)
+
+
+BODY = PLUGIN.partition("@impbench.hookimpl")[0].format(cls="Twice", name="twice")
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (
+            "",
+            r"it has no hook; end it with a function impbench_imputers\(\), with @impbench.hookim",
+        ),
+        (
+            "def impbench_imputers():\n    return [Twice]\n",
+            "impbench_imputers of it lacks @impbench",
+        ),
+        (
+            "@impbench.hookimpl\ndef impbench_imputers():\n    return []\n",
+            "its hooks return nothing",
+        ),
+    ],
+)
+def test_plugin_file_that_brings_nothing_is_refused_with_the_reason(fresh, tmp_path, end, reason):
+    path = tmp_path / "idle.py"
+    path.write_text(BODY + end)
+    with pytest.raises(InputError, match=rf"idle.py brings nothing: .*{reason}"):
+        load_file(path)
+    assert registry_module._files == []

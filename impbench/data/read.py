@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 _log = logging.getLogger(__name__)
+
+Held = Mapping[str, tuple[Any, "pd.Index"]]
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,9 @@ def from_anndata(
 
     `notes`, what was said while it was read, go first among the steps.
     """
-    values, step = _choose(data, where, layer, scale)
-    counts, raw = _checked(values, where, scale, _advice(data))
+    cells = list(map(str, data.obs_names))
+    values, step = choose_matrix(_matrices(data), cells, where, layer, scale)
+    counts, raw = _checked(values, where, scale, advice(list(data.layers)))
     if scale in ("lognorm", "log1p"):
         log = "log2(1 + x)" if scale == "lognorm" else "ln(1 + x)"
         step += f", turned back from {log}"
@@ -221,29 +224,49 @@ def _labelled(dataset: Dataset, where: str) -> Dataset:
     return without_cells(dataset, missing, f"left out {missing.sum()} cells without {where}")
 
 
-def _choose(data: AnnData, where: str, layer: str | None, scale: Scale) -> tuple[Values, str]:
-    held = _matrices(data)
+def choose_matrix(
+    held: Held, cells: Sequence[str], where: str, layer: str | None, scale: Scale
+) -> tuple[Values, str]:
+    """Choose the matrix that holds the counts, or the one that `layer` names.
+
+    Parameters
+    ----------
+    held
+        Each matrix, (cells, genes), with the names of its genes, in the order in which counts are
+        looked for.
+    where
+        File, for messages.
+
+    Returns
+    -------
+    It, and a sentence that says which.
+
+    Raises
+    ------
+    InputError
+        If there is none, or none of that name.
+    """
     if not held:
         raise InputError(f"{where} holds no matrix: X, raw.X and layers are all empty")
     if layer is not None:
         key = layer if layer in held else f"layers[{layer!r}]"
         if key not in held:
             raise InputError(f"{where} has no layer {layer!r}; it holds {', '.join(held)}")
-        return _values(held, key, where, data), f"counts read from {key}"
+        return _values(held, key, where, cells), f"counts read from {key}"
     if scale != "auto":
         key = "X" if "X" in held else next(iter(held))
-        return _values(held, key, where, data), f"values read from {key}"
+        return _values(held, key, where, cells), f"values read from {key}"
     if "layers['counts']" in held:
         # A layer of that name is meant to be used: if it is unsound, to_counts says so.
-        return _values(held, "layers['counts']", where, data), "counts read from layers['counts']"
+        return _values(held, "layers['counts']", where, cells), "counts read from layers['counts']"
     for key in ("raw.X", "X"):
         if key in held and _integers(held[key][0]):
-            return _values(held, key, where, data), f"counts read from {key}"
+            return _values(held, key, where, cells), f"counts read from {key}"
     key = "X" if "X" in held else next(iter(held))
-    return _values(held, key, where, data), f"counts read from {key}"
+    return _values(held, key, where, cells), f"counts read from {key}"
 
 
-def _matrices(data: AnnData) -> dict[str, tuple[Any, pd.Index]]:
+def _matrices(data: AnnData) -> Held:
     """Every matrix of the file with its gene names, in the order in which counts are looked for."""
     held = {f"layers[{key!r}]": (data.layers[key], data.var_names) for key in data.layers}
     if data.raw is not None:
@@ -253,11 +276,9 @@ def _matrices(data: AnnData) -> dict[str, tuple[Any, pd.Index]]:
     return held
 
 
-def _values(held: dict[str, tuple[Any, pd.Index]], key: str, where: str, data: AnnData) -> Values:
+def _values(held: Held, key: str, where: str, cells: Sequence[str]) -> Values:
     matrix, genes = held[key]
-    matrix = _in_memory(matrix)
-    cells = list(map(str, data.obs_names))
-    return Values(matrix, f"{key} of {where}", cells, list(map(str, genes)))
+    return Values(_in_memory(matrix), f"{key} of {where}", cells, list(map(str, genes)))
 
 
 def _in_memory(matrix: Any) -> Any:
@@ -275,8 +296,9 @@ def _integers(matrix: Any) -> bool:
     return data.dtype.kind in "iuf" and are_integers(data)
 
 
-def _advice(data: AnnData) -> str:
-    layers = ", ".join(map(repr, data.layers)) or "none here"
+def advice(names: Sequence[str]) -> str:
+    """Say what to do where no raw counts are found, in a file with layers of these names."""
+    layers = ", ".join(map(repr, names)) or "none here"
     return (
         f"Name the layer that holds counts with --layer (layers: {layers}), or turn the values "
         "back with --scale lognorm if they are log2(1 + x) and --scale log1p if they are "

@@ -19,8 +19,8 @@ from impbench.data.scenarios import (
     gene_table,
     group_names,
 )
-from impbench.errors import InputError
 from impbench.lookup import find
+from impbench.parameters import no_parameter
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -64,7 +64,7 @@ def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) 
     known = [parameter.name for parameter in scenario.describe()]
     for key in parameters:
         if key not in known:
-            raise InputError(f"{name} has no parameter {key!r}; its parameters: {', '.join(known)}")
+            raise no_parameter(name, key, known)
     source = scenario(n_cells=n_cells, seed=seed, **parameters)
     simulation = source.simulate()
     library_size = scale.library_sizes(simulation.counts)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from impbench.results.record import Record
     from impbench.runner.executor import Work
+    from impbench.runner.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class BatchJobs(Cluster):
             name, equals, _ = option.partition("=")
             if not equals or not name.isidentifier():
                 raise InputError(f"--cluster-option {option!r} is not of the form name=value")
+
+    def settle(self, settings: Settings) -> Settings:
+        """Do as every cluster, and make sure that dask-jobqueue is there."""
+        settled = super().settle(settings)
+        self._system()
+        return settled
 
     def carry_out(self, work: Work) -> Generator[Record]:
         """Yield a record per job; errors as those of `run_on_cluster`."""

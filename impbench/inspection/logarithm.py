@@ -66,7 +66,7 @@ class Normalised:
     all_genes: bool
 
 
-def recover(values: sp.csr_matrix) -> Normalised | None:
+def recover(values: sp.csr_matrix | sp.csc_matrix) -> Normalised | None:
     """Find out how non-negative values were made of counts.
 
     Parameters
@@ -79,6 +79,7 @@ def recover(values: sp.csr_matrix) -> Normalised | None:
     None if they are neither normalised counts nor logs of such.
     """
     values = _some_cells(values)
+    values.sort_indices()
     if values.nnz == 0 or values.data.min() < 0:
         return None
     found = {base: _units(values, base) for base in BASES if _possible(values, base)}
@@ -100,10 +101,10 @@ def recover(values: sp.csr_matrix) -> Normalised | None:
     return None
 
 
-def _some_cells(values: sp.csr_matrix) -> sp.csr_matrix:
-    filled = np.flatnonzero(np.diff(values.indptr))
+def _some_cells(values: sp.csr_matrix | sp.csc_matrix) -> sp.csr_matrix:
+    filled = np.flatnonzero(values.getnnz(axis=1))
     if not len(filled):
-        return values[:0]
+        return sp.csr_matrix(values[:0])
     average = max(1, values.nnz // len(filled))
     number = max(2, min(CELLS, VALUES // average))
     if len(filled) > number:

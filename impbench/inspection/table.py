@@ -43,6 +43,8 @@ def read_table(group: Any, number: int) -> pd.DataFrame:
         for name, values in columns.items()
         if values is not None and len(values) == number
     }
+    order = [] if group is None else list(map(str, texts(group.attrs.get("column-order", ()))))
+    sound = {name: sound[name] for name in (*order, *sound) if name in sound}
     names = sound.pop(index, None)
     if names is None:
         names = map(str, range(number))

@@ -56,7 +56,8 @@ def look_at(portion: Portion) -> ValueFacts:
     stored_zeros = n_cells * n_genes > len(data)
     low = float(finite.min()) if len(finite) else 0.0
     high = float(finite.max()) if len(finite) else 0.0
-    sizes = library_sizes(values) if portion.whole_cells else None
+    # Of CSC, SciPy takes the same sums.
+    sizes = library_sizes(values) if portion.whole_cells else None  # type: ignore[arg-type]
     return ValueFacts(
         whole=len(finite) == len(data) and are_integers(data),
         negative=low < 0,
@@ -67,6 +68,6 @@ def look_at(portion: Portion) -> ValueFacts:
         library_sizes=None
         if sizes is None or not len(sizes)
         else (float(sizes.min()), float(np.median(sizes)), float(sizes.max())),
-        empty_cells=None if sizes is None else int((np.diff(values.indptr) == 0).sum()),
+        empty_cells=None if sizes is None else int((values.getnnz(axis=1) == 0).sum()),
         n_cells=n_cells if portion.whole_cells else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
@@ -15,6 +15,7 @@ from impbench.per_batch import Company, alone, is_alone
 from impbench.plan.keys import plugin_file
 from impbench.plan.separation import Answering
 from impbench.plan.suite import Question, Suite
+from impbench.protocols.evidence import OF_SOME_IMPUTERS
 from impbench.protocols.protocol import Protocol
 from impbench.registry import Registry
 from impbench.results.record import Job
@@ -40,6 +41,11 @@ class Plan:
         Specs of the imputers that the user named, or whose plugin file the user gave.
     answering
         The strangers whose imputers take part: none of them may bring what asks.
+    metrics
+        What is scored besides the protocols' own metrics, where a problem has what it needs: by
+        name, a text that changes with the metric's code (empty for impbench's own).
+    idle
+        Sentences on plugin files that were given and whose imputers take no part.
     replaced
         What of the suite was replaced by something else: imputers, datasets, protocols, seeds.
     """
@@ -50,6 +56,8 @@ class Plan:
     named: tuple[str, ...] = ()
     answering: Answering = field(default_factory=Answering)
     replaced: tuple[str, ...] = ()
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
     @property
     def sources(self) -> list[Source]:
@@ -84,6 +92,7 @@ def make_plan(
     sources: Sequence[str | Source] | None = None,
     protocols: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
+    metrics: Sequence[str] = (),
     per: Company = "all",
 ) -> Plan:
     """Resolve every name in `suite`, after replacing what the caller gave.
@@ -102,6 +111,7 @@ def make_plan(
     answering = Answering.of(registry, [name for name in taking_part if name not in TRUTH_CONTROLS])
     with answering.kept_out():
         asked = _asked(suite, registry, answering, imputers, sources, protocols, per)
+        besides = _besides(registry, answering, metrics)
     if not asked:
         raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
     seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
@@ -117,7 +127,10 @@ def make_plan(
     named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
     asked, named = list(dict.fromkeys(asked)), list(dict.fromkeys(named))
     replaced = _replaced(suite, imputers, sources, protocols, seeds)
-    plan = Plan(suite, tuple(asked), seeds, tuple(named), answering, replaced)
+    idle = _idle(registry, asked)
+    plan = Plan(
+        suite, tuple(asked), seeds, tuple(named), answering, replaced, metrics=besides, idle=idle
+    )
     _check_batches(plan)
     return plan
 
@@ -204,6 +217,38 @@ def _asked(
             for protocol in question.protocols:
                 asked.append(Asked(source, registry.protocol(protocol), tuple(chosen)))
     return asked
+
+
+def _idle(registry: Registry, asked: Sequence[Asked]) -> tuple[str, ...]:
+    taking_part = {imputer.name for item in asked for imputer in item.imputers}
+    return tuple(
+        f"{file} brings {', '.join(names)}, which this run does not use: name it in --imputers"
+        for file, names in registry.imputers_of_files().items()
+        if not taking_part & {*names}
+    )
+
+
+def _besides(registry: Registry, answering: Answering, names: Sequence[str]) -> dict[str, str]:
+    """Look up metrics that are scored besides; see `Plan.metrics`.
+
+    Raises
+    ------
+    NotFoundError, InputError
+        If there is none of that name, or it needs what only some imputers give.
+    """
+    answering.check(registry, [("metric", name) for name in names])
+    found = {}
+    for name in names:
+        metric = registry.metric(name)
+        for need in sorted({*metric.needs, *metric.cell_needs} & {*OF_SOME_IMPUTERS}):
+            raise InputError(
+                f"the metric {name!r} needs {need}, which only some imputers give, so it cannot be "
+                "asked of all: a protocol has to ask for it (docs/extending.md shows one)"
+            )
+        entry = registry.metrics.entry(name)
+        assert entry is not None
+        found[name] = entry.origin.digest or entry.origin.distribution
+    return found
 
 
 def _both_ways(imputers: Iterable[Imputer], per: Company) -> list[Imputer]:

@@ -31,6 +31,13 @@ OF_EVERY_PROBLEM = {
 """Truth, labels, batches, standard deviation and embedding only where there are any."""
 
 
+OF_SOME_IMPUTERS = ("std", "embedding")
+"""Evidence that an imputer may give or not, whatever the problem."""
+
+OF_SOME_PROBLEMS = ("truth", "truth_counts", "labels", "batch")
+"""Evidence that a problem may have or not, whoever answers."""
+
+
 def check_offers(protocol: str, offers: Any) -> None:
     """Check what a protocol declares to offer; done when the protocol is registered.
 

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from impbench.data.dataset import Dataset, Source
-from impbench.errors import ImpbenchError
+from impbench.errors import ImpbenchError, InputError
 from impbench.imputer import Observed
 from impbench.metrics.metric import Metric
 from impbench.plan.plan import Plan
 from impbench.plan.separation import Asking, Kind, strangers_asking
 from impbench.plan.task import Posed, PosedAgain
-from impbench.protocols.evidence import check_needs
+from impbench.protocols.evidence import OF_EVERY_PROBLEM, OF_SOME_PROBLEMS, check_needs
 from impbench.protocols.molecules import median_count
 from impbench.protocols.protocol import Problem, Protocol
 from impbench.registry import Registry
@@ -75,25 +76,35 @@ def pose_all(
     plan: Plan,
     folder: Path,
     metrics: Mapping[str, Metric],
-    announce: Callable[[str], None] = lambda spec: None,
+    announce: Callable[[str, int, int], None] = lambda what, done, total: None,
     secret: Secret | None = None,
 ) -> Problems:
     """Load every dataset of `plan` and save its problems under `folder`.
 
     With a `secret`, simulations and whatever else is random are drawn from it. A dataset that
-    cannot be had, or a protocol that does not apply, is recorded as skipped.
+    cannot be had, or a protocol that does not apply, is recorded as skipped. `announce` is told
+    what comes next, and how many of how many steps are done.
+
+    Raises
+    ------
+    InputError
+        If no problem has what a metric of ``plan.metrics`` needs.
     """
     found = Problems()
-    for source in plan.sources:
-        announce(source.spec)
-        protocols = list(
-            dict.fromkeys(item.protocol for item in plan.asked if item.source == source)
-        )
+    asked = {
+        source: list(dict.fromkeys(item.protocol for item in plan.asked if item.source == source))
+        for source in plan.sources
+    }
+    steps = count()
+    total = len(asked) + sum(map(len, asked.values()))
+    for source, protocols in asked.items():
+        announce(source.spec, next(steps), total)
         drawn = source if secret is None else secret.redraw(source)
         try:
             dataset = drawn.load()
         except ImpbenchError as error:
             for protocol in protocols:
+                next(steps)
                 found.skipped.append(_skip(source, protocol, str(error)))
             continue
         found.files += source.files()
@@ -105,17 +116,22 @@ def pose_all(
         if plan.asks_batches:
             _find_batches(found, source, dataset)
         for protocol in protocols:
+            announce(f"{source.spec}: {protocol.spec}", next(steps), total)
             obstacle = protocol.obstacle(dataset)
             if obstacle:
                 found.skipped.append(_skip(source, protocol, obstacle))
                 continue
             problem = protocol.pose(dataset, POSE_SEED if secret is None else secret.pose_seed)
-            names = (*problem.metrics, *COST_METRICS)
+            besides = _besides(plan, metrics, protocol, problem)
+            # Behind the one that leads: tables with room for a few show them.
+            names = (*problem.metrics[:1], *besides, *problem.metrics[1:], *COST_METRICS)
             if unknown := [name for name in names if name not in metrics]:
                 reason = f"no metric is called {' or '.join(map(repr, unknown))}"
                 found.skipped.append(_skip(source, protocol, reason))
                 continue
-            posed = _save(folder, source.spec, protocol, dataset, problem, names, secret)
+            determined_by = "" if secret is None else secret.value
+            determined_by += "".join(f" {name} {plan.metrics[name]}" for name in besides)
+            posed = _save(folder, source.spec, protocol, dataset, problem, names, determined_by)
             found.posed[source.spec, protocol.spec] = posed
             found.problems.append(
                 {
@@ -129,7 +145,39 @@ def pose_all(
             found.skipped += [
                 _skip(source, protocol, reason, name) for name, reason in problem.left_out.items()
             ]
+    _must_be_scored(plan, metrics, found)
     return found
+
+
+def _besides(
+    plan: Plan, metrics: Mapping[str, Metric], protocol: Protocol, problem: Problem
+) -> list[str]:
+    """Return which of ``plan.metrics`` this problem can answer, and does not by itself."""
+    hidden = problem.hidden
+    there = {
+        "truth": hidden.truth_counts is not None,
+        "truth_counts": hidden.truth_counts is not None,
+        "labels": hidden.labels is not None,
+        "batch": hidden.batch is not None,
+    }
+    lacking = {name for name in OF_SOME_PROBLEMS if not there[name]}
+    offered = {*OF_EVERY_PROBLEM, *protocol.offers} - lacking
+    return [
+        name
+        for name in plan.metrics
+        if name not in (*problem.metrics, *COST_METRICS)
+        and {*metrics[name].needs, *metrics[name].cell_needs} <= offered
+    ]
+
+
+def _must_be_scored(plan: Plan, metrics: Mapping[str, Metric], found: Problems) -> None:
+    scored = {name for posed in found.posed.values() for name in posed.metrics}
+    for name in plan.metrics:
+        if found.posed and name not in scored:
+            raise InputError(
+                f"no question of this run has what the metric {name!r} needs, which is "
+                f"{', '.join(metrics[name].needs)}: choose other --protocols or --datasets"
+            )
 
 
 def _find_batches(found: Problems, source: Source, dataset: Dataset) -> None:
@@ -194,12 +242,10 @@ def _save(
     dataset: Dataset,
     problem: Problem,
     metrics: tuple[str, ...],
-    secret: Secret | None,
+    determined_by: str,
 ) -> Posed:
     parameters = json.dumps(protocol.parameters(), sort_keys=True, default=str)
-    fingerprint = f"{dataset.fingerprint}{protocol.name}{parameters}"
-    if secret is not None:
-        fingerprint += secret.value
+    fingerprint = f"{dataset.fingerprint}{protocol.name}{parameters}{determined_by}"
     return Posed(
         dataset=spec,
         protocol=protocol.spec,

@@ -95,6 +95,8 @@ def run_plan(
 
 
 def _run_locked(request: RunRequest, settings: Settings, store: Store, tell: Listener) -> Results:
+    for text in request.plan.idle:
+        tell.noticed(text)
     work = store.folder / ".work"
     remove_folder(work)
     plan, metrics = request.plan, request.registry.metrics

@@ -57,8 +57,8 @@ class Settings:
 class Listener(Protocol):
     """Somebody who wants to know how the run goes."""
 
-    def preparing(self, dataset: str) -> None:
-        """`dataset` is being loaded."""
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """A dataset is being loaded, or a question posed: `done` of `total` such steps are done."""
 
     def planned(self, jobs: int, done: int) -> None:
         """There are `jobs` jobs, of which `done` have results from an earlier run."""
@@ -82,7 +82,7 @@ class Listener(Protocol):
 class Silent:
     """A `Listener` that says nothing."""
 
-    def preparing(self, dataset: str) -> None: ...  # noqa: D102
+    def preparing(self, what: str, done: int, total: int) -> None: ...  # noqa: D102
     def planned(self, jobs: int, done: int) -> None: ...  # noqa: D102
     def building(self, environment: str) -> None: ...  # noqa: D102
     def noticed(self, text: str) -> None: ...  # noqa: D102

@@ -217,6 +217,7 @@ def prepare_can_be_repeated(subject: Subject) -> None:
 )
 def works_without_scratch(subject: Subject) -> str | None:
     """Without a scratch folder it works without files, or refuses in words."""
+    subject.must_have_no_fault()
     imputer = subject.prepared
     with watched() as seen, hushed():
         try:

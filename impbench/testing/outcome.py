@@ -12,7 +12,7 @@ from impbench.imputer import Imputed, Observed
 from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
 from impbench.testing.subject import Subject, lognorm, must_be_valid
-from impbench.testing.violation import DoesNotApply, Violation
+from impbench.testing.violation import DoesNotApply, NotExamined, Violation
 
 INFO_BYTES = 100_000
 """`info` is copied into every record; arrays belong elsewhere."""
@@ -24,7 +24,8 @@ INFO_BYTES = 100_000
 )
 def returns_imputed(subject: Subject) -> None:
     """`impute` returns an `impbench.Imputed`."""
-    _result(subject)
+    if not isinstance(subject.result, Imputed):
+        raise Violation(f"returned {type(subject.result).__name__} instead of impbench.Imputed")
 
 
 @check(
@@ -72,6 +73,7 @@ def finite(subject: Subject) -> None:
 )
 def scale_is_true(subject: Subject) -> None:
     """The values are on the scale that the result declares."""
+    _must_be_named(subject)
     # Deep data: few zeros, so that what comes back must be near what went in.
     observed = observe(example_counts(depth=60.0))
     imputed = subject.impute(observed)
@@ -86,6 +88,15 @@ def scale_is_true(subject: Subject) -> None:
             f"declared {imputed.scale!r}, but the means of genes and cells fit {_SAYS[best]} "
             f"({distances[best]:.2f} against {declared:.2f} log2 units off)"
         )
+
+
+def _must_be_named(subject: Subject) -> None:
+    """Name a fault of the example data's imputation that no other check here names."""
+    _result(subject)
+    others = [returns_imputed, shape, dtype, finite]
+    others += [std_is_non_negative, embedding_has_a_row_per_cell]
+    if subject.fault and all(each.result(subject.imputer).verdict != "failed" for each in others):
+        raise Violation(subject.fault)
 
 
 MEAN_TOLERANCE = 0.25
@@ -217,6 +228,7 @@ def result_is_a_copy(subject: Subject) -> None:
 
 
 def _result(subject: Subject) -> Imputed:
-    if not isinstance(subject.result, Imputed):
-        raise Violation(f"returned {type(subject.result).__name__} instead of impbench.Imputed")
+    """Return what came of the example data; `NotExamined` where `returns_imputed` has failed."""
+    if subject.raised is not None or not isinstance(subject.result, Imputed):
+        raise NotExamined
     return subject.result

@@ -19,14 +19,25 @@ from impbench.imputer import Context, Imputed, Imputer, Observed
 from impbench.per_batch import is_alone
 from impbench.runner.separate_process import needs_environment
 from impbench.testing.example import example_counts, observe
-from impbench.testing.violation import DoesNotApply, Violation
+from impbench.testing.violation import DoesNotApply, NotExamined, Violation
 
 
 @dataclass
 class Subject:
-    """One imputer, and what it returned on the example data."""
+    """One imputer, and what it returned on the example data.
+
+    Attributes
+    ----------
+    raised
+        What `impute` raised for the example data, once that is known.
+    fault
+        The same, or why what it returned is not valid. One fault is one failure: checks that
+        name it fail, and those that would only run into it again are not examined.
+    """
 
     imputer: Imputer
+    raised: BaseException | None = None
+    fault: str = ""
 
     @cached_property
     def prepared(self) -> Imputer:
@@ -52,6 +63,7 @@ class Subject:
         hush: bool = True,
     ) -> Imputed:
         """Impute `observed`, by default a fresh copy of the example data, in a fresh scratch."""
+        self.must_have_no_fault()
         imputer = self.prepared
         if observed is None:
             observed = observe(example_counts())
@@ -64,14 +76,33 @@ class Subject:
             context = Context(seed=seed, threads=threads, scratch=scratch, on_progress=on_progress)
             return imputer.impute(observed, context)
 
+    def must_have_no_fault(self) -> None:
+        """Raise `NotExamined` once the example data are known not to come back valid."""
+        if self.fault:
+            raise NotExamined
+
     @cached_property
     def result(self) -> Imputed:
         """What comes of the example data with seed 1; whatever type that is."""
-        return self.impute()
+        if self.raised is not None:
+            raise self.raised
+        try:
+            result = self.impute()
+        except DoesNotApply:
+            raise
+        except (Exception, SystemExit) as error:
+            self.raised, self.fault = error, f"raised {error!r}"
+            raise
+        try:
+            must_be_valid(result, observe(example_counts()))
+        except Violation as violation:
+            self.fault = str(violation)
+        return result
 
     @cached_property
     def by_seed(self) -> list[NDArray[np.float32]]:
         """Log values for seeds 1, 2 and 3 on the example data, (cells, genes) each."""
+        self.must_have_no_fault()
         results = [self.result, *(self.impute(seed=seed) for seed in (2, 3))]
         return [lognorm(result) for result in results]
 

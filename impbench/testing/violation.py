@@ -9,3 +9,10 @@ class Violation(Exception):
 
 class DoesNotApply(Exception):
     """Raised inside a check: it has nothing to say about this imputer, and why."""
+
+
+class NotExamined(DoesNotApply):
+    """Raised inside a check: another one has found what would make this one fail too."""
+
+    def __init__(self) -> None:
+        super().__init__("not examined: the example data do not come back valid")

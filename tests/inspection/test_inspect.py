@@ -21,6 +21,7 @@ from impbench.data.dataset import Dataset
 from impbench.data.read import read_counts_file
 from impbench.errors import InputError
 from impbench.inspection import stored
+from impbench.inspection.contents import open_contents
 from impbench.inspection.genes import style
 from impbench.inspection.inspect import Inspection, inspect
 
@@ -279,3 +280,18 @@ def test_a_matrix_that_points_outside_itself_is_refused(indices: list[int], tmp_
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         inspect(tmp_path / "nowhere.h5ad")
+
+
+@pytest.mark.parametrize("logs", [False, True])
+def test_a_matrix_by_gene_says_the_same_as_by_cell_and_is_not_turned_round(
+    logs: bool, tmp_path: Path
+) -> None:
+    x = np.log1p(COUNTS / COUNTS.sum(axis=1, keepdims=True) * 1e4) if logs else COUNTS
+    values = []
+    for name, form in (("cell", sp.csr_matrix), ("gene", sp.csc_matrix)):
+        toy(form(x.astype(np.float32))).write_h5ad(tmp_path / f"{name}.h5ad")
+        (facts,) = inspect(tmp_path / f"{name}.h5ad").matrices
+        values.append((facts.values, facts.normalised))
+    assert values[0] == values[1]
+    with open_contents(tmp_path / "gene.h5ad") as contents:
+        assert stored.read_portion(contents.matrices[0]).values.format == "csc"

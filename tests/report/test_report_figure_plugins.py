@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from impbench.errors import InputError
+from impbench.listing import print_info
 from impbench.page_figure import SECTIONS, PageFigure, figure
 from impbench.registry import Registry, registry
 from impbench.results.store import Store
-from impbench.terminal import print_info
 
 pytestmark = pytest.mark.slow
 

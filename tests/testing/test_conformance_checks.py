@@ -105,6 +105,22 @@ def test_failure_raises_after_all_checks_with_remedies() -> None:
     assert [r.check.name for r in collected if r.verdict == "failed"] == ["citation-is-given"]
 
 
+@pytest.mark.parametrize(
+    "violator", ["Raises", "ReturnsImputed", "Shape", "Finite", "BeyondSingle"]
+)
+def test_fault_of_every_imputation_is_named_once(violator: str) -> None:
+    # Twice: what is known of an imputer must not turn failures into skips.
+    for _ in range(2):
+        results = check_imputer(getattr(BAD, violator), on_fail="collect")
+        failed = [result for result in results if result.verdict == "failed"]
+        assert len(failed) == 1, [(result.check.name, result.message) for result in failed]
+        waiting = [result for result in results if result.message.startswith("not examined")]
+        assert len(waiting) > 25
+        assert {result.verdict for result in waiting} == {"skipped"}
+    with pytest.raises(ConformanceError, match=r"1 of \d+ checks fail"):
+        check_imputer(getattr(BAD, violator))
+
+
 def test_name_that_does_not_exist_is_no_failure_of_an_imputer() -> None:
     with pytest.raises(NotFoundError, match="did you mean magic"):
         check_imputer("magik", on_fail="collect")

@@ -40,7 +40,15 @@ class Cluster(Executor):
     """Seconds that a run goes on without a worker that could do what is left; None for ever."""
 
     def settle(self, settings: Settings) -> Settings:
-        """Refuse what workers elsewhere decide themselves; `auto` is the CPU."""
+        """Refuse what workers elsewhere decide themselves; `auto` is the CPU.
+
+        Raises
+        ------
+        InputError
+            If the settings ask for that.
+        UnavailableError
+            If the extra is not installed.
+        """
         if settings.jobs is not None:
             raise InputError(
                 "the workers decide how many jobs run at once: give --workers (batch jobs), "
@@ -53,6 +61,8 @@ class Cluster(Executor):
         if settings.openings.named():
             raise InputError("--allow-read and its like are for this machine, not for a cluster")
         self.security_files()
+        # Before anything is prepared: what lacks should not be said after hours.
+        package("distributed")
         return super().settle(settings)
 
     @abstractmethod

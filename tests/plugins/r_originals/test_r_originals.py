@@ -264,7 +264,7 @@ def test_missing_r_and_missing_rpy2_are_told(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_listing_shows_what_is_missing_and_starts_no_r_in_its_own_process(tmp_path: Path) -> None:
     code = (
-        "import sys; from impbench.terminal import print_list; print_list('imputers', True); "
+        "import sys; from impbench.listing import print_list; print_list('imputers', True); "
         "print([name for name in sys.modules if name.startswith('rpy2')], file=sys.stderr)"
     )
     environment = {**os.environ, "R_LIBS": "", "R_LIBS_USER": str(tmp_path)}

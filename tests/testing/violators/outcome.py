@@ -97,3 +97,17 @@ class KeepsObservedValues(Good):
 class ResultIsACopy(Good):
     def values(self, observed: Observed, context: Context) -> Any:
         return observed.lognorm
+
+
+@dataclass(frozen=True)
+class Raises(Good):
+    def values(self, observed: Observed, context: Context) -> Any:
+        raise ValueError(f"no rule for {observed.n_cells} cells")
+
+
+@dataclass(frozen=True)
+class BeyondSingle(Good):
+    """Finite numbers that float32, in which everything is scored, cannot hold."""
+
+    def values(self, observed: Observed, context: Context) -> Any:
+        return observed.lognorm.astype(float) + 1e300

@@ -1,0 +1,64 @@
+"""``impbench data``: the catalogue of datasets, and where each lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from impbench.command_help import Commands
+
+data_app = Commands(help="Datasets: what there is and where it lies.")
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
+]
+_Name = Annotated[str, typer.Argument(help="A dataset of the catalogue.")]
+
+
+@data_app.command("list")
+def list_(data_dir: DataDir = None) -> None:
+    """List the catalogue, and which datasets are at hand."""
+    from impbench.listing import print_catalogue
+
+    use_folder(data_dir)
+    print_catalogue()
+
+
+@data_app.command()
+def info(name: _Name, data_dir: DataDir = None) -> None:
+    """Show a dataset's card."""
+    from impbench.listing import print_card
+
+    use_folder(data_dir)
+    print_card(name)
+
+
+@data_app.command()
+def fetch(name: _Name, data_dir: DataDir = None) -> None:
+    """Download a dataset from its official source."""
+    from impbench import terminal
+    from impbench.data import catalogue
+
+    use_folder(data_dir)
+    with terminal.download_bar(name) as progress:
+        path = catalogue.fetch(name, progress)
+    typer.echo(path)
+
+
+@data_app.command()
+def path(name: _Name, data_dir: DataDir = None) -> None:
+    """Print where a dataset's file lies."""
+    from impbench.data import catalogue
+
+    use_folder(data_dir)
+    typer.echo(catalogue.path(name))
+
+
+def use_folder(data_dir: Path | None) -> None:
+    """Look for datasets in this folder, if one is given."""
+    if data_dir is not None:
+        from impbench.data.catalogue import set_data_folder
+
+        set_data_folder(data_dir)
