@@ -34,7 +34,7 @@ def _describe(command: Any, name: str, parent: Any) -> Iterator[str]:
     """Write a command and those below it in MyST Markdown."""
     context = command.context_class(command, info_name=name.split()[-1], parent=parent)
     own = [parameter for parameter in command.get_params(context) if parameter.name != "help"]
-    if parent is not None:
+    if parent is not None or own:
         yield from (f"## {name}", "", command.help or "", "")
         usage = " ".join([name, *command.collect_usage_pieces(context)])
         yield from ("```text", usage, "```", "", f"```{{program}} {name}", "```", "")
