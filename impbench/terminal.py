@@ -1,4 +1,4 @@
-"""Print progress, lists, cards and the leaderboard in the terminal."""
+"""Show a run in the terminal: how it goes, its jobs, and what came out."""
 
 from __future__ import annotations
 

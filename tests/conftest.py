@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck
@@ -11,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from impbench.external.r.packages import RPackage, lack_of_r
 
 R_IS_THERE = "IMPBENCH_TESTS_NEED_R"
-"""Set where the tests of R must run: what R lacks is then an error, and no reason to skip them."""
+"""Set where the tests of R must run, as in CI: a lack is an error then, and none may skip."""
 
 # A busy machine must not fail a test: an example may take as long as it takes.
 hypothesis_settings.register_profile(
@@ -36,3 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with whole pages of documentation: so no process waits for such a one at the end."""
     items.sort(key=lambda item: item.path.name != "test_docs.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test of R that skips itself where R must be there, whatever it gives as its reason."""
+    report = yield
+    may_skip = not item.get_closest_marker("r") or item.get_closest_marker("data")
+    if os.environ.get(R_IS_THERE) and report.skipped and not may_skip:
+        report.outcome = "failed"
+        report.longrepr = f"{R_IS_THERE} is set, but the test skipped itself: {report.longrepr}"
+    return report

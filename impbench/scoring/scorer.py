@@ -1,4 +1,4 @@
-"""Start and ask the scoring process: one per slot, one request per imputation.
+"""Start a scoring process and ask it: one request per imputation.
 
 It keeps the libraries that metrics need loaded, and it is a process of its own so that a metric
 that crashes or runs out of memory costs one job.

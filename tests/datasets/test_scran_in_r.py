@@ -56,6 +56,7 @@ def test_at_least_85_percent_of_the_genes_are_scrans_own_on_simulated_cells(r: R
     assert shared(dataset, r) >= 0.85
 
 
+@pytest.mark.data
 def test_at_least_85_percent_of_the_genes_are_scrans_own_on_pollen(r: RSession) -> None:
     path = Path(os.environ.get("IMPBENCH_DATA", ".")) / "pollen.h5ad"
     if not path.is_file():

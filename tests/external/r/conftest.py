@@ -1,4 +1,7 @@
-"""Where R or rpy2 is missing, the tests of the bridge are skipped."""
+"""Where R or rpy2 is missing, the tests of the bridge are skipped; CI demands both.
+
+`tests/conftest.py` fails every test of R that skips itself there.
+"""
 
 from __future__ import annotations
 
