@@ -115,15 +115,7 @@ def make_plan(
     if not asked:
         raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
     seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
-    named = [
-        spec
-        for name in imputers or ()
-        for spec in (
-            [name]
-            if name in TRUTH_CONTROLS
-            else [i.spec for i in _both_ways([registry.imputer(name)], per)]
-        )
-    ]
+    named = [spec for name in imputers or () for spec in _specs(registry, name, per)]
     named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
     asked, named = list(dict.fromkeys(asked)), list(dict.fromkeys(named))
     replaced = _replaced(suite, imputers, sources, protocols, seeds)
@@ -133,6 +125,13 @@ def make_plan(
     )
     _check_batches(plan)
     return plan
+
+
+def _specs(registry: Registry, name: str, per: Company) -> list[str]:
+    """Return under which specs an imputer that the user named takes part."""
+    if name in TRUTH_CONTROLS:
+        return [name]
+    return [imputer.spec for imputer in _both_ways([registry.imputer(name)], per)]
 
 
 def _replaced(
