@@ -121,6 +121,25 @@ def test_evidence_stands_where_it_is_offered_and_in_no_list() -> None:
         assert files <= ({"scoring/score.py"} if offer == "components" else set()), (offer, files)
 
 
+def test_nothing_outside_the_figures_imports_one() -> None:
+    """Their names are everyday words, such as `cells`; what counts is who needs their files."""
+    known = registry().figures
+    homes = {known[name].draw.__module__ for name in known}
+    assert {"impbench.report.figures.bars", "impbench.report.figures.cells"} <= homes
+    for path in CORE.rglob("*.py"):
+        if path.parent != CORE / "report" / "figures":
+            assert not homes & set(_imported(ast.parse(path.read_text("utf-8")))), path
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
 def test_distributions_are_listed_where_they_are_needed_only() -> None:
     """The worker and the manifest know no package by name, but what every imputer needs."""
     declared = {name for item in registry().imputers.ours() for name in item.packages}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+
 from matplotlib.figure import Figure
 
 from impbench import figure, hookimpl
+from impbench.errors import InputError
 from impbench.page_figure import PageFigure
 from impbench.report.figures.scene import Scene
 
@@ -54,6 +58,14 @@ def exits(scene: Scene) -> Figure:
     raise SystemExit(1)
 
 
+@figure("dies", title="Dies", caption="Dies.")
+def dies(scene: Scene) -> Figure:
+    """Ends the process that draws it, where that is not the one that writes the page."""
+    if multiprocessing.parent_process() is not None:
+        os._exit(1)
+    raise InputError("its process died")
+
+
 @figure("a-text", title="Text", caption="Text.")
 def text(scene: Scene) -> Figure:
     """Returns something else."""
@@ -62,4 +74,4 @@ def text(scene: Scene) -> Figure:
 
 @hookimpl
 def impbench_figures() -> list[PageFigure]:
-    return [score_counts, size, nothing, raises, exits, text]
+    return [score_counts, size, nothing, raises, exits, dies, text]

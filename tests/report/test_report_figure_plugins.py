@@ -62,6 +62,7 @@ def test_figure_that_fails_is_a_note_and_the_page_has_all_else(drawn: Path) -> N
     for note in (
         "<strong>raises</strong>: ZeroDivisionError: &lt;b&gt;no&lt;/b&gt; simulated-truth",
         "<strong>exits</strong>: SystemExit: 1",
+        "<strong>dies</strong>: its process died",
         "<strong>a-text</strong>: returned str; expected a matplotlib Figure or None",
     ):
         assert note in notes

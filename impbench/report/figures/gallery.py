@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from markupsafe import Markup
@@ -15,9 +14,10 @@ from impbench.errors import InputError
 from impbench.hooks import reason
 from impbench.page_figure import PageFigure, Per
 from impbench.plan.separation import Answering
-from impbench.registry import registry
+from impbench.registry import Registry, registry
 from impbench.report.figures.drawing import POINTS, save, style
 from impbench.report.figures.scene import Scene
+from impbench.report.figures.side_by_side import side_by_side
 from impbench.report.text import plain, unique_slugs
 
 
@@ -65,6 +65,12 @@ class Gallery:
     failed: dict[str, str] = field(default_factory=dict)
     """Why a figure was not drawn, or not everywhere, by its name."""
 
+    def add(self, other: Gallery) -> None:
+        """Take up the drawings and notes of another; a note that is there already stays once."""
+        self.drawings += other.drawings
+        self.failed.update(other.failed)
+        self.left_out += [note for note in other.left_out if note not in self.left_out]
+
     def of(self, section: str, dataset: str = "", protocol: str = "") -> list[Drawing]:
         """Return the drawings of a section: all, or those of just this dataset and protocol."""
         about = (dataset, protocol)
@@ -76,30 +82,83 @@ class Gallery:
         ]
 
 
-def draw_all(scene: Scene, folder: Path, png: bool = False) -> Gallery:
-    """Draw every figure into `folder`, as SVG, and as PNG too if asked.
+@dataclass(frozen=True)
+class Request:
+    """One figure of one scene: what to draw, and into which file."""
 
+    name: str
+    figure: PageFigure
+    scene: Scene
+    file: str
+    source: str
+
+
+@dataclass
+class Desk:
+    """Where requests become drawings: the folder, the formats, and who may not be imported."""
+
+    requests: list[Request]
+    folder: Path
+    png: bool
+    answering: Answering
+
+    def draw(self, place: int) -> Gallery:
+        """Draw one request; what comes of it, a note or a drawing, is a gallery of its own."""
+        request, gallery = self.requests[place], Gallery()
+        # One list for each drawing: requests may be drawn in processes side by side.
+        scene = replace(request.scene, left_out=gallery.left_out)
+        with self.answering.kept_out(), _noted(request.name, gallery.failed):
+            gallery.drawings += _draw(replace(request, scene=scene), self.folder, self.png)
+        return gallery
+
+
+def draw_all(scene: Scene, folder: Path, png: bool = False) -> Callable[[], Gallery]:
+    """Begin to draw every figure into `folder`, as SVG, and as PNG too if asked.
+
+    Where a process can be forked safely, figures are drawn in some, while this one goes on.
     A stranger's figure is drawn unless its plugin also brings an imputer of the run: who judges
     must not answer.
+
+    Returns
+    -------
+    A function that waits for all drawings and returns them, in the order of the page.
     """
-    gallery = Gallery(left_out=scene.left_out)
+    gallery = Gallery()
     if scene.summary.empty or not scene.summary["n_scored"].any():
-        return gallery
+        return lambda: gallery
     known = registry()
     answering = Answering.of(known, {facts.name for facts in scene.run.imputers.values()})
+    desk = Desk(_requests(scene, known, answering, gallery.failed), folder, png, answering)
+    results = side_by_side(desk.draw, len(desk.requests))
+
+    def finished() -> Gallery:
+        for request, drawn in zip(desk.requests, results(), strict=True):
+            gallery.add(drawn or Gallery(failed={plain(request.name): "its process died"}))
+        return gallery
+
+    return finished
+
+
+def _requests(
+    scene: Scene, known: Registry, answering: Answering, failed: dict[str, str]
+) -> list[Request]:
+    """Return what there is to draw; note figures that cannot be loaded or may not judge."""
+    requests: list[Request] = []
+    files: set[str] = set()
     datasets, protocols = unique_slugs(list(scene.run.datasets)), unique_slugs(scene.run.protocols)
-    with answering.kept_out():
-        for name in known.figures:
-            with _noted(name, gallery.failed):
-                answering.check(known, [("figure", name)])
-                figure, entry = known.figures[name], known.figures.entry(name)
-                source = "" if entry is None or entry.origin.is_ours else entry.origin.source
-                for shown in _scenes(scene, figure.per):
-                    slugs = (datasets.get(shown.dataset, ""), protocols.get(shown.protocol, ""))
-                    file = "-".join(filter(None, [name, *slugs]))
-                    with _noted(name, gallery.failed):
-                        gallery.drawings += _draw(figure, shown, folder, file, png, source)
-    return gallery
+    for name in known.figures:
+        with answering.kept_out(), _noted(name, failed):
+            answering.check(known, [("figure", name)])
+            figure, entry = known.figures[name], known.figures.entry(name)
+            source = "" if entry is None or entry.origin.is_ours else entry.origin.source
+            for shown in _scenes(scene, figure.per):
+                slugs = (datasets.get(shown.dataset, ""), protocols.get(shown.protocol, ""))
+                file = "-".join(filter(None, [name, *slugs]))
+                while file in files:
+                    file += "-2"
+                files.add(file)
+                requests.append(Request(name, figure, shown, file, source))
+    return requests
 
 
 @contextmanager
@@ -119,13 +178,12 @@ def _scenes(scene: Scene, per: Per) -> Iterator[Scene]:
     for dataset in run.datasets if per in ("dataset", "question") else ("",):
         for protocol in run.protocols if per in ("protocol", "question") else ("",):
             if per != "question" or (dataset, protocol) in run.problems:
-                yield dataclasses.replace(scene, dataset=dataset, protocol=protocol)
+                yield replace(scene, dataset=dataset, protocol=protocol)
 
 
-def _draw(
-    figure: PageFigure, scene: Scene, folder: Path, file: str, png: bool, source: str
-) -> list[Drawing]:
-    """Return the drawing of a scene, if there is one."""
+def _draw(request: Request, folder: Path, png: bool) -> list[Drawing]:
+    """Return the drawing of a request, if there is one."""
+    figure, scene = request.figure, request.scene
     with style():
         drawn = figure.draw(scene)
         if drawn is None:
@@ -134,14 +192,12 @@ def _draw(
             raise InputError(
                 f"returned {type(drawn).__name__}; expected a matplotlib Figure or None"
             )
-        while (folder / f"{file}.svg").exists():
-            file += "-2"
         title, caption = plain(figure.title), figure.caption
         alt = plain(drawn.get_label() or " ".join(filter(None, [title, scene.dataset])))
-        svg = save(drawn, folder, file, alt, png)
+        svg = save(drawn, folder, request.file, alt, png)
     return [
         Drawing(
-            file,
+            request.file,
             title,
             plain(caption if isinstance(caption, str) else caption(scene)),
             alt,
@@ -150,6 +206,6 @@ def _draw(
             figure.section,
             scene.dataset,
             scene.protocol,
-            plain(source),
+            plain(request.source),
         )
     ]

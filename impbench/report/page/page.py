@@ -75,6 +75,7 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
     summary, purposes = scene.summary, scene.purposes
     failed, answered = failures(run), advise(run, summary, scene.comparisons)
     folders = {name: _fresh(store.folder / name) for name in ("figures", "tables")}
+    drawings = draw_all(scene, folders["figures"], png)
     files = export(
         run, summary, scene.board, scene.comparisons, purposes, failed, folders["tables"]
     )
@@ -104,7 +105,7 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
         "files": [path.relative_to(store.folder).as_posix() for path in files],
         "version": __version__,
         # Last: whatever a stranger's figure does to a table, the page has it as it was.
-        "gallery": draw_all(scene, folders["figures"], png),
+        "gallery": drawings(),
         "png": png,
     }
     path = store.folder / "report.html"

@@ -1,0 +1,96 @@
+"""Call a function for several numbers in forked processes, where that is safe."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+MOST = 4
+"""Processes at once; each holds what the forked process held."""
+
+
+def side_by_side(work: Callable[[int], T], n: int) -> Callable[[], Iterator[T | None]]:
+    """Begin ``work(0)`` to ``work(n - 1)`` in forked processes; their results are sent back.
+
+    Where a fork is not safe (no such call, or other threads, whose locks it would inherit locked),
+    or one core is all there is, they are called in this process when the results are asked for.
+
+    Returns
+    -------
+    A function that yields the results in order: None for each call whose process died.
+    """
+    n_processes = min(MOST, n, _cores())
+    if n_processes < 2 or not _may_fork():
+        return lambda: map(work, range(n))
+    pool = _Pool(work, n_processes)
+    futures = [pool.ask(place) for place in range(n)]
+
+    def results() -> Iterator[T | None]:
+        with pool:
+            for place, future in enumerate(futures):
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    yield _alone(work, place)
+
+    return results
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _may_fork() -> bool:
+    methods = multiprocessing.get_all_start_methods()
+    # Apple's libraries do not survive a fork, though the call is there.
+    return "fork" in methods and os.uname().sysname == "Linux" and threading.active_count() == 1
+
+
+class _Pool(Generic[T]):
+    """Forked processes that call one function, which need not be pickled."""
+
+    def __init__(self, work: Callable[[int], T], n_processes: int) -> None:
+        self._pool = ProcessPoolExecutor(
+            n_processes, multiprocessing.get_context("fork"), _take_up, (work,)
+        )
+
+    def ask(self, place: int) -> Future[T]:
+        return self._pool.submit(_call, place)
+
+    def __enter__(self) -> _Pool[T]:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown()
+
+
+def _alone(work: Callable[[int], T], place: int) -> T | None:
+    """Call once more, as a dead process takes along what the others were about to do."""
+    with _Pool(work, 1) as pool:
+        try:
+            return pool.ask(place).result()
+        except BrokenProcessPool:
+            return None
+
+
+_work: Callable[[int], Any] | None = None
+"""In a forked process: what it calls."""
+
+
+def _take_up(work: Callable[[int], Any]) -> None:
+    global _work
+    _work = work
+
+
+def _call(place: int) -> Any:
+    assert _work is not None
+    return _work(place)
