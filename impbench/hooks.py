@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,10 @@ class Brought:
     broken: list[BrokenPlugin] = field(default_factory=list)
 
 
-def brought_by(plugin: Any, name: str) -> Brought:
-    """Call every hook that the module or object `plugin` implements; none, if one is unknown.
+def brought_by(plugin: Any, name: str, kinds: Sequence[str] = KINDS) -> Brought:
+    """Call the hooks that the module or object `plugin` implements; none, if one is unknown.
 
-    A plugin without any hook is broken.
+    A plugin without any hook is broken. Of parts of other kinds than `kinds`, none are asked for.
     """
     manager = pluggy.PluginManager("impbench")
     manager.add_hookspecs(hookspecs)
@@ -63,7 +64,8 @@ def brought_by(plugin: Any, name: str) -> Brought:
     except pluggy.PluginValidationError as error:
         found.broken.append(BrokenPlugin.of(name, error))
         return found
-    for kind, table in found.parts.items():
+    for kind in kinds:
+        table = found.parts[kind]
         for implementation in getattr(manager.hook, f"impbench_{kind}").get_hookimpls():
             try:
                 for item in implementation.function():

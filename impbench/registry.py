@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from impbench.data.dataset import Source
 from impbench.errors import InputError
-from impbench.hooks import BrokenPlugin, summary_of, taken
+from impbench.hooks import KINDS, BrokenPlugin, summary_of, taken
 from impbench.imputer import Imputer
 from impbench.lookup import find
 from impbench.metrics.metric import Metric
@@ -106,11 +106,11 @@ class Registry:
     origins
         Plugins, those first whose names nobody else may take. Files are described at once, a
         stranger's packages when a name is looked for that nobody else has.
-    import_all
-        Import every one of them here.
+    imported_kinds
+        Import every one of them here, for parts of these kinds alone.
     """
 
-    def __init__(self, origins: Iterable[Origin], import_all: bool = False) -> None:
+    def __init__(self, origins: Iterable[Origin], imported_kinds: tuple[str, ...] = ()) -> None:
         self.imputers: Parts[type[Imputer]] = Parts(self._describe_others)
         self.metrics: Parts[Metric] = Parts(self._describe_others)
         self.datasets: Parts[type[Source]] = Parts(self._describe_others)
@@ -124,8 +124,10 @@ class Registry:
         self._others: list[Origin] = []
         self._has_figures = False
         for origin in origins:
-            if import_all or origin.is_ours or (origin.file and is_program(origin.file)):
-                self._import(origin)
+            if imported_kinds:
+                self._import(origin, imported_kinds)
+            elif origin.is_ours or (origin.file and is_program(origin.file)):
+                self._import(origin, KINDS)
             elif origin.file is not None:
                 self._describe(origin)
             else:
@@ -226,9 +228,9 @@ class Registry:
         # To ask for what is broken describes everything.
         return known[name] if name in known else find(kind, known, name, self.broken)
 
-    def _import(self, origin: Origin) -> None:
+    def _import(self, origin: Origin, kinds: tuple[str, ...]) -> None:
         try:
-            brought = imported(origin)
+            brought = imported(origin, kinds)
         except InputError as error:
             self.broken_so_far.append(BrokenPlugin.of(origin.name, error.__cause__ or error))
             return

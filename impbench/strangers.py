@@ -15,7 +15,7 @@ from impbench import plugin_view
 from impbench.data.locate import cache_folder, data_folder
 from impbench.description import ToldImputer, ToldPart, read_plugin
 from impbench.errors import InputError
-from impbench.hooks import BrokenPlugin, Brought, brought_by, reason
+from impbench.hooks import KINDS, BrokenPlugin, Brought, brought_by, reason
 from impbench.imputer import Imputer
 from impbench.origin import Origin
 from impbench.plugin_file import module_name
@@ -48,8 +48,8 @@ def described(origin: Origin) -> Described:
     return _described(origin, origin.digest)
 
 
-def imported(origin: Origin) -> Brought:
-    """Import the plugin in this process, unless it was before.
+def imported(origin: Origin, kinds: tuple[str, ...] = KINDS) -> Brought:
+    """Import the plugin in this process, unless it was before; ask it for parts of some kinds.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def imported(origin: Origin) -> Brought:
         If it fails on import.
     """
     try:
-        return _imported(origin, origin.digest)
+        return _imported(origin, origin.digest, kinds)
     except InputError:
         raise
     except (Exception, SystemExit) as error:
@@ -80,8 +80,8 @@ def imported_part(origin: Origin, kind: str, name: str) -> Any:
 
 
 @lru_cache
-def _imported(origin: Origin, digest: str) -> Brought:
-    return brought_by(origin.load(), origin.name)
+def _imported(origin: Origin, digest: str, kinds: tuple[str, ...]) -> Brought:
+    return brought_by(origin.load(), origin.name, kinds)
 
 
 @lru_cache

@@ -8,15 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from impbench import scale
 from impbench.parameters import Parametrised
 from impbench.scale import Matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _no_facts() -> pd.DataFrame:
+    """Return a table without columns; who only scores need not load pandas."""
+    import pandas as pd
+
+    return pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ class Dataset:
     labels: NDArray[np.str_] | None = None
     batch: NDArray[np.str_] | None = None
     true_counts: Matrix | None = None
-    genes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    genes: pd.DataFrame = field(default_factory=_no_facts)
     steps: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     counts_are_raw: bool = True

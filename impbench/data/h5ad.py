@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from impbench.data.gene_facts import BULK
 from impbench.data.hdf5 import is_whole
-from impbench.data.reference import BULK
 from impbench.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,16 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from impbench.data.gene_facts import BULK, GINI
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-BULK = "bulk"
-"""Key of `varm`, and start of the columns of `Dataset.genes`, with bulk expression per type."""
-
-GINI = "reference_gini"
-"""Column of `var`, and of `Dataset.genes`, with Gini coefficients, such as from RNA FISH."""
 
 
 def read_reference(data: AnnData, genes: Sequence[str], where: str) -> pd.DataFrame:
@@ -52,16 +47,6 @@ def read_reference(data: AnnData, genes: Sequence[str], where: str) -> pd.DataFr
         if columns
         else pd.DataFrame()
     )
-
-
-def bulk_profiles(genes: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Return the bulk columns of `Dataset.genes`, (genes,) each, by cell type."""
-    start = f"{BULK}_"
-    return {
-        str(column).removeprefix(start): genes[column].to_numpy(dtype=np.float64)
-        for column in genes.columns
-        if str(column).startswith(start)
-    }
 
 
 def _bulk(data: AnnData, where: str) -> dict[str, NDArray[np.float64]]:

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
@@ -64,7 +63,7 @@ class Clustering(Protocol):
         if labels is None:
             return f"{dataset.name} has no cell-type labels; give them with --label-key"
         # What None and NaN become when labels are made into strings.
-        missing = pd.isna(labels) | np.isin(labels.astype(str), ["", "nan", "None", "<NA>"])
+        missing = np.isin(labels.astype(str), ["", "nan", "None", "<NA>", "NaT"])
         if missing.any():
             return (
                 f"{missing.sum()} of {dataset.n_cells} cells of {dataset.name} have no label, "

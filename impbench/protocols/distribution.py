@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
-from impbench.data.reference import GINI
+from impbench.data.gene_facts import GINI
 from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.gene_spread import expression_bins, gini, variation_by_type, zero_share

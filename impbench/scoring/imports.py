@@ -60,7 +60,7 @@ class Imports:
     def registry(self) -> Registry:
         """Import all of it in this process, and make sure of what is never to be imported."""
         sys.meta_path.insert(0, ImportBar(self.never))
-        return Registry([BUILT_IN, *self.origins], import_all=True)
+        return Registry([BUILT_IN, *self.origins], imported_kinds=("protocols", "metrics"))
 
 
 class ImportBar(MetaPathFinder):
