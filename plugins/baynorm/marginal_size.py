@@ -57,7 +57,7 @@ def compile_sizes() -> None:
     marginal_sizes(counts, np.ones(1), np.full(3, 0.1), np.ones(1), 0.1, 2.0)
 
 
-@njit(nogil=True)
+@njit(nogil=True, error_model="numpy")
 def cost(counts: Floats, means: Floats, size: float, tallies: Floats) -> tuple[float, float]:
     """Return −log likelihood, without the terms that are free of the size, and its derivative.
 
@@ -83,7 +83,7 @@ def cost(counts: Floats, means: Floats, size: float, tallies: Floats) -> tuple[f
     return value, slope
 
 
-@njit(nogil=True)
+@njit(nogil=True, error_model="numpy")
 def tally(ordered: Floats) -> Floats:
     """Return the different positive counts and how often each comes, (values, 2).
 
@@ -104,7 +104,7 @@ def tally(ordered: Floats) -> Floats:
     return tallies[:n]
 
 
-@njit(nogil=True)
+@njit(nogil=True, error_model="numpy")
 def _climb_all(
     counts: Floats,
     ordered: Floats,
@@ -124,7 +124,7 @@ def _climb_all(
         sizes[gene] = _climb(counts[gene], caught, tallies, starts[gene], smallest, largest)
 
 
-@njit_unkept(nogil=True)
+@njit_unkept(nogil=True, error_model="numpy")
 def _climb(
     counts: Floats, means: Floats, tallies: Floats, start: float, smallest: float, largest: float
 ) -> float:
@@ -166,7 +166,7 @@ def _climb(
     return best
 
 
-@njit_unkept(nogil=True)
+@njit_unkept(nogil=True, error_model="numpy")
 def _cost_as_differenced(
     counts: Floats, means: Floats, size: float, tallies: Floats
 ) -> tuple[float, float]:
@@ -176,7 +176,7 @@ def _cost_as_differenced(
     return value - half * slope, slope
 
 
-@njit_unkept(nogil=True)
+@njit_unkept(nogil=True, error_model="numpy")
 def _shorter(share: float, descent: float, gain: float) -> float:
     """Return a smaller share of a step: where a parabola is lowest, or half."""
     if share <= 0.1:
@@ -185,7 +185,7 @@ def _shorter(share: float, descent: float, gain: float) -> float:
     return lowest if 0.1 <= lowest <= 0.9 * share else 0.5 * share
 
 
-@njit_unkept(nogil=True)
+@njit_unkept(nogil=True, error_model="numpy")
 def _log_rising(x: float, size: float) -> tuple[float, float]:
     """Return ln[Γ(s + x) / (Γ(s) sˣ)] = Σ_{j<x} ln(1 + j/s) and its derivative in s."""
     product, value, slope = 1.0, 0.0, 0.0
@@ -206,7 +206,7 @@ def _log_rising(x: float, size: float) -> tuple[float, float]:
     return value, slope
 
 
-@njit_unkept(nogil=True)
+@njit_unkept(nogil=True, error_model="numpy")
 def _stirling(z: float) -> float:
     """Return ln Γ(z) − [(z − ½) ln z − z + ½ ln 2π], to 1e-14 for z from 16."""
     inverse = 1.0 / z
@@ -214,7 +214,7 @@ def _stirling(z: float) -> float:
     return inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
 
 
-@njit_unkept(nogil=True)
+@njit_unkept(nogil=True, error_model="numpy")
 def _digamma_tail(z: float) -> float:
     """Return ψ(z) − ln z, to 1e-13 for z from 16."""
     square = 1.0 / (z * z)
