@@ -77,9 +77,9 @@ class BayNorm(Imputer):
         InputError
             If there is no count, a count is not whole, or too few genes vary for a prior.
         """
-        from .method import Settings, impute
+        from .method import BayNormSettings, impute
 
-        return impute(observed, context, Settings(**self.parameters()))
+        return impute(observed, context, BayNormSettings(**self.parameters()))
 
 
 @hookimpl

@@ -25,7 +25,7 @@ Estimate = Literal["mean", "mode", "draws"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class BayNormSettings:
     """The parameters of `BayNorm`, by the same names."""
 
     estimate: Estimate = "mean"
@@ -38,7 +38,7 @@ class Settings:
     divide_by: float | None = None
 
 
-def impute(observed: Observed, context: Context, settings: Settings) -> Imputed:
+def impute(observed: Observed, context: Context, settings: BayNormSettings) -> Imputed:
     """Estimate β and the prior, then each entry's posterior.
 
     A cell's expected counts are β times its original molecules, and so is their deviation.
@@ -110,7 +110,7 @@ def whole_counts(counts: NDArray[Any], divide_by: float | None) -> NDArray[Any]:
     return counts
 
 
-def capture_of(counts: NDArray[Any], settings: Settings) -> Floats:
+def capture_of(counts: NDArray[Any], settings: BayNormSettings) -> Floats:
     """Return β as the parameters have it, (cells,)."""
     if settings.capture is not None:
         return given(settings.capture, len(counts))
