@@ -15,19 +15,29 @@ from numpy.typing import NDArray
 
 def permutation(seed: int, n: int) -> NDArray[np.int64]:
     """Return what R's ``set.seed(seed); sample(n) - 1`` gives, (n,), for n below 2^31."""
-    numbers = _random_16_bits(seed)
-    left = list(range(n))
-    drawn = []
-    for size in range(n, 0, -1):
-        j = _below(numbers, size)
-        drawn.append(left[j])
-        left[j] = left[size - 1]
-    return np.array(drawn, dtype=np.int64)
+    return Samples(seed).sample(n, n)
 
 
 def folds(seed: int, n_cells: int, n_folds: int) -> NDArray[np.int64]:
     """Return the fold, 0 to `n_folds` − 1, that cv.glmnet puts each cell in after ``set.seed``."""
     return np.arange(n_cells)[permutation(seed, n_cells)] % n_folds
+
+
+class Samples:
+    """The stream that calls of ``sample.int`` draw from after ``set.seed(seed)``."""
+
+    def __init__(self, seed: int) -> None:
+        self._numbers = _random_16_bits(seed)
+
+    def sample(self, n: int, size: int) -> NDArray[np.int64]:
+        """Return what ``sample.int(n, size) - 1`` gives, (size,), for n below 2^31."""
+        left = list(range(n))
+        drawn = []
+        for last in range(n - 1, n - 1 - size, -1):
+            j = _below(self._numbers, last + 1)
+            drawn.append(left[j])
+            left[j] = left[last]
+        return np.array(drawn, dtype=np.int64)
 
 
 class Normals(np.random.RandomState):

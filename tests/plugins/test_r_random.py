@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from impbench_plugins.shared.r_random import Normals, permutation
+from impbench_plugins.shared.r_random import Normals, Samples, permutation
 
 PRINTED = {
     1: ([-0.8356286124100472, -0.8204683841180153, 0.4874290524284853], [0, 3, 7, 1, 5, 2, 6, 4]),
@@ -24,3 +24,11 @@ def test_normal_matrices_are_filled_and_the_stream_goes_on_as_in_r(seed):
 @pytest.mark.parametrize("seed", PRINTED)
 def test_permutations_are_rs(seed):
     assert permutation(seed, 8).tolist() == PRINTED[seed][1]
+
+
+def test_samples_go_on_along_the_stream_as_in_r():
+    samples = Samples(1)
+    assert (samples.sample(200, 5) + 1).tolist() == [68, 167, 129, 162, 43]
+    assert (samples.sample(200, 3) + 1).tolist() == [14, 187, 51]
+    assert (samples.sample(70_000, 4) + 1).tolist() == [25173, 32618, 13903, 8229]
+    assert (samples.sample(3, 3) + 1).tolist() == [1, 3, 2]
