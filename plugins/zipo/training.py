@@ -134,7 +134,7 @@ def run(
     facts |= {"epochs": len(losses), "validation_loss": min(losses), "sparsity": sparsity}
     # A rounding in the first steps moves the loss by a tenth within a few epochs: at the start each
     # batch norm multiplies differences by 5 to 9, the first one, where units hardly vary, by up to
-    # 1 / √ε = 316, and Adam takes large steps. float64 delays it by an epoch or two.
+    # 1 / √ε = 316, and Adam takes large steps. float64 delays it by an epoch at most.
     facts["build_bound"] = True
     return ZipoFit(rates, latents, facts)
 

@@ -26,22 +26,21 @@ def rare():
     return Observed.from_counts(anndata.read_h5ad(INPUTS / "small_rare.h5ad").X.toarray())
 
 
-def agreement(embedding, labels):
-    k = len(np.unique(labels))
-    found = KMeans(k, n_init=10, random_state=0).fit_predict(embedding)
-    return adjusted_rand_score(labels, found)
+def clusters(embedding, k):
+    return KMeans(k, n_init=10, random_state=0).fit_predict(embedding)
 
 
 def test_embedding_tells_cell_types_apart_far_better_than_chance(rare):
     easy = Observed.from_counts(example_counts(120, 80))
-    embedding = Scmae().impute(easy, Context()).embedding
-    assert agreement(embedding, np.arange(120) % N_GROUPS) > 0.8
+    found = clusters(Scmae().impute(easy, Context()).embedding, N_GROUPS)
+    assert adjusted_rand_score(np.arange(120) % N_GROUPS, found) > 0.8
     labels = anndata.read_h5ad(INPUTS / "small_rare.h5ad").obs["cell_type"].to_numpy()
-    embedding = Scmae().impute(rare, Context()).embedding
+    found = clusters(Scmae().impute(rare, Context()).embedding, len(np.unique(labels)))
     chance = [
-        agreement(embedding, np.random.default_rng(seed).permutation(labels)) for seed in range(10)
+        adjusted_rand_score(np.random.default_rng(seed).permutation(labels), found)
+        for seed in range(10)
     ]
-    assert agreement(embedding, labels) > 0.15 > max(chance)
+    assert adjusted_rand_score(labels, found) > 0.15 > max(chance)
 
 
 def test_expression_is_the_decoder_on_clean_cells_brought_back_to_logs(tiny):
@@ -55,11 +54,11 @@ def test_expression_is_the_decoder_on_clean_cells_brought_back_to_logs(tiny):
     np.testing.assert_allclose(imputed.embedding, fit.embedding, atol=1e-4)
 
 
-@pytest.mark.slow
 def test_training_brings_the_reconstruction_to_the_observed_values(rare):
+    part = Observed.from_counts(rare.counts[:100, :100])
     errors = [
-        np.mean((Scmae(epochs=n).impute(rare, Context()).expression - rare.lognorm) ** 2)
-        for n in (1, 80, 300)
+        np.mean((Scmae(epochs=n).impute(part, Context()).expression - part.lognorm) ** 2)
+        for n in (1, 81, 150)
     ]
     assert errors[2] < 0.8 * errors[1] < 0.8 * errors[0]
 
