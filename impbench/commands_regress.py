@@ -60,7 +60,11 @@ def baseline_create(
     load_plugins(plugin)
     measured = measure(run)
     write_baseline(measured, out)
-    typer.echo(f"{out}: {len(measured.scores)} scores, {len(measured.seeds)} seeds")
+    kept = measured.reproducible()
+    typer.echo(f"{out}: {len(kept.scores)} scores, {len(kept.seeds)} seeds")
+    if measured.build_bound:
+        names = ", ".join(sorted(measured.build_bound))
+        typer.echo(f"left out, as its seeds hold on this build of its libraries alone: {names}")
 
 
 def check(

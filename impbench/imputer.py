@@ -192,7 +192,9 @@ class Imputed:
     embedding
         (cells, dimensions) coordinates the method offers for the cells, or None.
     info
-        Small JSON-ready facts about the fit.
+        Small JSON-ready facts about the fit. ``"build_bound": True`` says that the seed gives this
+        result on the same build of its libraries and the same kind of processor alone; baselines
+        leave such a method out.
     """
 
     expression: NDArray[Any]

@@ -27,11 +27,14 @@ FORMAT = 2
 def write_baseline(measured: Measured, path: Path) -> None:
     """Store what a run measured; `path` is written whole or not at all.
 
+    Methods whose results are bound to one build of their libraries are left out.
+
     Raises
     ------
     InputError
         If no score is defined for two seeds, or the file cannot be written.
     """
+    measured = measured.reproducible()
     if all(sample.n < 2 for sample in measured.scores.values()):
         raise InputError("no score has two seeds with a value: there is nothing to compare with")
     write_atomically(path, to_json(measured).encode("utf-8", _HALVES))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -121,6 +121,8 @@ class Measured:
         (dataset, protocol, imputer) → first failure's sentence. Not stored in baselines.
     unit
         Spec of the control whose role is ``formula``, the unit of runtimes. Not stored either.
+    build_bound
+        Specs of imputers whose seeds do not give the same in another build (`Imputed.info`).
     """
 
     scoring: str
@@ -133,6 +135,17 @@ class Measured:
     runtimes: Mapping[tuple[str, str], Runtime]
     reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     unit: str = ""
+    build_bound: frozenset[str] = frozenset()
+
+    def reproducible(self) -> Measured:
+        """Leave out what another build would not give again: it has no place in a baseline."""
+        return replace(
+            self,
+            imputers={s: v for s, v in self.imputers.items() if s not in self.build_bound},
+            scores={k: v for k, v in self.scores.items() if k.imputer not in self.build_bound},
+            runtimes={k: v for k, v in self.runtimes.items() if k[1] not in self.build_bound},
+            build_bound=frozenset(),
+        )
 
     @property
     def seeds(self) -> list[int]:
@@ -166,6 +179,9 @@ def measure(folder: Path) -> Measured:
         runtimes=_runtimes(stored),
         reasons=_reasons(stored.records),
         unit=next((s for s in manifest.imputers if manifest.imputer(s).role == FORMULA), ""),
+        build_bound=frozenset(
+            record.job.imputer for record in stored.records if record.info.get("build_bound")
+        ),
     )
     if len(found.seeds) < 2:
         raise InputError(

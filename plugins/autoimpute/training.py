@@ -37,14 +37,18 @@ class Trained:
     ----------
     output
         (cells, genes), the network's output on all entries.
-    losses
-        The penalised loss before each step and after the last.
+    watched
+        What was watched before each step: the squared error at the non-zeros per cell, or the whole
+        penalised loss.
+    loss
+        The penalised loss of `output`.
     settled
-        Whether the loss settled before the steps ran out.
+        Whether what was watched settled before the steps ran out.
     """
 
     output: Float32
-    losses: list[float]
+    watched: list[float]
+    loss: float
     settled: bool
 
 
@@ -57,6 +61,10 @@ def train(
 ) -> Trained:
     """Minimise ‖M ∘ (x − D σ(E x))‖² + λ/2 (‖E‖² + ‖D‖²), M marking x > 0 (eq. 8).
 
+    Training ends with the step in which what is watched differs from its last value (0 at first)
+    by no more than the threshold; that step counts. As in the authors' program, ``per-cell``
+    watches the error alone: the penalty goes on falling long after the error has settled.
+
     `progress` may raise to stop. BLAS is expected to run on one thread; `threads` of ours share the
     hidden units and change no digit of the result.
 
@@ -66,21 +74,29 @@ def train(
         (cells, genes) log scale.
     """
     rates = Descent(settings.learning_rate, settings.ridge, settings.biases)
-    smallest_change = settings.threshold * (len(x) if settings.stop == "per-cell" else 1)
     unobserved = x == 0
-    losses: list[float] = []
+    watched = [0.0]
     with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
         spread = map if pool is None else pool.map
         network = AutoImputeNetwork(x, settings.hidden, settings.initial_sd, rates, rng, spread)
-        output = network.output()
-        for step in range(settings.steps + 1):
+
+        def error_of(output: Float32) -> tuple[Float32, float]:
             error = output - x
             error[unobserved] = 0
-            losses.append(sum_of_squares(error) + settings.ridge / 2 * network.sum_of_squares())
-            settled = step > 0 and abs(losses[-1] - losses[-2]) < smallest_change
-            if settled or step == settings.steps:
-                break
+            return error, sum_of_squares(error)
+
+        def penalised(squares: float) -> float:
+            return squares + settings.ridge / 2 * network.sum_of_squares()
+
+        output = network.output()
+        for step in range(settings.steps):
+            error, squares = error_of(output)
+            watched.append(squares / len(x) if settings.stop == "per-cell" else penalised(squares))
             error *= 2
             output = network.step(error)
             progress(step + 1, settings.steps)
-    return Trained(output, losses, settled)
+            settled = abs(watched[-1] - watched[-2]) <= settings.threshold
+            if settled:
+                break
+        loss = penalised(error_of(output)[1])
+    return Trained(output, watched[1:], loss, settled)

@@ -20,11 +20,12 @@ class Scmae(Imputer):
     The network sees the most variable genes. The embedding is the encoder's output for the
     unchanged cells, which is what its authors cluster. They publish no imputation: here it is the
     decoder's output for the unchanged cells, brought back to the log2 scale and clipped at 0. All
-    other genes, which the network never saw, come back as observed.
+    other genes, which the network never saw, come back as observed, and so do cells without counts.
     """
 
     name = "scmae"
     summary = "Masked autoencoder that predicts exchanged genes; made for clustering"
+    version = "2"
     citation = (
         "Fang, Zheng & Li (2024), scMAE: a masked autoencoder for single-cell RNA-seq clustering, "
         "Bioinformatics 40(1):btae020"
@@ -71,12 +72,19 @@ class Scmae(Imputer):
     )
     hidden: int = parameter(256, "Width of the encoder's first layer.", min=1)
     latent: int = parameter(128, "Width of the encoder's other two layers.", min=1)
-    epochs: int = parameter(80, "Passes over the cells.", min=1)
+    epochs: int = parameter(
+        81,
+        "Passes over the cells; what is published is the network after 81, though the program "
+        "says 80 and goes on to 100.",
+        min=1,
+    )
     batch_size: int = parameter(
-        256,
-        "Cells per mini-batch. A last batch that is not full is left out; fewer cells than one "
-        "batch make one batch of all.",
-        min=2,
+        256, "Cells per mini-batch. A last batch that is not full is left out.", min=2
+    )
+    few_cells: Literal["one-batch", "untrained"] = parameter(
+        "one-batch",
+        "What happens with fewer cells than batch_size: all make one batch, or, as published, no "
+        "batch is ever full, and the network stays as it started.",
     )
     learning_rate: float = parameter(1e-3, "Adam's learning rate.", min=0)
 
@@ -93,35 +101,34 @@ class Scmae(Imputer):
         Returns
         -------
         Log-scale expression, the encoder's output as embedding, and in `info` the number of genes
-        the network saw and the losses of the last epoch.
+        the network saw, the steps taken, and the losses of the last epoch (none without a step).
 
         Raises
         ------
         InputError
-            If there are fewer than two cells, or no counts.
+            If fewer than two cells have counts.
         """
         from impbench_plugins.shared.same_fields import same_fields
 
-        from impbench.data.genes import highly_variable
-
+        from .preparation import prepare_counts
         from .training import ScmaeSettings, run
 
-        if observed.n_cells < 2 or observed.counts.sum() == 0:
+        n_cells = np.count_nonzero(observed.counts.sum(axis=1))
+        if n_cells < 2:
             raise InputError(
-                "scmae needs counts and at least 2 cells, to exchange values between; got "
-                f"{observed.n_cells} × {observed.n_genes} with {observed.counts.sum()} counts"
+                "scmae needs at least 2 cells with counts, to exchange values between; got "
+                f"{observed.n_cells} × {observed.n_genes}, {n_cells} of them with counts"
             )
-        n_hvg = observed.n_genes if self.n_hvg is None else self.n_hvg
-        genes = highly_variable(observed.counts, observed.size_factors, n_hvg, "dispersion")
-        seen = observed.lognorm[:, genes]
-        mean, sd = seen.mean(axis=0), seen.std(axis=0, ddof=1)
-        sd[sd == 0] = 1
+        prepared = prepare_counts(observed, self.n_hvg)
+        genes, training = prepared.genes, prepared.training
         settings = same_fields(ScmaeSettings, self)
-        fit = run((seen - mean) / sd, settings, context.seed, context.progress)
+        fit = run(prepared.values, training, settings, context.seed, context.progress)
+        restored = np.maximum(fit.reconstruction * prepared.sd + prepared.mean, 0)
         expression = observed.lognorm.copy()
-        expression[:, genes] = np.maximum(fit.reconstruction * sd + mean, 0)
+        expression[np.ix_(training, genes)] = restored[training]
         info: dict[str, Any] = {
             "genes_seen": len(genes),
+            "steps": fit.steps,
             "reconstruction_loss": fit.reconstruction_loss,
             "mask_loss": fit.mask_loss,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,8 +31,9 @@ class ScmaeSettings:
     mask_loss_weight: float = 0.7
     hidden: int = 256
     latent: int = 128
-    epochs: int = 80
+    epochs: int = 81
     batch_size: int = 256
+    few_cells: str = "one-batch"
     learning_rate: float = 1e-3
 
 
@@ -43,18 +45,22 @@ class ScmaeFit:
     ----------
     reconstruction, embedding
         Of the unchanged cells, (cells, genes) and (cells, latent) float32.
+    steps
+        Mini-batches trained on.
     reconstruction_loss, mask_loss
-        L_r and L_m, means over the last epoch.
+        L_r and L_m, means over the last epoch; None without a step.
     """
 
     reconstruction: NDArray[np.float32]
     embedding: NDArray[np.float32]
-    reconstruction_loss: float
-    mask_loss: float
+    steps: int
+    reconstruction_loss: float | None
+    mask_loss: float | None
 
 
 def run(
     values: NDArray[np.float32],
+    training: NDArray[np.integer[Any]],
     settings: ScmaeSettings,
     seed: int,
     progress: Callable[[int, int], None],
@@ -65,6 +71,8 @@ def run(
     ----------
     values
         X, (cells, genes), scaled.
+    training
+        Indices of the cells to train on.
     progress
         Gets the epochs done and their total, and may raise to stop.
     """
@@ -75,9 +83,11 @@ def run(
     )
     draw_weights(network, generator)
     with single_thread():
-        losses = _train(network, x, settings, generator, progress)
+        steps, *losses = _train(
+            network, x[torch.from_numpy(training)], settings, generator, progress
+        )
         reconstruction, embedding = _apply(network, x)
-    return ScmaeFit(reconstruction, embedding, *losses)
+    return ScmaeFit(reconstruction, embedding, steps, *losses)
 
 
 def _train(
@@ -86,17 +96,19 @@ def _train(
     settings: ScmaeSettings,
     generator: torch.Generator,
     progress: Callable[[int, int], None],
-) -> tuple[float, float]:
+) -> tuple[int, float | None, float | None]:
     gamma, losses = settings.mask_loss_weight, torch.zeros(2)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
-    # Fewer cells than a batch would mean no step at all: they make one batch.
-    batch_size = min(settings.batch_size, len(x))
+    batch_size = settings.batch_size
+    if settings.few_cells == "one-batch":
+        batch_size = min(batch_size, len(x))
     n_steps = len(x) // batch_size
     for epoch in range(settings.epochs):
         losses.zero_()
         shuffled = shuffle_genes(x, generator) if settings.shuffle == "genes" else None
         order = torch.randperm(len(x), generator=generator)
-        for cells in order[: n_steps * batch_size].split(batch_size):  # type: ignore[no-untyped-call]
+        for step in range(n_steps):
+            cells = order[step * batch_size : (step + 1) * batch_size]
             batch = x[cells]
             if shuffled is None:
                 other = batch[torch.randperm(batch_size, generator=generator)]
@@ -112,8 +124,10 @@ def _train(
             optimizer.step()
             losses += torch.stack([loss_r.detach(), loss_m.detach()])
         progress(epoch + 1, settings.epochs)
+    if n_steps == 0:  # Published: no batch was ever full.
+        return 0, None, None
     loss_r, loss_m = (losses / n_steps).tolist()
-    return loss_r, loss_m
+    return n_steps * settings.epochs, loss_r, loss_m
 
 
 def shuffle_genes(x: Tensor, generator: torch.Generator) -> Tensor:

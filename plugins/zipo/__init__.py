@@ -19,7 +19,8 @@ class Zipo(Imputer):
 
     Every entry becomes m = l μ, the predicted library size times the predicted share of the gene:
     "the expected expression level", and what the paper's errors of the rates are about. Zero
-    inflation does not lower it.
+    inflation does not lower it. A seed gives the same result on the same build of PyTorch and kind
+    of processor only: training carries a single rounding on to the first digit.
     """
 
     name = "zipo"
@@ -100,8 +101,8 @@ class Zipo(Imputer):
         Returns
         -------
         Count-scale rates l μ, the latents as embedding, and in `info`: epochs, validation loss,
-        log-likelihood (ln, mean over all cells of the sum over genes), mean zero inflation and the
-        share of first-layer weights below 1e-4 of their neuron's largest.
+        log-likelihood (ln, mean over all cells of the sum over genes), mean zero inflation, the
+        share of first-layer weights below 1e-4 of their neuron's largest, and `build_bound`.
 
         Raises
         ------

@@ -30,6 +30,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         failing: Mapping[tuple[str, int], str] | None = None,
         seconds: Mapping[str, list[float]] | None = None,
         manifest: Mapping[str, Any] | None = None,
+        info: Mapping[str, dict[str, Any]] | None = None,
     ) -> Path:
         store = Store.create(tmp_path / name)
         keys = []
@@ -50,6 +51,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                         metrics=(*metrics, "wall-seconds"),
                         scores={} if reason else {**good, "wall-seconds": wall},
                         cost=None if reason else Cost(wall, wall, 2**20),
+                        info=(info or {}).get(imputer, {}),
                     )
                 )
         content = {

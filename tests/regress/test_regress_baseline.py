@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from impbench.commands_regress import baseline_create
 from impbench.errors import InputError
 from impbench.regress.baseline import from_json, read_baseline, to_json, write_baseline
+from impbench.regress.check import check
 from impbench.regress.measured import Measured, ScoreKey, measure
+from impbench.regress.rules import Rules
 from impbench.results.record import SCORING
 
 KEY = ("d[n=5]", "p", "method")
@@ -50,6 +53,21 @@ def test_keeps_n_mean_sd_every_seed_why_one_is_lost_and_what_leads(measured: Mea
     assert [name for name in ("mse", "ari") if data["method"][name].get("leads")] == ["mse"]
     assert data["method"]["ari"]["lost"] == {"10": "undefined"}
     assert data["other"]["mse"]["lost"] == {"10": "failed"}
+
+
+def test_what_another_build_would_not_give_again_is_left_out(
+    make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chaotic = ("d[n=5]", "p", "chaotic")
+    scores = {KEY: {"mse": [0.4, 0.5]}, chaotic: {"mse": [1.0, 2.0]}}
+    run = make_run("run", scores, info={"chaotic": {"build_bound": True}})
+    baseline_create(run, tmp_path / "b.json")
+    read = read_baseline(tmp_path / "b.json")
+    assert {entry.imputer for entry in read.scores} == set(read.imputers) == {"method"}
+    assert {imputer for _, imputer in read.runtimes} == {"method"}
+    assert "alone: chaotic" in capsys.readouterr().out
+    # What is left out is new in every run, and no check fails by it.
+    assert check(read, measure(run), Rules()).exit_code == 0
 
 
 def test_a_changed_score_changes_one_line_besides_the_digest(make_run: Make) -> None:

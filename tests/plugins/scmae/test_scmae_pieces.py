@@ -54,7 +54,7 @@ def test_batch_shuffling_takes_whole_cells_of_the_same_batch(monkeypatch):
 
     monkeypatch.setattr("impbench_plugins.scmae.training.exchange", record)
     x = np.arange(70, dtype=np.float32).reshape(7, 10)
-    run(x, ScmaeSettings(epochs=2, batch_size=3), 1, lambda *_: None)
+    run(x, np.arange(7), ScmaeSettings(epochs=2, batch_size=3), 1, lambda *_: None)
     # Two full batches of three in each of two epochs; the seventh cell waits.
     assert [len(batch) for batch, _ in seen] == [3, 3, 3, 3]
     for batch, other in seen:
@@ -64,17 +64,36 @@ def test_batch_shuffling_takes_whole_cells_of_the_same_batch(monkeypatch):
     assert all(len(cells) == 1 for cells in left_out)
 
 
-def test_fewer_cells_than_a_batch_make_one_batch_of_all(monkeypatch):
-    sizes = []
+@pytest.mark.parametrize(("few_cells", "sizes"), [("one-batch", [20, 20, 20]), ("untrained", [])])
+def test_fewer_cells_than_a_batch_make_one_of_all_or_as_published_none(
+    monkeypatch, few_cells, sizes
+):
+    seen = []
 
     def record(x, *rest):
-        sizes.append(len(x))
+        seen.append(len(x))
         return exchange(x, *rest)
 
     monkeypatch.setattr("impbench_plugins.scmae.training.exchange", record)
     x = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
-    run(x, ScmaeSettings(epochs=3), 1, lambda *_: None)
-    assert sizes == [20, 20, 20]
+    settings = ScmaeSettings(epochs=3, few_cells=few_cells)
+    fit = run(x, np.arange(20), settings, 1, lambda *_: None)
+    assert seen == sizes
+    assert fit.steps == len(sizes)
+    start = ScmaeNetwork(6, 256, 128, probabilities=False)
+    draw_weights(start, generator(1))
+    untrained = start.encoder(torch.from_numpy(x)).detach().numpy()
+    assert np.allclose(fit.embedding, untrained, atol=1e-5) == (few_cells == "untrained")
+    assert (fit.mask_loss is None) == (few_cells == "untrained")
+
+
+def test_cells_that_are_not_trained_on_are_encoded_all_the_same():
+    x = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+    few = run(x, np.arange(12), ScmaeSettings(epochs=3), 1, lambda *_: None)
+    alone = run(x[:12], np.arange(12), ScmaeSettings(epochs=3), 1, lambda *_: None)
+    np.testing.assert_allclose(few.embedding[:12], alone.embedding, atol=1e-5)
+    assert few.embedding.shape == (20, 128)
+    assert few.mask_loss == alone.mask_loss
 
 
 def test_reconstruction_weighs_masked_entries_by_lambda():

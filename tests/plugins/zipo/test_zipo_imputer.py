@@ -75,6 +75,7 @@ def test_returns_rates_latents_and_facts(tiny, kind):
     assert imputed.embedding.shape == (30, 16)
     assert imputed.info["epochs"] == 3
     assert 0 < imputed.info["zero_inflation"] < 1
+    assert imputed.info["build_bound"] is True
     assert done == [(1, 3), (2, 3), (3, 3)]
 
 
