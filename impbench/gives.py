@@ -58,8 +58,9 @@ def of_batches_alone(name: str, gives: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def in_words(gives: Iterable[str]) -> str:
-    """Say what a method gives: ``only an embedding``, or ``expression, std and no embedding``."""
-    parts = list(gives)
+    """Say what a method gives: ``only an embedding``, or ``an expression and no embedding``."""
+    parts = set(gives)
     if only_embedding(parts):
         return "only an embedding"
-    return f"{' and '.join(parts)}{'' if 'embedding' in parts else ' and no embedding'}"
+    std = ", standard deviations" if "std" in parts else ""
+    return f"an expression{std} and {'an' if 'embedding' in parts else 'no'} embedding"

@@ -13,7 +13,7 @@ from impbench.gives import only_embedding
 from impbench.imputer import Imputer
 from impbench.parameters import split_spec
 from impbench.per_batch import Company, alone, is_alone
-from impbench.plan.answerable import Unasked, nothing_to_ask, unasked, who_answers
+from impbench.plan.answerable import nothing_to_ask, unasked, who_answers
 from impbench.plan.keys import plugin_file
 from impbench.plan.separation import Answering
 from impbench.plan.suite import Question, Suite
@@ -51,7 +51,7 @@ class Plan:
     replaced
         What of the suite was replaced by something else: imputers, datasets, protocols, seeds.
     unasked
-        Methods that were chosen, and what they cannot answer and so are not asked.
+        Sentences: which of the methods that were chosen are not asked what, and why.
     """
 
     suite: Suite
@@ -62,12 +62,12 @@ class Plan:
     replaced: tuple[str, ...] = ()
     metrics: Mapping[str, str] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
-    unasked: tuple[Unasked, ...] = ()
+    unasked: tuple[str, ...] = ()
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What was chosen and takes no part, or not in everything: sentences."""
-        return (*self.idle, *map(str, self.unasked))
+        return (*self.idle, *self.unasked)
 
     @property
     def sources(self) -> list[Source]:
@@ -147,7 +147,7 @@ def make_plan(
         replaced,
         metrics=besides,
         idle=idle,
-        unasked=left,
+        unasked=(*map(str, left), *_whole_only(chosen, per)),
     )
     _check_batches(plan)
     return plan
@@ -158,6 +158,16 @@ def _specs(registry: Registry, name: str, per: Company) -> list[str]:
     if name in TRUTH_CONTROLS:
         return [name]
     return [imputer.spec for imputer in _both_ways([registry.imputer(name)], per)]
+
+
+def _whole_only(chosen: Iterable[tuple[Imputer, Protocol]], per: Company) -> list[str]:
+    """Say which methods are not run on each batch alone, where that was asked of all."""
+    named = {imputer for imputer, _ in chosen if only_embedding(imputer.gives)}
+    return [
+        f"{imputer.spec} gives only an embedding, so it is not run on each batch alone"
+        for imputer in sorted(named, key=lambda imputer: imputer.spec)
+        if per == "batch"
+    ]
 
 
 def _replaced(
@@ -244,7 +254,7 @@ def _asked(
         known = [registry.imputer(name) for name in names if name not in TRUTH_CONTROLS]
         chosen = _both_ways(known, per)
         made = [registry.protocol(protocol) for protocol in question.protocols]
-        pairs += [(imputer, protocol) for protocol in made for imputer in chosen]
+        pairs += [(imputer, protocol) for imputer in chosen for protocol in made]
         for dataset in question.datasets:
             source = given.get(dataset) or registry.dataset(dataset)
             for protocol in made:

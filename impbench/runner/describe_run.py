@@ -87,7 +87,7 @@ def describe_run(
             },
         },
         "skipped": problems.skipped,
-        "unasked": list(map(str, plan.unasked)),
+        "unasked": list(plan.unasked),
         "broken_plugins": [
             {"name": plugin.name, "reason": plugin.reason} for plugin in registry.broken_so_far
         ],

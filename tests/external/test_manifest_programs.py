@@ -121,6 +121,28 @@ def test_program_from_a_manifest_passes_the_conformance_suite(tmp_path: Path) ->
     assert sum(result.verdict == "passed" for result in results) > 40
 
 
+AXES = """
+awk -F, -v OFS=, 'FNR == 1 { print "cell", "first", "second"; next } { print $1, $2, $3 }' \\
+    "$1/lognorm.csv" > "$2"
+"""
+
+
+def test_program_that_gives_only_an_embedding_writes_a_column_for_each_dimension(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, AXES, name="axes", more='gives = ["embedding"]')
+    with pytest.raises(InputError, match="scale is that of an expression"):
+        load_file(path)
+    path.write_text(path.read_text().replace('\nscale = "lognorm"', ""))
+    observed = observe(example_counts())
+    found = impute(load(path), tmp_path, observed)
+    assert (found.expression, found.scale) == (None, None)
+    np.testing.assert_allclose(found.embedding, observed.lognorm[:, :2], rtol=1e-5, atol=1e-5)
+    path.write_text(path.read_text().replace('["embedding"]', '["embedding", "std"]'))
+    with pytest.raises(InputError, match=r"gives does not fit: .*an embedding alone"):
+        load_file(path)
+
+
 H5AD = """
 import math
 import sys
