@@ -92,6 +92,7 @@ def _impute_alone(
             if not isinstance(result, Imputed):
                 raise TypeError(f"impute must return impbench.Imputed, got {type(result).__name__}")
             result.check(part)
+            result.must_hold(("expression",))
     except (Cancelled, MemoryError):
         raise
     except InputError as error:
@@ -125,7 +126,7 @@ def _together(observed: Observed, batches: Sequence[_Batch], parts: list[Imputed
     Coordinates of cells are left out: those of different batches have nothing to do with each
     other.
     """
-    scales = sorted({part.scale for part in parts})
+    scales = sorted({str(part.scale) for part in parts})
     if len(scales) > 1:
         raise InputError(f"batches came back on different scales: {' and '.join(scales)}")
     info: dict[str, Any] = {"cells": {batch.name: len(batch.cells) for batch in batches}}
@@ -139,7 +140,7 @@ def _together(observed: Observed, batches: Sequence[_Batch], parts: list[Imputed
         info["fits"] = fits
     deviations = [part.std for part in parts if part.std is not None]
     return Imputed(
-        _rows([part.expression for part in parts], observed, batches),
+        _rows([part.values for part in parts], observed, batches),
         parts[0].scale,
         std=_rows(deviations, observed, batches) if len(deviations) == len(parts) else None,
         info=info,

@@ -300,7 +300,7 @@ def run(
     }
     if dry_run:
         planned = api.plan(name, **choice)
-        for text in planned.idle:
+        for text in planned.notices:
             typer.echo(text, err=True)
         for item in planned.sources:
             _look_at_head(item)

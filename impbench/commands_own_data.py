@@ -69,7 +69,10 @@ def impute(
         str, typer.Option(help="float32, or float16 for half the room.", rich_help_panel=_RESULT)
     ] = "float32",
 ) -> None:
-    """Apply one method to your own data: a new layer, everything else untouched."""
+    """Apply one method to your own data: a new layer, everything else untouched.
+
+    Of a method that gives only an embedding: new coordinates in obsm.
+    """
     from impbench.apply.file import impute_file
 
     load_plugins(plugin)
@@ -93,7 +96,12 @@ def impute(
         sparse=sparse,
         dtype=dtype,
     )
-    typer.echo(f"{out}: layer {key_added!r} holds {written.entry['scale']} by {method}")
+    if "scale" in written.entry:
+        made = f"layer {key_added!r} holds {written.entry['scale']}"
+    else:
+        n = written.entry["dimensions"]
+        made = f"{written.place} holds an embedding of {n} dimensions"
+    typer.echo(f"{out}: {made} by {method}")
     for step in written.entry["steps"]:
         typer.echo(f"  {step}")
     if written.hint:

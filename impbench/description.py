@@ -52,6 +52,7 @@ class ToldImputer(TypedDict):
     stochastic: bool
     devices: list[str]
     keeps_observed: bool
+    gives: list[Literal["expression", "embedding", "std"]]
     requires: list[str]
     requires_python: str
     packages: list[str]
@@ -151,6 +152,7 @@ def tell_imputer(imputer: type[Imputer]) -> ToldImputer:
         "stochastic": imputer.stochastic,
         "devices": list(imputer.devices),
         "keeps_observed": imputer.keeps_observed,
+        "gives": list(imputer.gives),
         "requires": list(imputer.requires),
         "requires_python": imputer.requires_python,
         "packages": list(imputer.packages),

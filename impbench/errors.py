@@ -9,6 +9,10 @@ class InputError(ImpbenchError, ValueError):
     """Data, a parameter or a file is not what impbench needs."""
 
 
+class NoExpressionError(InputError):
+    """An expression was asked of a method that gives only an embedding."""
+
+
 class NotFoundError(ImpbenchError, LookupError):
     """No imputer, dataset, metric, protocol or suite of that name exists."""
 

@@ -13,6 +13,7 @@ import pluggy
 
 from impbench import hookspecs
 from impbench.errors import InputError
+from impbench.gives import check_gives
 from impbench.protocols.evidence import check_offers
 
 KINDS = (
@@ -117,6 +118,8 @@ def _add(table: dict[str, Any], kind: str, item: Any) -> None:
         raise InputError(f"the {kind[:-1]} {name!r} does not define {' and '.join(lacking)}")
     if kind == "protocols":
         check_offers(name, item.offers)
+    if kind == "imputers":
+        check_gives(name, item.gives)
     if name in table:
         raise taken(kind, name)
     table[name] = item

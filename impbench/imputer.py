@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from impbench import scale
-from impbench.errors import InputError
+from impbench.errors import InputError, NoExpressionError
 from impbench.parameters import Parametrised
 from impbench.scale import Matrix
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 Scale = Literal["counts", "lognorm"]
+
+Part = Literal["expression", "embedding", "std"]
+"""What a method may give: `Imputed` has a field for each."""
 
 Role = Literal["", "nothing", "formula"]
 """``nothing``: leaves the data alone, so that its score is a skill of 0. ``formula``: computes
@@ -178,15 +181,16 @@ class Context:
 
 @dataclass(frozen=True)
 class Imputed:
-    """What an imputer returns.
+    """What an imputer returns: the parts that its class says it `gives`.
 
     Attributes
     ----------
     expression
-        (cells, genes) on the scale that `scale` names.
+        (cells, genes) on the scale that `scale` names; None of a method that gives only an
+        embedding.
     scale
         ``"counts"``: expected counts in the cell's own library size; ``"lognorm"``: log2(1 + count
-        / size factor).
+        / size factor). None without an expression.
     std
         Standard deviation of each entry, same shape and scale, or None.
     embedding
@@ -197,8 +201,8 @@ class Imputed:
         leave such a method out.
     """
 
-    expression: NDArray[Any]
-    scale: Scale
+    expression: NDArray[Any] | None = None
+    scale: Scale | None = None
     std: NDArray[Any] | None = None
     embedding: NDArray[Any] | None = None
     info: dict[str, Any] = field(default_factory=dict)
@@ -207,21 +211,54 @@ class Imputed:
         """Return the imputation as log2(1 + count / size factor), (cells, genes) float32.
 
         Count-scale values are clipped at 0, divided by the observed size factors, then logged.
+
+        Raises
+        ------
+        NoExpressionError
+            If there is none.
         """
+        values = self.values
         if self.scale == "lognorm":
-            return np.asarray(self.expression, dtype=np.float32)
-        return scale.lognorm(self.expression, observed.size_factors)
+            return np.asarray(values, dtype=np.float32)
+        return scale.lognorm(values, observed.size_factors)
 
     def counts(self, observed: Observed) -> NDArray[np.float32]:
-        """Return the imputation as expected counts, (cells, genes) float32, never negative."""
+        """Return the imputation as expected counts, (cells, genes) float32, never negative.
+
+        Raises
+        ------
+        NoExpressionError
+            If there is none.
+        """
+        values = self.values
         if self.scale == "counts":
-            return np.maximum(np.asarray(self.expression, dtype=np.float32), 0)
-        return scale.counts_from_lognorm(self.expression, observed.size_factors)
+            return np.maximum(np.asarray(values, dtype=np.float32), 0)
+        return scale.counts_from_lognorm(values, observed.size_factors)
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The expression on the scale it has; `NoExpressionError` if there is none."""
+        if self.expression is None:
+            raise NoExpressionError("this method gives only an embedding, no expression")
+        return self.expression
+
+    def must_hold(self, gives: Sequence[str]) -> None:
+        """Raise `InputError` unless every part is there that the method's class says it `gives`."""
+        for part in gives:
+            if getattr(self, part, None) is None:
+                raise InputError(
+                    f"the method declares that it gives {part}, and returned none: return it, or "
+                    "leave it out of the class attribute gives"
+                )
 
     def check(self, observed: Observed) -> None:
         """Raise `InputError` unless shapes, scale and values are what the contract promises."""
         shape = (observed.n_cells, observed.n_genes)
-        if self.scale not in ("counts", "lognorm"):
+        if self.expression is None and self.embedding is None:
+            raise InputError("there is neither an expression nor an embedding")
+        if self.expression is None and self.std is not None:
+            raise InputError("there is a std, but no expression that it belongs to")
+        if self.expression is not None and self.scale not in ("counts", "lognorm"):
             raise InputError(f"scale {self.scale!r} is neither 'counts' nor 'lognorm'")
         for what, array in (("expression", self.expression), ("std", self.std)):
             if array is None:
@@ -266,6 +303,9 @@ class Imputer(Parametrised):
     version: ClassVar[str] = "1"
     """Change it whenever results change: stored results of other versions are not reused."""
     input_scale: ClassVar[Scale] = "counts"
+    gives: ClassVar[tuple[Part, ...]] = ("expression",)
+    """What every answer holds. A method that gives no expression, only an embedding, is asked what
+    an embedding can answer, and nothing else."""
     stochastic: ClassVar[bool] = False
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     keeps_observed: ClassVar[bool] = False
@@ -274,6 +314,8 @@ class Imputer(Parametrised):
     """Controls stand beside every benchmark to show what a score is worth; impbench's own only."""
     role: ClassVar[Role] = ""
     """What one control alone is for (see `Role`); impbench's own only."""
+    control_specs: ClassVar[tuple[str, ...]] = ()
+    """Specs under which a control runs besides; empty: with its defaults. impbench's own only."""
     packages: ClassVar[tuple[str, ...]] = ()
     """Names of the distributions (``torch``, ``scikit-learn``) whose versions determine the result,
     besides NumPy and SciPy; records and manifests tell their versions."""

@@ -12,6 +12,7 @@ from rich.table import Table
 from impbench.environments.environments import unobtainable
 from impbench.errors import InputError, NotFoundError
 from impbench.escape_text import escape
+from impbench.gives import only_embedding
 from impbench.hooks import KINDS
 from impbench.imputer import Imputer
 from impbench.lookup import find
@@ -61,7 +62,8 @@ def _summaries(known: Registry, kind: str) -> Iterable[tuple[str, str]]:
     elif kind == "imputers":
         for name, item in sorted(known.imputers.items()):
             lack = _lack(item)
-            yield name, f"{item.summary} (unavailable: {lack})" if lack else item.summary
+            told = f"{item.summary}{'; gives only an embedding' * only_embedding(item.gives)}"
+            yield name, f"{told} (unavailable: {lack})" if lack else told
         yield from ((control.name, control.summary) for control in TRUTH_CONTROLS.values())
     else:
         yield from sorted(known.parts(kind).summaries().items())
@@ -107,6 +109,8 @@ def _print_one(kind: str, name: str, item: Any, values: Mapping[str, str]) -> No
             facts.update(_imputer_facts(item))
         elif getattr(item, "reference", ""):
             facts["reference"] = item.reference  # type: ignore[attr-defined]
+        if isinstance(made, Protocol):
+            facts["answered from"] = " or ".join(made.answered_from)
         if issubclass(item, Protocol):
             facts.update({f"offers {offer}": line for offer, line in item.offers.items()})
         _facts(kind, made.spec, facts)
@@ -157,6 +161,8 @@ def _imputer_facts(imputer: type[Imputer]) -> dict[str, str]:
         "input scale": imputer.input_scale,
         "stochastic": "yes, seeded" if imputer.stochastic else "no",
         "devices": ", ".join(imputer.devices),
+        "gives": ", ".join(imputer.gives),
+        **({"asked": "only what an embedding answers"} if only_embedding(imputer.gives) else {}),
         "keeps observed values": "yes" if imputer.keeps_observed else "no",
         "control": "yes" if imputer.is_control else "no",
         "requires": ", ".join(imputer.requires) or "nothing beyond impbench",

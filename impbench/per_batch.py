@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from impbench.batch_by_batch import impute_batches
 from impbench.errors import InputError
+from impbench.gives import of_batches_alone
 from impbench.imputer import Context, Imputed, Imputer, Observed
 from impbench.parameters import parameter
 
@@ -28,7 +29,7 @@ def alone(imputer: Imputer) -> Imputer:
     Raises
     ------
     InputError
-        If it has a parameter of its own that is called so.
+        If it has a parameter of its own that is called so, or gives only an embedding.
     """
     if is_alone(imputer):
         return imputer
@@ -106,7 +107,11 @@ def _made(own: type[Imputer]) -> type[Any]:
         own.__name__,
         [(PARAMETER, Literal["batch"], per)],
         bases=(_AloneSharesSeeds if shares_seeds else _Alone, own),
-        namespace={"__doc__": own.__doc__, "own_": own},
+        namespace={
+            "__doc__": own.__doc__,
+            "own_": own,
+            "gives": of_batches_alone(own.name, own.gives),
+        },
         frozen=True,
     )
     made.__module__, made.__qualname__ = own.__module__, own.__qualname__

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from impbench.description import ToldImputer, frozen, plain, read_type
 from impbench.errors import InputError
+from impbench.gives import check_gives
 from impbench.imputer import Context, Imputed, Imputer, Observed
 from impbench.parameters import parameter
 
@@ -97,6 +98,7 @@ def stand_in(told: ToldImputer, file: Path | None = None, check: Check | None = 
             f"the imputer {name!r} must be a class at the top of its module, or a worker could not "
             f"find it; it is {'.'.join(words)[:LONGEST_NAME]}"
         )
+    check_gives(name, tuple(told["gives"]))
     packages = told["packages"]
     if len(packages) > MOST_PACKAGES or not all(map(_PACKAGE.fullmatch, packages)):
         raise InputError(
@@ -127,6 +129,7 @@ def stand_in(told: ToldImputer, file: Path | None = None, check: Check | None = 
         "stochastic": told["stochastic"],
         "devices": tuple(told["devices"]),
         "keeps_observed": told["keeps_observed"],
+        "gives": tuple(told["gives"]),
         "requires": tuple(told["requires"]),
         "requires_python": told["requires_python"],
         "packages": tuple(packages),

@@ -71,7 +71,7 @@ def best_constants(problem: Problem) -> Imputed:
     InputError
         If the problem has no truth, or no cell types.
     """
-    truth = truth_itself(problem).expression
+    truth = truth_itself(problem).values
     expression = problem.observed.lognorm.copy()
     for cells in _alike(problem.hidden):
         values, zero = expression[cells], expression[cells] == 0

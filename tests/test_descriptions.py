@@ -118,7 +118,15 @@ def classes(folder: Path, name: str) -> tuple[type[Imputer], type[Imputer]]:
 def declared(imputer: type[Imputer]) -> dict[str, Any]:
     """Return everything that is said of a class."""
     names = ("name", "summary", "citation", "version", "input_scale", "stochastic", "devices")
-    more = ("keeps_observed", "is_control", "role", "requires", "requires_python", "packages")
+    more = (
+        "gives",
+        "keeps_observed",
+        "is_control",
+        "role",
+        "requires",
+        "requires_python",
+        "packages",
+    )
     fields = [(f.name, f.default, f.metadata["min"], f.metadata["max"]) for f in _fields(imputer)]
     return {
         **{name: getattr(imputer, name) for name in (*names, *more)},

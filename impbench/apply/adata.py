@@ -14,6 +14,7 @@ from impbench.apply.layer import ImputedLayer, describe, lay_out
 from impbench.apply.method import apply, ready
 from impbench.apply.options import Options, OutputScale, OutputType
 from impbench.data.counts import Scale
+from impbench.gives import only_embedding
 from impbench.imputer import Imputer
 from impbench.per_batch import Company
 
@@ -57,8 +58,8 @@ def impute(
         What the values are, see `impbench.data.counts.Scale`.
     key_added
         The result goes to ``layers[key_added]``; an embedding the method offers to
-        ``obsm["X_" + key_added]``; what was done to ``uns[key_added]``. Everything else stays as
-        it is.
+        ``obsm["X_" + key_added]``, and is all there is of a method that gives no expression; what
+        was done to ``uns[key_added]``. Everything else stays as it is.
     overwrite
         Replace what bears one of these names already.
     output_scale
@@ -84,7 +85,8 @@ def impute(
     Raises
     ------
     InputError
-        If there are no counts, a name is taken, or the method returns something unusable.
+        If there are no counts, a name is taken, the method returns something unusable, or it gives
+        only an embedding and an option says how a layer is to be written.
     UnavailableError
         If the method lacks something on this machine; says what installs it.
     ImputationError
@@ -107,7 +109,7 @@ def impute(
         dtype=dtype,
     )
     method = ready(imputer, options)
-    layout = lay_out(adata, "the AnnData", options)
+    layout = lay_out(adata, "the AnnData", options, layer=not only_embedding(method.gives))
     taken = [place for place in names_of(key_added) if _holds(adata, place)]
     refuse_taken(taken, key_added, overwrite, "the AnnData")
     result = ImputedLayer(layout, apply(method, layout.observed, options), options)
@@ -115,7 +117,8 @@ def impute(
     for place in taken:
         group, _, name = place.partition("/")
         del getattr(target, group)[name]
-    target.layers[key_added] = _whole(result)
+    if not only_embedding(method.gives):
+        target.layers[key_added] = _whole(result)
     if result.imputed.embedding is not None:
         target.obsm[f"X_{key_added}"] = result.imputed.embedding
     target.uns[key_added] = describe(result, method, list(map(str, adata.var_names)))

@@ -19,6 +19,7 @@ from impbench.apply.method import apply, ready
 from impbench.apply.options import Options
 from impbench.data.formats import open_noted
 from impbench.errors import InputError
+from impbench.gives import only_embedding
 from impbench.imputer import Imputer
 from impbench.write_atomically import PARTIAL
 
@@ -36,10 +37,13 @@ class Written:
         ``uns[key_added]`` of the file.
     hint
         What scanpy must be told before it reads the layer, or None.
+    place
+        Where in the file the layer is, or else the embedding.
     """
 
     entry: dict[str, Any]
     hint: str | None
+    place: str = ""
 
 
 def impute_file(
@@ -76,7 +80,7 @@ def impute_file(
     if out.suffix != ".h5ad" or out.is_dir():
         raise InputError(f"{out} must be the name of a file that ends in .h5ad")
     data, notes = open_noted(file, transpose)
-    layout = lay_out(data, str(file), chosen, notes)
+    layout = lay_out(data, str(file), chosen, notes, layer=not only_embedding(method.gives))
     names = list(map(str, data.var_names))
     by_gene = transpose and _is_h5ad(file)
     with _whole_or_not(out) as partial:
@@ -89,7 +93,8 @@ def impute_file(
         entry = describe(layer, method, names)
         with _writing(out):
             h5ad.add(partial, key, layer, entry)
-        return Written(entry, scanpy_hint(entry, key, h5ad.scanpy_base(partial)))
+        place = h5ad.names_of(key, by_gene)[int(only_embedding(method.gives))]
+        return Written(entry, scanpy_hint(entry, key, h5ad.scanpy_base(partial)), place)
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def scanpy_base(path: Path) -> float | None:
 
 
 def add(path: Path, key: str, layer: ImputedLayer, entry: dict[str, Any]) -> None:
-    """Store the layer, the embedding if there is one, and the entry of `uns`.
+    """Store the layer and the embedding, if there are such, and the entry of `uns`.
 
     Parameters
     ----------
@@ -90,11 +90,10 @@ def add(path: Path, key: str, layer: ImputedLayer, entry: dict[str, Any]) -> Non
     layer_at, embedding_at, entry_at = names_of(key, layer.by_gene)
     with open_hdf5(path, "r+") as file:
         filters = compression_of(file)
-        layers = _group(file, layer_at)
-        if layer.options.stored_sparse:
-            _add_sparse(layers, key, layer, filters)
-        else:
-            _add_dense(layers, key, layer, filters)
+        if layer.imputed.expression is not None and len(layer.layout.columns):
+            layers = _group(file, layer_at)
+            add_layer = _add_sparse if layer.options.stored_sparse else _add_dense
+            add_layer(layers, key, layer, filters)
         if layer.imputed.embedding is not None:
             group = _group(file, embedding_at)
             write_elem(group, f"X_{key}", layer.imputed.embedding, dataset_kwargs=filters)

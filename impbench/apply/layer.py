@@ -17,6 +17,7 @@ from impbench.apply.options import Options, OutputScale
 from impbench.data.dataset import Dataset
 from impbench.data.read import from_anndata
 from impbench.errors import InputError
+from impbench.gives import only_embedding
 from impbench.imputer import Imputed, Imputer, Observed
 from impbench.per_batch import is_alone
 
@@ -50,13 +51,17 @@ class Layout:
     steps: tuple[str, ...]
 
 
-def lay_out(data: AnnData, where: str, options: Options, notes: Sequence[str] = ()) -> Layout:
+def lay_out(
+    data: AnnData, where: str, options: Options, notes: Sequence[str] = (), *, layer: bool = True
+) -> Layout:
     """Choose the counts as `impbench run` does, and find every gene of `data` among theirs.
 
     Parameters
     ----------
     notes
         What was said while `data` was read; goes first among the steps.
+    layer
+        Whether there will be one; an embedding needs no place for each gene.
 
     Raises
     ------
@@ -74,6 +79,8 @@ def lay_out(data: AnnData, where: str, options: Options, notes: Sequence[str] = 
         batch=None if dataset.batch is None else dataset.batch.tolist(),
         n_groups=options.n_groups,
     )
+    if not layer:
+        return Layout(observed, np.empty(0, dtype=np.int64), None, dataset.steps)
     names = list(map(str, data.var_names))
     columns, steps = _align(dataset, names, f"{where}: {dataset.steps[len(notes)]}")
     kept = None
@@ -163,7 +170,7 @@ class ImputedLayer:
     def _values(self, cells: slice, genes: slice) -> NDArray[np.float32]:
         observed, columns = self.layout.observed, self.layout.columns[genes]
         factors = observed.size_factors[cells]
-        expression = self.imputed.expression[cells][:, columns]
+        expression = self.imputed.values[cells][:, columns]
         to = self.options.output_scale
         values = _on_scale(replace(self.imputed, expression=expression), factors, to)
         if self.layout.kept is None:
@@ -181,17 +188,17 @@ def _on_scale(
 ) -> NDArray[np.float32]:
     if to == "counts":
         if imputed.scale == "counts":
-            return np.maximum(np.asarray(imputed.expression, dtype=np.float32), 0)
-        return scale.counts_from_lognorm(imputed.expression, factors)
+            return np.maximum(np.asarray(imputed.values, dtype=np.float32), 0)
+        return scale.counts_from_lognorm(imputed.values, factors)
     if imputed.scale == "counts":
-        values = scale.lognorm(imputed.expression, factors)
+        values = scale.lognorm(imputed.values, factors)
     else:
-        values = np.asarray(imputed.expression, dtype=np.float32)
+        values = np.asarray(imputed.values, dtype=np.float32)
     return values * np.float32(math.log(2)) if to == "ln" else values
 
 
 def describe(layer: ImputedLayer, method: Imputer, names: Sequence[str]) -> dict[str, Any]:
-    """Say what the layer is, for `uns`: every value is one that h5ad files hold.
+    """Say what was made, a layer or an embedding alone, for `uns`: values that h5ad files hold.
 
     Parameters
     ----------
@@ -208,7 +215,10 @@ def describe(layer: ImputedLayer, method: Imputer, names: Sequence[str]) -> dict
         "citation": type(method).citation,
         "steps": np.array(steps, dtype=object),
     }
-    if options.output_scale == "counts":
+    if only_embedding(method.gives):
+        assert layer.imputed.embedding is not None
+        entry["dimensions"] = int(layer.imputed.embedding.shape[1])
+    elif options.output_scale == "counts":
         entry["scale"] = "expected counts in the cell's own library size"
     else:
         entry["scale"] = f"{options.output_scale}(1 + count / size factor)"

@@ -9,6 +9,7 @@ import numpy as np
 
 from impbench.apply.options import Options
 from impbench.errors import InputError, UnavailableError
+from impbench.gives import only_embedding
 from impbench.imputer import Context, Imputed, Imputer, Observed
 from impbench.per_batch import alone, is_alone
 from impbench.registry import registry
@@ -22,13 +23,15 @@ def ready(imputer: str | Imputer, options: Options) -> Imputer:
     ------
     NotFoundError, InputError
         If there is no such imputer or parameter, or each batch is to be imputed alone and no column
-        names the batches.
+        names the batches; or if an option is about a layer, and the method gives only an embedding.
     UnavailableError
         If it lacks something here; says what installs it.
     """
     method = registry().real_imputer(imputer) if isinstance(imputer, str) else imputer
     if options.per == "batch":
         method = alone(method)
+    if only_embedding(method.gives):
+        options.of_an_embedding(method.spec)
     if is_alone(method) and options.batch_key is None:
         raise InputError(
             f"{method.spec} imputes each batch alone: name the column of obs with the batches, "
@@ -69,4 +72,5 @@ def apply(method: Imputer, observed: Observed, options: Options) -> Imputed:
             method.prepare(context)
             imputed = method.impute(observed, context)
     imputed.check(observed)
+    imputed.must_hold(method.gives)
     return imputed

@@ -63,6 +63,24 @@ class Options:
                 "and --genes-to-keep"
             )
 
+    def of_an_embedding(self, imputer: str) -> None:
+        """Refuse what says how a layer is written, where there will be none.
+
+        Raises
+        ------
+        InputError
+            Names the options.
+        """
+        usual = Options()
+        said = ("output_scale", "genes_to_keep", "sparse", "dtype")
+        changed = [name for name in said if getattr(self, name) != getattr(usual, name)]
+        if changed:
+            options = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
+            raise InputError(
+                f"{imputer} gives only an embedding, which goes to obsm: there is no layer of "
+                f"expression for {options}; leave that out"
+            )
+
     @property
     def stored_sparse(self) -> bool:
         """Whether the layer is stored sparse: asked for, or most genes keep their zeros."""

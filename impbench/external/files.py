@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.errors import InputError
-from impbench.imputer import Context, Imputed, Observed, Scale
+from impbench.gives import only_embedding
+from impbench.imputer import Context, Imputed, Observed, Part, Scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +35,12 @@ class Conversation(Protocol):
         """What the program asks for beside counts."""
 
     @property
-    def output_scale(self) -> Scale:
-        """Of what it writes."""
+    def output_scale(self) -> Scale | None:
+        """Of what it writes; None for an embedding."""
+
+    @property
+    def gives(self) -> tuple[Part, ...]:
+        """What it writes."""
 
 
 def import_libraries(kind: Literal["h5ad", "csv"]) -> None:
@@ -101,7 +106,9 @@ def read_output(path: Path, observed: Observed, imputer: Conversation) -> Impute
     """Read and check what the program wrote.
 
     For h5ad the values are in ``X``, with ``layers["std"]`` and ``obsm["embedding"]`` if there; a
-    CSV is like ``counts.csv``. Cells and genes must be those of the input, in the same order.
+    CSV is like ``counts.csv``. Cells and genes must be those of the input, in the same order. Of a
+    program that gives only an embedding, ``obsm["embedding"]`` alone is read, or a CSV with one
+    column for each dimension.
 
     Raises
     ------
@@ -119,6 +126,13 @@ def read_output(path: Path, observed: Observed, imputer: Conversation) -> Impute
         ) from error
     cells, genes, values, std, embedding = found
     _same_names(imputer.name, path, "cell", cells, observed.cell_names)
+    if only_embedding(imputer.gives):
+        coordinates = values if imputer.format == "csv" else embedding
+        if coordinates is None:
+            raise InputError(f"{imputer.name}: {path.name} holds no obsm['embedding']")
+        return Imputed(embedding=_numbers(imputer.name, path, coordinates))
+    if values is None:
+        raise InputError(f"{imputer.name}: {path.name} cannot be read as h5ad: X is empty")
     _same_names(imputer.name, path, "gene", genes, observed.gene_names)
     return Imputed(
         _numbers(imputer.name, path, values),
@@ -135,8 +149,6 @@ def _read_h5ad(path: Path) -> _Found:
     import anndata
 
     adata = anndata.read_h5ad(path)
-    if adata.X is None:
-        raise ValueError("X is empty")
     std, embedding = adata.layers.get("std"), adata.obsm.get("embedding")
     return list(adata.obs_names), list(adata.var_names), adata.X, std, embedding
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from impbench.errors import InputError
 from impbench.external.program import BUILT_IN, ProgramImputer, placeholders
-from impbench.imputer import Scale
+from impbench.gives import check_gives, only_embedding
+from impbench.imputer import Part, Scale
 from impbench.parameters import parameter
 from impbench.reading import Document, Rule, parse_toml
 
@@ -43,7 +45,7 @@ class Manifest:
 
     Attributes
     ----------
-    name, summary, citation, version, stochastic, keeps_observed, input_scale
+    name, summary, citation, version, stochastic, keeps_observed, input_scale, gives
         As in `impbench.Imputer`.
     command
         Program and arguments; ``{input}``, ``{output}``, other names of `BUILT_IN` and parameters
@@ -51,7 +53,7 @@ class Manifest:
     format
         How data pass: ``h5ad``, or ``csv`` for languages without HDF5.
     scale
-        Of the values that the program writes.
+        Of the values that the program writes; left out where it gives only an embedding.
     parameters
         By name.
     """
@@ -63,7 +65,8 @@ class Manifest:
     command: Annotated[
         tuple[str, ...], Rule('a list of texts, such as ["Rscript", "run.R", "{input}"]', bool)
     ]
-    scale: Scale
+    scale: Scale | None = None
+    gives: tuple[Part, ...] = ("expression",)
     input_scale: Scale = "counts"
     format: Format = "h5ad"
     citation: str = ""
@@ -84,6 +87,7 @@ def read_manifest(path: Path) -> Manifest:
     """
     document = parse_toml(path, "manifest")
     manifest = document.fit(Manifest)
+    _check_gives(manifest, document)
     for name, declared in manifest.parameters.items():
         here = ("parameters", name)
         if not name.isidentifier() or name in BUILT_IN:
@@ -94,6 +98,18 @@ def read_manifest(path: Path) -> Manifest:
             raise document.error((*here, "choices"), "must hold the default")
     _check_command(manifest, document)
     return manifest
+
+
+def _check_gives(manifest: Manifest, document: Document) -> None:
+    try:
+        check_gives(manifest.name, manifest.gives)
+    except InputError as error:
+        raise document.error(("gives",), f"does not fit: {error}") from error
+    if only_embedding(manifest.gives):
+        if manifest.scale is not None:
+            raise document.error(("scale",), "is that of an expression, which gives does not name")
+    elif manifest.scale is None:
+        raise document.error(("scale",), 'is missing; expected one of "counts", "lognorm"')
 
 
 def _check_command(manifest: Manifest, document: Document) -> None:
@@ -139,6 +155,7 @@ def imputer_class(path: Path, module: str) -> type[ProgramImputer]:
         "input_scale": manifest.input_scale,
         "stochastic": manifest.stochastic,
         "keeps_observed": manifest.keeps_observed,
+        "gives": manifest.gives,
         "command": manifest.command,
         "format": manifest.format,
         "output_scale": manifest.scale,

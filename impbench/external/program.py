@@ -39,7 +39,7 @@ class ProgramImputer(Imputer):
 
     command: ClassVar[tuple[str, ...]]
     format: ClassVar[Literal["h5ad", "csv"]]
-    output_scale: ClassVar[Scale]
+    output_scale: ClassVar[Scale | None]
     folder: ClassVar[Path]
 
     def prepare(self, context: Context) -> None:

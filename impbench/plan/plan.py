@@ -9,9 +9,11 @@ from typing import get_args
 from impbench.data.dataset import Source
 from impbench.data.read import FileSource
 from impbench.errors import InputError
+from impbench.gives import only_embedding
 from impbench.imputer import Imputer
 from impbench.parameters import split_spec
 from impbench.per_batch import Company, alone, is_alone
+from impbench.plan.answerable import nothing_to_ask, unasked, who_answers
 from impbench.plan.keys import plugin_file
 from impbench.plan.separation import Answering
 from impbench.plan.suite import Question, Suite
@@ -48,6 +50,8 @@ class Plan:
         Sentences on plugin files that were given and whose imputers take no part.
     replaced
         What of the suite was replaced by something else: imputers, datasets, protocols, seeds.
+    unasked
+        Sentences: which of the methods that were chosen are not asked what, and why.
     """
 
     suite: Suite
@@ -58,6 +62,12 @@ class Plan:
     replaced: tuple[str, ...] = ()
     metrics: Mapping[str, str] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was chosen and takes no part, or not in everything: sentences."""
+        return (*self.idle, *self.unasked)
 
     @property
     def sources(self) -> list[Source]:
@@ -103,25 +113,41 @@ def make_plan(
     Raises
     ------
     NotFoundError, InputError
-        If a name or parameter does not exist.
+        If a name or parameter does not exist, or a method that the caller named can answer nothing
+        that is asked.
     NotApartError
         If one plugin brings both an imputer and what it would be judged by.
     """
     taking_part = _names(_taking_part(suite, imputers, sources))
     answering = Answering.of(registry, [name for name in taking_part if name not in TRUTH_CONTROLS])
     with answering.kept_out():
-        asked = _asked(suite, registry, answering, imputers, sources, protocols, per)
+        asked, chosen = _asked(suite, registry, answering, imputers, sources, protocols, per)
         besides = _besides(registry, answering, metrics)
+    left = unasked(chosen)
+    answers = {imputer.spec for item in asked for imputer in item.imputers}
+    for name in imputers or ():
+        specs = _specs(registry, name, per)
+        if answers.isdisjoint(specs) and any(one.imputer in specs for one in left):
+            raise nothing_to_ask(registry.imputer(name), registry)
     if not asked:
         raise InputError("nothing to run: no dataset, protocol or imputer was chosen")
     seeds = tuple(seeds) if seeds is not None else tuple(range(1, suite.seeds + 1))
     named = [spec for name in imputers or () for spec in _specs(registry, name, per)]
     named += [i.spec for item in asked for i in item.imputers if plugin_file(type(i)) is not None]
-    asked, named = list(dict.fromkeys(asked)), list(dict.fromkeys(named))
+    # Of one asked both ways, together and batch by batch, one way may have nothing to answer.
+    named = [spec for spec in dict.fromkeys(named) if spec in answers or spec in TRUTH_CONTROLS]
     replaced = _replaced(suite, imputers, sources, protocols, seeds)
     idle = _idle(registry, asked)
     plan = Plan(
-        suite, tuple(asked), seeds, tuple(named), answering, replaced, metrics=besides, idle=idle
+        suite,
+        tuple(dict.fromkeys(asked)),
+        seeds,
+        tuple(named),
+        answering,
+        replaced,
+        metrics=besides,
+        idle=idle,
+        unasked=(*map(str, left), *_whole_only(chosen, per)),
     )
     _check_batches(plan)
     return plan
@@ -132,6 +158,16 @@ def _specs(registry: Registry, name: str, per: Company) -> list[str]:
     if name in TRUTH_CONTROLS:
         return [name]
     return [imputer.spec for imputer in _both_ways([registry.imputer(name)], per)]
+
+
+def _whole_only(chosen: Iterable[tuple[Imputer, Protocol]], per: Company) -> list[str]:
+    """Say which methods are not run on each batch alone, where that was asked of all."""
+    named = {imputer for imputer, _ in chosen if only_embedding(imputer.gives)}
+    return [
+        f"{imputer.spec} gives only an embedding, so it is not run on each batch alone"
+        for imputer in sorted(named, key=lambda imputer: imputer.spec)
+        if per == "batch"
+    ]
 
 
 def _replaced(
@@ -186,8 +222,14 @@ def _asked(
     sources: Sequence[str | Source] | None,
     protocols: Sequence[str] | None,
     per: Company,
-) -> list[Asked]:
-    """Resolve every question, after making sure that nobody answers what it asks."""
+) -> tuple[list[Asked], list[tuple[Imputer, Protocol]]]:
+    """Resolve every question, after making sure that nobody answers what it asks.
+
+    Returns
+    -------
+    The questions with who can answer them, and every pair of a method and a protocol that was
+    chosen, whether it can be asked or not.
+    """
     questions: Iterable[Question] = suite.questions
     given: dict[str, Source] = {}
     if sources is not None:
@@ -202,7 +244,8 @@ def _asked(
     if protocols is not None:
         questions = [replace(question, protocols=tuple(protocols)) for question in questions]
     controls = _controls(registry) if suite.controls else []
-    asked = []
+    asked: list[Asked] = []
+    pairs: list[tuple[Imputer, Protocol]] = []
     for question in questions:
         datasets = [dataset for dataset in question.datasets if dataset not in given]
         answering.check(registry, [("dataset", name) for name in _names(datasets)])
@@ -210,12 +253,15 @@ def _asked(
         names = imputers if imputers is not None else (question.imputers or suite.imputers)
         known = [registry.imputer(name) for name in names if name not in TRUTH_CONTROLS]
         chosen = _both_ways(known, per)
-        chosen = list(dict.fromkeys(chosen + controls))
+        made = [registry.protocol(protocol) for protocol in question.protocols]
+        pairs += [(imputer, protocol) for imputer in chosen for protocol in made]
         for dataset in question.datasets:
             source = given.get(dataset) or registry.dataset(dataset)
-            for protocol in question.protocols:
-                asked.append(Asked(source, registry.protocol(protocol), tuple(chosen)))
-    return asked
+            for protocol in made:
+                imputers_asked = who_answers(chosen, controls, protocol)
+                if imputers_asked or not chosen:
+                    asked.append(Asked(source, protocol, imputers_asked))
+    return asked, pairs
 
 
 def _idle(registry: Registry, asked: Sequence[Asked]) -> tuple[str, ...]:
@@ -250,17 +296,19 @@ def _besides(registry: Registry, answering: Answering, names: Sequence[str]) -> 
     return found
 
 
-def _both_ways(imputers: Iterable[Imputer], per: Company) -> list[Imputer]:
-    """Put each imputer on each batch alone behind itself, if so asked."""
+def _both_ways(imputers: Sequence[Imputer], per: Company) -> list[Imputer]:
+    """Put each imputer on each batch alone behind itself, if so asked and it can be."""
     if per not in get_args(Company):
         raise InputError(f"per={per!r}; expected one of {', '.join(get_args(Company))}")
     if per == "all":
         return list(imputers)
-    # Who leaves the data alone does so in any company.
+    # Who leaves the data alone does so in any company, and coordinates of cells that never met have
+    # nothing to do with each other.
+    whole = [one for one in imputers if one.role == "nothing" or only_embedding(one.gives)]
     return [
         one
         for imputer in imputers
-        for one in ([imputer] if imputer.role == "nothing" else [imputer, alone(imputer)])
+        for one in ([imputer] if imputer in whole else [imputer, alone(imputer)])
     ]
 
 
@@ -272,4 +320,9 @@ def _protocols(suite: Suite, source: Source) -> tuple[str, ...]:
 
 
 def _controls(registry: Registry) -> list[Imputer]:
-    return [imputer() for imputer in registry.imputers.ours() if imputer.is_control]
+    return [
+        registry.imputer(spec)
+        for imputer in registry.imputers.ours()
+        if imputer.is_control
+        for spec in imputer.control_specs or (imputer.name,)
+    ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
 from impbench.errors import InputError
-from impbench.imputer import Imputed
+from impbench.imputer import Imputed, Part
 from impbench.parameters import parameter
 from impbench.protocols.components import principal_components, tsne
 from impbench.protocols.partition import kmeans, leiden
@@ -56,6 +56,11 @@ class Clustering(Protocol):
         "Cluster the imputed expression, the coordinates the method offers, or these where it "
         "offers any and the expression otherwise.",
     )
+
+    @property
+    def answered_from(self) -> tuple[Part, ...]:
+        """What `source` says."""
+        return ("expression", "embedding") if self.source == "either" else (self.source,)
 
     def obstacle(self, dataset: Dataset) -> str | None:
         """Two cell types or more are needed, and more cells than types."""

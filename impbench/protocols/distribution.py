@@ -74,7 +74,7 @@ class Distribution(Protocol):
         metrics: list[str] = []
         extra: dict[str, Any] = {}
         if (truth := hidden.truth()) is not None:
-            true = np.asarray(truth.expression)
+            true = np.asarray(truth.values)
             extra["gini_true"], extra["zeros_true"] = gini(true), zero_share(true, self.zero)
             metrics += ["gini-mse", "gini-pearson", "zeros-rmsd"]
             conventions.append("Gini coefficients against those of the true counts")

@@ -63,7 +63,7 @@ class GaussianPrediction:
             factors = observed.size_factors[cells]
         return cls(
             truth[cells, genes].astype(np.float64) * (1 if factors is None else factors),
-            imputed.expression[cells, genes].astype(np.float64),
+            imputed.values[cells, genes].astype(np.float64),
             imputed.std[cells, genes].astype(np.float64),
             factors,
         )

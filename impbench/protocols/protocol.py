@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from impbench import scale
 from impbench.data.dataset import Dataset
 from impbench.errors import InputError
-from impbench.imputer import Imputed, Observed
+from impbench.imputer import Imputed, Observed, Part
 from impbench.parameters import Parametrised
 from impbench.scale import Matrix
 
@@ -121,6 +121,23 @@ class Protocol(Parametrised):
     offers: ClassVar[Mapping[str, str]] = {}
     """Evidence that `evidence` or ``hidden.extra`` brings for metrics, beyond what every problem
     has (`impbench.protocols.evidence`): the name of a metric's argument, and one line on it."""
+
+    @property
+    def answered_from(self) -> tuple[Part, ...]:
+        """Of what a method may give (`impbench.imputer.Imputer.gives`): one of these is enough.
+
+        Who gives none of them is not asked.
+        """
+        return ("expression",)
+
+    @property
+    def serves(self) -> str:
+        """The purpose; of a question that only embeddings answer one of its own.
+
+        Who is not asked it must not stand there as one without an answer.
+        """
+        purpose = self.purpose or self.name
+        return f"{purpose} (embeddings)" if self.answered_from == ("embedding",) else purpose
 
     @abstractmethod
     def obstacle(self, dataset: Dataset) -> str | None:

@@ -79,7 +79,7 @@ class RareTypes(Clustering):
             "each type stands for one cluster at most, such that the sum of F1 is greatest",
         ]
         if 2 * self.n_markers <= dataset.n_genes:
-            reference = problem.observed.lognorm if truth is None else np.asarray(truth.expression)
+            reference = problem.observed.lognorm if truth is None else np.asarray(truth.values)
             extra["markers_true"] = self._markers(reference, labels, types)
             metrics += ["rare-markers", "markers-clusters"]
             # Against observed expression, changing nothing would be best.

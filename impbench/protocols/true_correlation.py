@@ -64,7 +64,7 @@ class TrueCorrelation(Protocol):
         truth = hidden.truth()
         assert truth is not None, "obstacle() turns datasets without truth away"
         genes = sample(dataset.n_genes, self.max_genes, seed)
-        true_pairs = pair_correlations(np.asarray(truth.expression), genes)
+        true_pairs = pair_correlations(np.asarray(truth.values), genes)
         conventions = [convention, "Pearson's r of log2 values over all cells, all types together"]
         if len(genes) < dataset.n_genes:
             conventions.append(f"pairs of {len(genes)} genes drawn from {dataset.n_genes}")

@@ -126,6 +126,8 @@ class AboutImputer(_Part):
         What the report takes one of our controls for: `NOTHING`, `FORMULA`, or nothing special.
     plugin
         File given with ``--plugin`` that it is from, if any.
+    gives
+        See `impbench.imputer.Imputer`; empty where a manifest does not say.
     """
 
     name: str = ""
@@ -140,6 +142,7 @@ class AboutImputer(_Part):
     input_scale: str = ""
     devices: tuple[str, ...] = ()
     keeps_observed: bool | None = None
+    gives: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -198,6 +201,8 @@ class RunManifest(_Part):
         Those of the records, in the plan's order.
     datasets, protocols, imputers
         By spec; see `imputer` for one.
+    unasked
+        Sentences: which methods give nothing that a protocol could be answered from.
     """
 
     suite: AboutSuite = field(default_factory=AboutSuite)
@@ -214,6 +219,7 @@ class RunManifest(_Part):
     imputers: Mapping[str, AboutImputer] = field(default_factory=dict)
     third_party: tuple[AboutStranger, ...] = ()
     skipped: tuple[NotAsked, ...] = ()
+    unasked: tuple[str, ...] = ()
     broken_plugins: tuple[NotLoaded, ...] = ()
     environment: AboutMachine = field(default_factory=AboutMachine)
     secret_seed: str = ""

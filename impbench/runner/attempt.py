@@ -145,7 +145,7 @@ class _Caller:
         failure, versions = _failure(self.task, finished, output), {}
         if failure is None:
             try:
-                versions = read_answer(output, self.task.seeds).versions
+                versions = read_answer(output, self.task.seeds, self._kind.gives).versions
             except AnswerError as error:
                 failure = NoAnswer("failed", f"its answer is not usable: {error}")
         spent = finished.spent

@@ -69,7 +69,7 @@ def describe_run(
                 "summary": item.protocol.summary,
                 "meaning": item.protocol.meaning,
                 "reference": item.protocol.reference,
-                "purpose": item.protocol.purpose or item.protocol.name,
+                "purpose": item.protocol.serves,
                 "params": item.protocol.parameters(),
             }
             for item in plan.asked
@@ -87,6 +87,7 @@ def describe_run(
             },
         },
         "skipped": problems.skipped,
+        "unasked": list(plan.unasked),
         "broken_plugins": [
             {"name": plugin.name, "reason": plugin.reason} for plugin in registry.broken_so_far
         ],
@@ -110,6 +111,7 @@ def _describe(imputer: Imputer, registry: Registry) -> dict[str, Any]:
         "input_scale": kind.input_scale,
         "devices": list(kind.devices),
         "keeps_observed": kind.keeps_observed,
+        "gives": list(kind.gives),
         "params": imputer.parameters(),
     }
 
@@ -127,6 +129,7 @@ def _describe_truth_control(control: TruthControl) -> dict[str, Any]:
         "input_scale": "lognorm",
         "devices": ["cpu"],
         "keeps_observed": True,
+        "gives": ["expression"],
         "params": {},
     }
 

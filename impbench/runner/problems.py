@@ -258,7 +258,11 @@ def _save(
             PosedAgain(name, _save_view(folder, again.observed), again.seed_shift)
             for name, again in problem.again.items()
         ),
-        controls=tuple(c for c in TRUTH_CONTROLS.values() if c.exists(problem.hidden)),
+        controls=tuple(
+            control
+            for control in TRUTH_CONTROLS.values()
+            if control.exists(problem.hidden) and "expression" in protocol.answered_from
+        ),
     )
 
 

@@ -95,7 +95,7 @@ def run_plan(
 
 
 def _run_locked(request: RunRequest, settings: Settings, store: Store, tell: Listener) -> Results:
-    for text in request.plan.idle:
+    for text in request.plan.notices:
         tell.noticed(text)
     work = store.folder / ".work"
     remove_folder(work)

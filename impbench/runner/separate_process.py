@@ -95,7 +95,7 @@ def impute_apart(
         stored = load_imputed(attempt.outputs[""] / f"seed-{context.seed}")
         imputed = replace(
             stored,
-            expression=np.array(stored.expression),
+            expression=None if stored.expression is None else np.array(stored.expression),
             std=None if stored.std is None else np.array(stored.std),
             embedding=None if stored.embedding is None else np.array(stored.embedding),
         )

@@ -18,11 +18,15 @@ _ROWS = 1024
 def oddities(imputed: Imputed, observed: Observed, largest: float) -> tuple[str, ...]:
     """Return a sentence for each thing that no expression can be; empty where all is in order.
 
+    An embedding may hold any values.
+
     Parameters
     ----------
     largest
         Largest observed value, log2 scale.
     """
+    if imputed.expression is None:
+        return ()
     logs = imputed.scale == "lognorm"
     n_negative, low, high = 0, 0.0, 0.0
     for start in range(0, observed.n_cells, _ROWS):

@@ -6,6 +6,7 @@ Runs in a process of our own, never in the plugin's.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
@@ -15,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.errors import InputError
+from impbench.errors import InputError, NoExpressionError
 from impbench.imputer import Imputed, Observed
 from impbench.metrics.cells import CellSums, intervals, of_cells
 from impbench.metrics.metric import Metric
-from impbench.protocols.components import first_components
+from impbench.protocols.components import first_components, principal_components
 from impbench.protocols.protocol import Again, Problem, Protocol
 from impbench.scoring.oddities import oddities
 from impbench.scoring.picture import write_picture
@@ -111,7 +112,7 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
     evidence = _evidence(problem, imputed, protocol, request.seed, request.cost)
     scores, bounds = _scores([metrics[name] for name in request.metrics], evidence)
     if request.picture is not None:
-        write_picture(Path(request.picture), _picture(problem, evidence))
+        write_picture(Path(request.picture), _picture(problem, imputed, evidence))
     notes = oddities(imputed, problem.observed, _largest(request.view))
     reply = ScoreReply(scores, imputed.info, bounds, notes)
     if request.output is None and type(protocol).evidence is Protocol.evidence:
@@ -127,14 +128,22 @@ _seedless: dict[tuple[Any, ...], ScoreReply] = {}
 def _scores(
     metrics: Sequence[Metric], evidence: Mapping[str, Callable[[], Any]]
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Compute every metric, and an interval for those that are added up over cells."""
+    """Compute every metric, and an interval for those that are added up over cells.
+
+    What needs an expression is undefined (NaN) where a method gives only an embedding.
+    """
     scores: dict[str, float] = {}
     sums: dict[Metric, CellSums] = {}
     for metric in metrics:
+        needs = metric.needs if metric.per_cell is None else metric.cell_needs
+        try:
+            needed = {need: evidence[need]() for need in needs}
+        except NoExpressionError:
+            scores[metric.name] = math.nan
+            continue
         if metric.per_cell is None:
-            scores[metric.name] = metric(**{need: evidence[need]() for need in metric.needs})
+            scores[metric.name] = metric(**needed)
         else:
-            needed = {need: evidence[need]() for need in metric.cell_needs}
             sums[metric] = metric.per_cell(**needed)
             scores[metric.name] = of_cells(sums[metric], metric.root)
     found = intervals(list(sums.values()), [metric.root for metric in sums])
@@ -183,7 +192,7 @@ def _evidence(
         "imputed_counts": lambda: imputed.counts(observed),
         "observed": lambda: observed.lognorm,
         "observed_counts": lambda: observed.counts,
-        "truth": lambda: _required(hidden.truth(), "truth").expression,
+        "truth": lambda: _required(hidden.truth(), "truth").values,
         "truth_counts": lambda: _required(hidden.truth_counts, "truth"),
         "std": lambda: _required(imputed.std, "a standard deviation"),
         "embedding": lambda: _required(imputed.embedding, "an embedding"),
@@ -216,33 +225,39 @@ def _required(value: Any, what: str) -> Any:
 
 
 def _picture(
-    problem: Problem, evidence: Mapping[str, Callable[[], Any]]
+    problem: Problem, imputed: Imputed, evidence: Mapping[str, Callable[[], Any]]
 ) -> dict[str, NDArray[Any]]:
-    """Sample what the figures show: a map of the cells, and four genes before and after."""
+    """Sample what the figures show: a map of the cells, and four genes before and after.
+
+    Without an expression there are no genes to show.
+    """
     observed = problem.observed
-    imputed = evidence["imputed"]()
     cells = np.random.default_rng(0).permutation(observed.n_cells)[:PICTURE_CELLS]
     cells.sort()
-    genes = _telling_genes(observed)
-    arrays = {
-        "map": _map(imputed, evidence)[cells],
-        "gene_names": np.asarray([observed.gene_names[gene] for gene in genes], dtype=np.str_),
-        "observed": observed.lognorm[np.ix_(cells, genes)],
-        "imputed": np.asarray(imputed)[np.ix_(cells, genes)],
-    }
-    if problem.hidden.truth_counts is not None:
-        arrays["truth"] = evidence["truth"]()[np.ix_(cells, genes)]
+    arrays: dict[str, NDArray[Any]] = {"map": _map(imputed, evidence)[cells]}
+    if imputed.expression is not None:
+        genes = _telling_genes(observed)
+        arrays["gene_names"] = np.asarray(
+            [observed.gene_names[gene] for gene in genes], dtype=np.str_
+        )
+        arrays["observed"] = observed.lognorm[np.ix_(cells, genes)]
+        arrays["imputed"] = np.asarray(evidence["imputed"]())[np.ix_(cells, genes)]
+        if problem.hidden.truth_counts is not None:
+            arrays["truth"] = evidence["truth"]()[np.ix_(cells, genes)]
     if problem.hidden.labels is not None:
         arrays["labels"] = problem.hidden.labels[cells]
     return arrays
 
 
-def _map(
-    imputed: NDArray[np.float32], evidence: Mapping[str, Callable[[], Any]]
-) -> NDArray[np.float32]:
+def _map(imputed: Imputed, evidence: Mapping[str, Callable[[], Any]]) -> NDArray[np.float32]:
     """Return two coordinates per cell: the first two principal components."""
-    offer = evidence.get("components", lambda: first_components(imputed, 2))
-    components = np.asarray(offer(), dtype=np.float32)[:, :2]
+    if imputed.expression is None:
+        # Its own coordinates need not be in any order.
+        components: Any = principal_components(np.asarray(imputed.embedding), 2)
+    else:
+        offer = evidence.get("components", lambda: first_components(evidence["imputed"](), 2))
+        components = offer()
+    components = np.asarray(components, dtype=np.float32)[:, :2]
     return np.pad(components, ((0, 0), (0, 2 - components.shape[1])))
 
 

@@ -17,7 +17,7 @@ from impbench.errors import Cancelled, InputError
 from impbench.imputer import Context, Observed
 from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
-from impbench.testing.subject import Subject, hushed, largest_difference, lognorm
+from impbench.testing.subject import Subject, hushed, largest_difference
 from impbench.testing.surveillance import captured_stdout, watched
 from impbench.testing.violation import DoesNotApply, Violation
 
@@ -206,7 +206,7 @@ def prepare_can_be_repeated(subject: Subject) -> None:
     with hushed():
         for seed in (7, 8):
             subject.prepared.prepare(Context(seed=seed))
-    difference = largest_difference(lognorm(subject.impute()), before)
+    difference = largest_difference(subject.values_of(subject.impute()), before)
     if difference > 0:
         raise Violation(f"the result changed by up to {difference:.2g} (relative)")
 
@@ -224,7 +224,7 @@ def works_without_scratch(subject: Subject) -> str | None:
             imputed = imputer.impute(observe(example_counts()), Context())
         except InputError as refusal:
             return f"refuses: {refusal}"
-    lognorm(imputed)
+    subject.values_of(imputed)
     if seen.written:
         raise Violation(f"wrote {seen.written[0]}" + _more(seen.written))
     return None

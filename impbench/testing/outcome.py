@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from impbench import scale
-from impbench.imputer import Imputed, Observed
+from impbench.errors import InputError
+from impbench.gives import check_gives, in_words
+from impbench.imputer import Imputed, Observed, Part
 from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
-from impbench.testing.subject import Subject, lognorm, must_be_valid
+from impbench.testing.subject import Subject, must_be_valid
 from impbench.testing.violation import DoesNotApply, NotExamined, Violation
 
 INFO_BYTES = 100_000
@@ -29,12 +32,35 @@ def returns_imputed(subject: Subject) -> None:
 
 
 @check(
+    reason="A method is asked what can be answered from what it gives, and nothing else.",
+    remedy="Set the class attribute `gives` to what every result holds: 'expression', 'embedding', "
+    "'std'.",
+)
+def gives_what_it_declares(subject: Subject) -> str:
+    """The result holds every part that `gives` names, and no other."""
+    gives = subject.imputer.gives
+    try:
+        check_gives(subject.imputer.name, gives)
+    except InputError as error:
+        raise Violation(str(error)) from error
+    result = _result(subject)
+    there = [part for part in get_args(Part) if getattr(result, part) is not None]
+    for part in get_args(Part):
+        if part in gives and part not in there:
+            raise Violation(f"declares that it gives {part}, and returned none")
+        if part in there and part not in gives:
+            raise Violation(f"returned {part}, which gives = {gives!r} does not name")
+    return f"gives {in_words(gives)}"
+
+
+@check(
     reason="Scores compare entry by entry; a dropped or added gene shifts all of them.",
     remedy="Return one row per cell and one column per gene; fill back what you filtered out.",
 )
 def shape(subject: Subject) -> None:
     """The expression has one value per cell and gene."""
-    found, expected = np.shape(_result(subject).expression), example_counts().shape
+    subject.must_give_expression()
+    found, expected = np.shape(_result(subject).values), example_counts().shape
     if found != expected:
         raise Violation(f"expression has shape {found}, expected {expected}")
 
@@ -45,6 +71,7 @@ def shape(subject: Subject) -> None:
 )
 def dtype(subject: Subject) -> None:
     """The expression is a dense array of floating-point numbers."""
+    subject.must_give_expression()
     expression = _result(subject).expression
     if not isinstance(expression, np.ndarray):
         raise Violation(f"expression is a {type(expression).__name__}")
@@ -58,6 +85,7 @@ def dtype(subject: Subject) -> None:
 )
 def finite(subject: Subject) -> None:
     """No value is NaN or infinite."""
+    subject.must_give_expression()
     values = np.asarray(_result(subject).expression, dtype=np.float64)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
@@ -74,14 +102,15 @@ def finite(subject: Subject) -> None:
 def scale_is_true(subject: Subject) -> None:
     """The values are on the scale that the result declares."""
     _must_be_named(subject)
+    subject.must_give_expression()
     # Deep data: few zeros, so that what comes back must be near what went in.
     observed = observe(example_counts(depth=60.0))
     imputed = subject.impute(observed)
-    must_be_valid(imputed, observed)
+    must_be_valid(imputed, observed, subject.imputer.gives)
     distances = {
         name: _distance(values, observed) for name, values in _readings(imputed, observed).items()
     }
-    declared = distances[imputed.scale]
+    declared = distances[str(imputed.scale)]
     best = min(distances, key=distances.__getitem__)
     if distances[best] < 0.5 * declared and declared > MEAN_TOLERANCE:
         raise Violation(
@@ -93,7 +122,7 @@ def scale_is_true(subject: Subject) -> None:
 def _must_be_named(subject: Subject) -> None:
     """Name a fault of the example data's imputation that no other check here names."""
     _result(subject)
-    others = [returns_imputed, shape, dtype, finite]
+    others = [returns_imputed, gives_what_it_declares, shape, dtype, finite]
     others += [std_is_non_negative, embedding_has_a_row_per_cell]
     if subject.fault and all(each.result(subject.imputer).verdict != "failed" for each in others):
         raise Violation(subject.fault)
@@ -144,8 +173,8 @@ def std_is_non_negative(subject: Subject) -> None:
     if result.std is None:
         raise DoesNotApply("offers no standard deviations")
     std = np.asarray(result.std)
-    if std.shape != np.shape(result.expression):
-        raise Violation(f"std has shape {std.shape}, expression {np.shape(result.expression)}")
+    if std.shape != np.shape(result.values):
+        raise Violation(f"std has shape {std.shape}, expression {np.shape(result.values)}")
     if not (np.isfinite(std) & (std >= 0)).all():
         raise Violation("std holds negative, NaN or infinite values")
 
@@ -194,6 +223,7 @@ def info_is_json(subject: Subject) -> None:
 def keeps_observed_values(subject: Subject) -> None:
     """Where `keeps_observed` is declared, non-zero observed values come back unchanged."""
     imputer = subject.imputer
+    subject.must_give_expression()
     if not imputer.keeps_observed:
         raise DoesNotApply("does not say that it keeps observed values")
     changed = {
@@ -202,7 +232,7 @@ def keeps_observed_values(subject: Subject) -> None:
         if imputer.parameters()[field.name] != field.default
     }
     observed = observe(example_counts())
-    values = lognorm(_result(subject), observed)
+    values = subject.values_of(_result(subject), observed)
     kept = np.isclose(values, observed.lognorm, rtol=1e-4, atol=1e-5) | (observed.lognorm == 0)
     if not kept.all():
         cell, gene = np.argwhere(~kept)[0]
@@ -219,12 +249,14 @@ def keeps_observed_values(subject: Subject) -> None:
     remedy="Return a copy: observed.lognorm.copy().",
 )
 def result_is_a_copy(subject: Subject) -> None:
-    """The expression shares no memory with the input."""
+    """The result shares no memory with the input."""
     observed = observe(example_counts())
-    expression = subject.impute(observed).expression
-    for name, array in (("lognorm", observed.lognorm), ("counts", observed.dense_counts)):
-        if isinstance(expression, np.ndarray) and np.shares_memory(expression, array):
-            raise Violation(f"expression shares its memory with observed.{name}")
+    result = subject.impute(observed)
+    for part in get_args(Part):
+        given = getattr(result, part)
+        for name, array in (("lognorm", observed.lognorm), ("counts", observed.dense_counts)):
+            if isinstance(given, np.ndarray) and np.shares_memory(given, array):
+                raise Violation(f"{part} shares its memory with observed.{name}")
 
 
 def _result(subject: Subject) -> Imputed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.errors import InputError
+from impbench.gives import only_embedding
 from impbench.imputer import Context, Imputed, Imputer, Observed
 from impbench.per_batch import is_alone
 from impbench.runner.separate_process import needs_environment
@@ -94,17 +95,41 @@ class Subject:
             self.raised, self.fault = error, f"raised {error!r}"
             raise
         try:
-            must_be_valid(result, observe(example_counts()))
+            must_be_valid(result, observe(example_counts()), self.imputer.gives)
         except Violation as violation:
             self.fault = str(violation)
         return result
 
     @cached_property
     def by_seed(self) -> list[NDArray[np.float32]]:
-        """Log values for seeds 1, 2 and 3 on the example data, (cells, genes) each."""
+        """What `values_of` gives for seeds 1, 2 and 3 on the example data."""
         self.must_have_no_fault()
         results = [self.result, *(self.impute(seed=seed) for seed in (2, 3))]
-        return [lognorm(result) for result in results]
+        return [self.values_of(result) for result in results]
+
+    def values_of(self, imputed: Imputed, observed: Observed | None = None) -> NDArray[np.float32]:
+        """Return what is compared: valid log values, (cells, genes), or else the embedding.
+
+        Raises
+        ------
+        Violation
+            If the result is not valid.
+        """
+        observed = observed or observe(example_counts())
+        must_be_valid(imputed, observed, self.imputer.gives)
+        if self.gives_expression:
+            return imputed.lognorm(observed)
+        return np.asarray(imputed.embedding, dtype=np.float32)
+
+    @property
+    def gives_expression(self) -> bool:
+        """Whether the method gives more than an embedding."""
+        return not only_embedding(self.imputer.gives)
+
+    def must_give_expression(self) -> None:
+        """Raise `DoesNotApply` for a method that gives only an embedding."""
+        if not self.gives_expression:
+            raise DoesNotApply("gives only an embedding, no expression")
 
     def valid_or_refused(self, observed: Observed) -> str | None:
         """Impute data at the edge of what is possible.
@@ -122,7 +147,7 @@ class Subject:
             imputed = self.impute(observed)
         except InputError as refusal:
             return f"refuses: {refusal}"
-        must_be_valid(imputed, observed)
+        must_be_valid(imputed, observed, self.imputer.gives)
         return None
 
 
@@ -142,25 +167,27 @@ def subject(imputer: type[Imputer] | Imputer) -> Subject:
 _latest: list[Subject] = []
 
 
-def must_be_valid(imputed: Imputed, observed: Observed) -> None:
-    """Raise `Violation` unless `imputed` is what the contract says, for `observed`."""
+def must_be_valid(imputed: Imputed, observed: Observed, gives: Sequence[str]) -> None:
+    """Raise `Violation` unless `imputed` is what the contract says, and holds what its class gives.
+
+    Parameters
+    ----------
+    observed
+        What was imputed.
+    """
     if not isinstance(imputed, Imputed):
         raise Violation(f"returned {type(imputed).__name__} instead of impbench.Imputed")
     try:
+        imputed.must_hold(gives)
         imputed.check(observed)
     except InputError as error:
         raise Violation(str(error)) from error
 
 
-def lognorm(imputed: Imputed, observed: Observed | None = None) -> NDArray[np.float32]:
-    """Return valid log values, (cells, genes) float32, or raise `Violation`."""
-    observed = observed or observe(example_counts())
-    must_be_valid(imputed, observed)
-    return imputed.lognorm(observed)
-
-
 def largest_difference(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Return the largest |a − b| relative to 1 + |b|, on the log scale."""
+    """Return the largest |a − b| relative to 1 + |b|; infinite where the shapes differ."""
+    if a.shape != b.shape:
+        return float("inf")
     return float(np.max(np.abs(a - b) / (1 + np.abs(b)), initial=0))
 
 

@@ -8,11 +8,12 @@ from itertools import combinations, product
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist, squareform
 
 from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
 from impbench.testing.randomness import ROUNDING
-from impbench.testing.subject import Subject, largest_difference, lognorm
+from impbench.testing.subject import Subject, largest_difference
 from impbench.testing.violation import Violation
 
 PERMUTED_ROUNDING = 1e-3
@@ -37,7 +38,8 @@ def cell_order(subject: Subject) -> str | None:
     """Permuting the cells permutes the result; stochastic methods: within the spread of seeds."""
     counts = example_counts()
     order = np.random.default_rng(5).permutation(len(counts))
-    return _same_after(subject, counts[order], lambda values: values[np.argsort(order)], "cells")
+    back = np.argsort(order)
+    return _same_after(subject, counts[order], lambda values: values[back], "cells")
 
 
 @check(
@@ -49,9 +51,9 @@ def gene_order(subject: Subject) -> str | None:
     """Permuting the genes permutes the result; stochastic methods: within the spread of seeds."""
     counts = example_counts()
     order = np.random.default_rng(6).permutation(counts.shape[1])
-    return _same_after(
-        subject, counts[:, order], lambda values: values[:, np.argsort(order)], "genes"
-    )
+    # Coordinates of cells have no genes to put back.
+    back = np.argsort(order) if subject.gives_expression else slice(None)
+    return _same_after(subject, counts[:, order], lambda values: values[:, back], "genes")
 
 
 def _same_after(
@@ -59,34 +61,49 @@ def _same_after(
 ) -> str | None:
     """Compare results on permuted data, put back in order, with those on the data as they are.
 
+    Of an embedding the distances between cells are compared: its axes may turn and change sides.
+
     A stochastic method meets its random numbers in another order, so the same seed gives another
     result. The fair question is whether permuting makes a larger difference than another seed does:
     root mean squared differences between runs of both kinds are set against those between runs of
     the same kind. A systematic effect smaller than the spread over seeds stays unseen.
     """
     observed = observe(counts)
+    read: Callable[[Values], Values] = _same if subject.gives_expression else _distances
     if not subject.imputer.stochastic:
-        difference = largest_difference(
-            undo(lognorm(subject.impute(observed), observed)), subject.by_seed[0]
-        )
+        found = undo(subject.values_of(subject.impute(observed), observed))
+        difference = largest_difference(read(found), read(subject.by_seed[0]))
         if difference > PERMUTED_ROUNDING:
             raise Violation(f"permuted {what} change values by up to {difference:.2g} (relative)")
         return None
-    plain, permuted = list(subject.by_seed), list[Values]()
+    unit = "log2 units" if subject.gives_expression else "in distances between cells"
+    plain, permuted = list(map(read, subject.by_seed)), list[Values]()
     for n_seeds in SEEDS:
-        plain += [lognorm(subject.impute(seed=seed)) for seed in range(len(plain) + 1, n_seeds + 1)]
+        plain += [
+            read(subject.values_of(subject.impute(seed=seed)))
+            for seed in range(len(plain) + 1, n_seeds + 1)
+        ]
         permuted += [
-            undo(lognorm(subject.impute(observed, seed=1000 + seed), observed))
+            read(undo(subject.values_of(subject.impute(observed, seed=1000 + seed), observed)))
             for seed in range(len(permuted), n_seeds)
         ]
         across = _mean_rms(product(plain, permuted))
         within = _mean_rms([*combinations(plain, 2), *combinations(permuted, 2)])
         if across <= SPREAD * within + PERMUTED_ROUNDING:
-            return f"changes by {across:.3g}, another seed by {within:.3g} log2 units"
+            return f"changes by {across:.3g}, another seed by {within:.3g} {unit}"
     raise Violation(
-        f"permuted {what} change values by {across:.3g} log2 units (root mean square), another "
+        f"permuted {what} change values by {across:.3g} {unit} (root mean square), another "
         f"seed only by {within:.3g}"
     )
+
+
+def _same(values: Values) -> Values:
+    return values
+
+
+def _distances(coordinates: Values) -> Values:
+    """Return the Euclidean distances between cells, (cells, cells)."""
+    return np.asarray(squareform(pdist(coordinates)), dtype=np.float32)
 
 
 def _mean_rms(pairs: Iterable[tuple[Values, Values]]) -> float:
@@ -100,7 +117,7 @@ def _mean_rms(pairs: Iterable[tuple[Values, Values]]) -> float:
 def sparse_equals_dense(subject: Subject) -> None:
     """Sparse and dense counts give the same result."""
     observed = observe(sp.csr_matrix(example_counts()))
-    _must_equal(subject, lognorm(subject.impute(observed), observed), "sparse counts")
+    _must_equal(subject, subject.values_of(subject.impute(observed), observed), "sparse counts")
 
 
 @check(
@@ -111,7 +128,7 @@ def integers_equal_floats(subject: Subject) -> None:
     """Counts stored as float32 or int32 give the same result as int64."""
     for kind in (np.float32, np.int32):
         observed = observe(example_counts().astype(kind))
-        values = lognorm(subject.impute(observed), observed)
+        values = subject.values_of(subject.impute(observed), observed)
         _must_equal(subject, values, f"{np.dtype(kind)} counts")
 
 
@@ -128,7 +145,7 @@ def names_do_not_matter(subject: Subject) -> None:
         cell_names=[f"type{(7 * i) % n_cells}" for i in range(n_cells)],
         gene_names=[f"ERCC-{n_genes - i}" for i in range(n_genes)],
     )
-    _must_equal(subject, lognorm(subject.impute(observed), observed), "other names")
+    _must_equal(subject, subject.values_of(subject.impute(observed), observed), "other names")
 
 
 def _must_equal(subject: Subject, values: Values, what: str) -> None:

@@ -56,8 +56,13 @@ class WorkerError:
     message: str
 
 
-def read_answer(folder: Path, seeds: Sequence[int]) -> Answer:
+def read_answer(folder: Path, seeds: Sequence[int], gives: Sequence[str]) -> Answer:
     """Check what a worker, which has ended, left in `folder`: an imputation for each of `seeds`.
+
+    Parameters
+    ----------
+    gives
+        The parts that each must hold.
 
     Raises
     ------
@@ -70,11 +75,14 @@ def read_answer(folder: Path, seeds: Sequence[int]) -> Answer:
         if not stat.S_ISDIR(_status(place, place.name).st_mode):
             raise AnswerError(f"{place.name} is no folder")
         facts = _read_object(place / "imputed.json", f"{place.name}/imputed.json")
-        if not isinstance(facts.get("scale"), str) or not isinstance(facts.get("info"), dict):
+        there = {name for name in _ARRAYS if _there(place / name)}
+        needed = {f"{part}.npy" for part in gives}
+        scaled = _ARRAYS[0] not in there | needed or isinstance(facts.get("scale"), str)
+        if not scaled or not isinstance(facts.get("info"), dict):
             raise AnswerError(f"{place.name}/imputed.json lacks its scale or its info")
         _texts(facts["info"].get("versions", {}), "info['versions']")
         for name in _ARRAYS:
-            if name == _ARRAYS[0] or _there(place / name):
+            if name in there | needed:
                 _check_array(place / name, f"{place.name}/{name}")
     return Answer(_texts(done.get("versions"), "versions"))
 

@@ -119,7 +119,7 @@ def load_imputed(folder: Path) -> Imputed:
         for name in ("expression", "std", "embedding")
         if (folder / f"{name}.npy").exists()
     }
-    return Imputed(**arrays, scale=facts["scale"], info=facts["info"])
+    return Imputed(**arrays, scale=facts.get("scale"), info=facts["info"])
 
 
 def observed_hash(observed: Observed) -> str:

@@ -75,6 +75,7 @@ def impute(
     for seed, result in zip(request["seeds"], results):  # noqa: B905 (Python 3.8)
         if not isinstance(result, Imputed):
             raise TypeError(f"impute must return impbench.Imputed, got {type(result).__name__}")
+        result.must_hold(imputer.gives)
         output = folder / f"seed-{seed}"
         output.mkdir()
         save_imputed(output, result)

@@ -28,6 +28,7 @@ class AutoClass(Imputer):
         "Li, Brouwer & Luo (2022), A universal deep neural network for in-depth cleaning of "
         "single-cell RNA-Seq data, Nature Communications 13:1901"
     )
+    gives = ("expression", "embedding")
     stochastic = True
     packages = ("numba", "scikit-learn")
 

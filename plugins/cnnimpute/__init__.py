@@ -30,6 +30,7 @@ class CnnImpute(Imputer):
         "Zhang, Huckaby, Talburt, Weissman & Yang (2024), cnnImpute: missing value recovery for "
         "single cell RNA sequencing data, Scientific Reports 14:3946"
     )
+    gives: ClassVar[tuple[str, ...]] = ("expression", "embedding")
     stochastic: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("numba", "scikit-learn", "torch")
     logarithm: ClassVar[bool] = True

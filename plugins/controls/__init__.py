@@ -8,7 +8,9 @@ import numpy as np
 
 from impbench import Context, Imputed, Imputer, Observed, hookimpl
 
-__all__ = ["GeneMean", "NoImputation", "NonzeroMean", "Permuted"]
+from .components import PrincipalComponents
+
+__all__ = ["GeneMean", "NoImputation", "NonzeroMean", "Permuted", "PrincipalComponents"]
 
 
 @dataclass(frozen=True)
@@ -88,5 +90,5 @@ class Permuted(Imputer):
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    """Offer the four controls that need nothing but the observed matrix."""
-    return [NoImputation, GeneMean, NonzeroMean, Permuted]
+    """Offer the controls that need nothing but the observed matrix."""
+    return [NoImputation, GeneMean, NonzeroMean, Permuted, PrincipalComponents]

@@ -28,6 +28,7 @@ class Dca(Imputer):
         "Eraslan et al. (2019), Single-cell RNA-seq denoising using a deep count autoencoder, "
         "Nature Communications 10:390"
     )
+    gives = ("expression", "embedding")
     stochastic = True
     packages = ("numba",)
 

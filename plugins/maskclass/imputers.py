@@ -27,6 +27,7 @@ class MaskClassBest(Imputer):
         "MaskClass: a masked denoising autoencoder for scalable and accurate single-cell RNA-seq "
         "analysis (anonymous authors, under review)"
     )
+    gives: ClassVar[tuple[str, ...]] = ("expression", "embedding")
     stochastic: ClassVar[bool] = True
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     packages: ClassVar[tuple[str, ...]] = ("numba", "torch")

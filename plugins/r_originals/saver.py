@@ -36,6 +36,7 @@ class SaverR(ROriginal):
     )
     package = RPackage("SAVER", "CRAN")
     input_scale = "counts"
+    gives = ("expression", "std")
     stochastic = True
 
     do_fast: bool = parameter(

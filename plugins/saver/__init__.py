@@ -32,6 +32,7 @@ class Saver(Imputer):
     )
     version = "1"
     input_scale = "counts"
+    gives = ("expression", "std")
     stochastic = True
     packages = ("numba",)
 

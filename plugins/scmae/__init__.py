@@ -31,6 +31,7 @@ class Scmae(Imputer):
         "Bioinformatics 40(1):btae020"
     )
     input_scale = "lognorm"
+    gives = ("expression", "embedding")
     stochastic = True
     packages = ("numba", "scanpy", "scikit-learn", "torch")
 

@@ -30,6 +30,7 @@ class Scvi(Imputer):
         "Methods 15:1053-1058; Gayoso et al. (2022), A Python library for probabilistic analysis "
         "of single-cell omics data, Nature Biotechnology 40:163-166"
     )
+    gives = ("expression", "embedding")
     stochastic = True
     packages = ("anndata", "lightning", "numba", "scikit-learn", "scvi-tools", "torch")
 

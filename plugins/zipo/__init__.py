@@ -29,6 +29,7 @@ class Zipo(Imputer):
         "Sharifitabar, Kazempour, Razavian, Sajedi, Solhjoo & Zare, A deep neural network to "
         "de-noise single-cell RNA sequencing data (ZiPo)"
     )
+    gives = ("expression", "embedding")
     stochastic = True
     packages = ("torch",)
     negative_binomial: ClassVar[bool] = False

@@ -121,6 +121,23 @@ def test_program_from_a_manifest_passes_the_conformance_suite(tmp_path: Path) ->
     assert sum(result.verdict == "passed" for result in results) > 40
 
 
+AXES = """
+awk -F, -v OFS=, 'FNR == 1 { print "cell", "first", "second"; next } { print $1, $2, $3 }' \\
+    "$1/lognorm.csv" > "$2"
+"""
+
+
+def test_program_that_gives_only_an_embedding_writes_a_column_for_each_dimension(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, AXES, name="axes", more='gives = ["embedding"]')
+    path.write_text(path.read_text().replace('\nscale = "lognorm"', ""))
+    observed = observe(example_counts())
+    found = impute(load(path), tmp_path, observed)
+    assert (found.expression, found.scale) == (None, None)
+    np.testing.assert_allclose(found.embedding, observed.lognorm[:, :2], rtol=1e-5, atol=1e-5)
+
+
 H5AD = """
 import math
 import sys
@@ -357,6 +374,15 @@ def test_number_of_groups_is_asked_for_in_words(tmp_path: Path) -> None:
             "line 6: stochastic is 1; expected true or false",
         ),
         (("format =", "format ]"), "is not valid TOML: .*line 6"),
+        (
+            ("format =", 'gives = ["embedding"]\nformat ='),
+            "line 8: scale is that of an expression",
+        ),
+        (
+            ("format =", 'gives = ["embedding", "std"]\nformat ='),
+            "line 6: gives does not fit: .*an embedding alone",
+        ),
+        (("format =", 'gives = "std"\nformat ='), 'line 6: gives is "std"; expected a list'),
     ],
 )
 def test_faulty_manifest_is_refused_with_the_key(

@@ -3,7 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from impbench.errors import NoExpressionError
 from impbench.imputer import Imputed
+from impbench.metrics.clustering import batch_asw
 from impbench.metrics.rare import (
     markers_imputed,
     markers_of_clusters,
@@ -96,3 +98,29 @@ def test_clusters_of_an_embedding_keep_the_types_markers(splat):
     assert found["rare-f1"] == 1
     # Clusters are the types, so their markers in observed expression are those of the imputed.
     assert found["markers-clusters"] == found["markers-imputed"]
+
+
+def test_an_embedding_alone_answers_all_but_imputed_markers(splat):
+    protocol = RareTypes(source="embedding", n_markers=20)
+    problem = protocol.pose(splat, 1)
+    layout = 10 * np.eye(6)[np.unique(splat.labels, return_inverse=True)[1]]
+    evidence = protocol.evidence(problem, Imputed(embedding=layout), 1)
+    alone = evidence["clusters"](), evidence["markers_clusters"]()
+    beside = protocol.evidence(
+        problem, Imputed(problem.observed.lognorm, "lognorm", embedding=layout), 1
+    )
+    np.testing.assert_array_equal(alone[0], beside["clusters"]())
+    np.testing.assert_array_equal(alone[1], beside["markers_clusters"]())
+    with pytest.raises(NoExpressionError, match="only an embedding"):
+        evidence["markers_found"]()
+
+
+@pytest.mark.parametrize("source", ["embedding", "either"])
+def test_mixing_of_batches_is_that_of_the_embedding(splat, source):
+    """Batches far apart in the embedding, and not in the expression."""
+    problem = RareTypes(source=source).pose(splat, 1)
+    assert "batch-asw" in problem.metrics
+    code = np.unique(splat.batch, return_inverse=True)[1]
+    apart = np.random.default_rng(0).normal(size=(300, 2)) + 50 * code[:, None]
+    found = RareTypes(source=source).evidence(problem, Imputed(embedding=apart), 1)
+    assert batch_asw(components=found["components"](), batch=splat.batch) < 0.1

@@ -28,6 +28,9 @@ CHECKS = {check.name: check for check in checks()}
 
 # One more way of breaking a promise that has several.
 ALSO = {
+    "GivesLess": ("gives-what-it-declares", "declares that it gives std, and returned none"),
+    "GivesUnknown": ("gives-what-it-declares", "expected a tuple of 'expression'"),
+    "CoordinatesOfOtherCells": ("cell-order", "another seed only by"),
     "CountsDeclaredLog": ("scale-is-true", "'counts'"),
     "LogDeclaredCounts": ("scale-is-true", "'lognorm'"),
     "NormalisedDeclaredCounts": ("scale-is-true", "multiply by it"),
@@ -65,7 +68,7 @@ def test_check_names_what_was_wrong(violator: str, check: str, part: str) -> Non
     assert part in result.message
 
 
-@pytest.mark.parametrize("name", ["Good", "Rich", "Refuses"])
+@pytest.mark.parametrize("name", ["Good", "Rich", "Refuses", "Coordinates"])
 def test_imputer_that_keeps_every_promise_fails_no_check(name: str) -> None:
     results = check_imputer(getattr(BAD, name))
     assert len(results) == len(CHECKS)

@@ -1,8 +1,9 @@
 """Say for each purpose what a user wants to know: use which method, or none, and how sure.
 
 A method is advised where it does better than no imputation on most questions of the purpose; else
-the data are better left alone. Of several the one of lowest mean rank is advised. A method that
-failed anywhere is advised for nothing (`impbench.report.analysis.worst`).
+the data are better left alone. Where only embeddings are asked, the best control that gives one
+stands in the place of no imputation. Of several methods the one of lowest mean rank is advised. A
+method that failed anywhere is advised for nothing (`impbench.report.analysis.worst`).
 
 On one question, a method does better or worse when the mean difference over seeds exceeds twice
 its standard deviation (`impbench.report.analysis.tables.gain`). Where the seeds show no chance at
@@ -56,7 +57,7 @@ class Advice:
     verdict
         ``use magic``, ``leave your data alone`` or ``no answer``.
     choice
-        The method to use, or None.
+        The method to use, or the control of embeddings that none is better than, or None.
     sure
         How sure that is; empty without an answer.
     reasons
@@ -100,7 +101,7 @@ def advise(run: Run, summary: pd.DataFrame, comparisons: Sequence[Comparison]) -
 
 @dataclass(frozen=True)
 class _Duel:
-    """A method against no imputation on one question.
+    """A method against its rival, mostly no imputation, on one question.
 
     `repeats` are the seeds that show chance at work, 1 where they all gave the same; `apart` says
     that the intervals over cells do not touch.
@@ -130,7 +131,7 @@ class _Purpose:
         contenders = self._contenders()
         if not contenders:
             return self._said("no answer", None, "", ["no method gave every result"])
-        if self.run.nothing is None or self.run.nothing not in self._whole():
+        if self._rival() is None:
             alone = "no imputation has no score here, so there is nothing to compare with"
             return self._said(f"use {contenders[0]}", contenders[0], SURE[0], [alone])
         duels = {name: [self._duel(*asked, name) for asked in self._asked()] for name in contenders}
@@ -159,9 +160,11 @@ class _Purpose:
             sure = SURE[min(duel.repeats for duel in duels) >= REPEATS[0]]
             because = f"no method did better by more than chance, judged by {self._basis(duels)}"
         reasons = [f"best method, {best}: {self._scores(best, duels)}", because]
-        return self._said(
-            "leave your data alone", None, sure, [*reasons, *self._surer(sure, duels)]
-        )
+        reasons += self._surer(sure, duels)
+        rival = self._rival()
+        if rival != self.run.nothing:
+            return self._said(f"use {rival}", rival, sure, reasons)
+        return self._said("leave your data alone", None, sure, reasons)
 
     def _said(
         self, verdict: str, choice: str | None, sure: Sure | Literal[""], reasons: list[str]
@@ -213,18 +216,30 @@ class _Purpose:
         placed = methods.assign(unskill=-methods["mean_skill"])
         return list(placed.sort_values(["mean_rank", "unskill"], kind="stable")["imputer"])
 
+    def _rival(self) -> str | None:
+        """Whom a method has to beat: the control that leaves the data alone.
+
+        Where that one was not asked, the best control of embeddings.
+        """
+        nothing, whole = self.run.nothing, self._whole()
+        if nothing in whole:
+            return nothing
+        asked = set(self.rows["imputer"])
+        controls = [name for name in self.run.embedding_controls if name in whole]
+        return min(controls, key=self._rank, default=None) if nothing not in asked else None
+
     def _rank(self, imputer: str) -> float:
         return float(self.rows.set_index("imputer")["mean_rank"][imputer])
 
     def _duel(self, dataset: str, protocol: str, metric: str, method: str) -> _Duel:
-        run, nothing = self.run, self.run.nothing
-        assert nothing is not None, "there is nothing to compare with otherwise"
-        mean, told = gain(run, dataset, protocol, metric, method, nothing)
-        a, b = (run.counted_by_seed[dataset, protocol, metric, who] for who in (method, nothing))
+        run, rival = self.run, self._rival()
+        assert rival is not None, "there is nothing to compare with otherwise"
+        mean, told = gain(run, dataset, protocol, metric, method, rival)
+        a, b = (run.counted_by_seed[dataset, protocol, metric, who] for who in (method, rival))
         differences = (a - b)[np.isfinite(a - b)]
         varied = len(differences) > 1 and np.ptp(differences) > 1e-9 * abs(mean)
         rows = self._score(dataset, protocol, metric)
-        own, other = rows.loc[method], rows.loc[nothing]
+        own, other = rows.loc[method], rows.loc[rival]
         apart = bool(own["high"] < other["low"] or other["high"] < own["low"])
         if varied:
             return _Duel(told or "not told apart", len(differences), apart)
@@ -241,7 +256,7 @@ class _Purpose:
 
     def _tested(self, method: str, outcome: Verdict) -> float:
         """The corrected p of a test over datasets that agrees with the outcome; NaN without one."""
-        pair = (method, self.run.nothing)
+        pair = (method, self._rival())
         wanted = pair if outcome == "better" else pair[::-1]
         protocols = {protocol for _, protocol, _ in self._asked()}
         found = [
@@ -262,13 +277,15 @@ class _Purpose:
         return min(2, min(duel.sure for duel in duels) + (len(duels) > 2))
 
     def _scores(self, method: str, duels: list[_Duel]) -> str:
-        """The scores of a method and of no imputation, or on how many questions it won."""
-        asked = self._asked()
+        """The scores of a method and of its rival, or on how many questions it won."""
+        asked, rival = self._asked(), str(self._rival())
+        alone = rival == self.run.nothing
         if len(asked) > 1:
             counts = {kind: sum(duel.outcome == kind for duel in duels) for kind in _KINDS}
             parts = [f"{kind} on {n}" for kind, n in counts.items() if n]
             return (
-                f"against no imputation, {method} is {', '.join(parts)} of {len(asked)} questions"
+                f"against {'no imputation' if alone else rival}, {method} is {', '.join(parts)} "
+                f"of {len(asked)} questions"
             )
         ((dataset, protocol, metric),) = asked
         fact, rows = self.run.metrics[metric], self._score(dataset, protocol, metric)
@@ -277,7 +294,8 @@ class _Purpose:
         }
         better = "lower" if fact.direction == 1 else "higher"
         return (
-            f"{fact.title} {shown[method]}, without imputation {shown[str(self.run.nothing)]} "
+            f"{fact.title} {shown[method]}, {'without imputation' if alone else rival} "
+            f"{shown[rival]} "
             f"({better} is better)"
         )
 

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from impbench import truth_control
+from impbench.gives import only_embedding
 from impbench.metrics.metric import Metric
 from impbench.protocols.molecules import MOLECULES_AT_MOST
 from impbench.report.analysis.shown_metric import ShownMetric
@@ -178,6 +179,16 @@ class Run:
         """The control of a role; None where it did not run with its default parameters."""
         told = self.imputers.items()
         return next((spec for spec, about in told if about.role == role and "[" not in spec), None)
+
+    def gives_only_embedding(self, imputer: str) -> bool:
+        """Whether `imputer` gives no expression; False where the manifest does not say."""
+        gives = self.imputers[imputer].gives
+        return bool(gives) and only_embedding(gives)
+
+    @property
+    def embedding_controls(self) -> list[str]:
+        """Controls that stand beside methods that give only an embedding."""
+        return [name for name in self.controls if self.gives_only_embedding(name)]
 
     def sees_truth(self, imputer: str) -> bool:
         """Whether `imputer` is a control that was handed the truth."""

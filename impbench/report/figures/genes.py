@@ -50,7 +50,9 @@ def genes(scene: Scene) -> Figure | None:
     """Imputed against observed values of four genes, one row of panels per imputer."""
     run = scene.run
     found = pictures_of(scene)
-    rows = [name for name in found if name in run.methods or name == run.formula]
+    # Of a method that gives only an embedding there are none.
+    drawable = [name for name in found if "imputed" in found[name]]
+    rows = [name for name in drawable if name in run.methods or name == run.formula]
     if not rows:
         return None
     if len(rows) > MAX_ROWS:

@@ -132,7 +132,7 @@ def gain_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> T
     rows = summary[(summary["protocol"] == protocol) & (summary["metric"] == metric)]
     scored = set(rows.loc[rows["n_scored"] > 0, "imputer"])
     nonzero_mean = NONZERO_MEAN if NONZERO_MEAN in run.controls else None
-    references = (run.nothing, nonzero_mean, run.formula)
+    references = (run.nothing, nonzero_mean, run.formula, *run.embedding_controls)
     controls = [name for name in references if name is not None and name in scored]
     methods = [name for name in order(run, summary, protocol) if name in run.methods]
     if not controls or not methods:

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from impbench_plugins.controls import GeneMean, NoImputation, NonzeroMean, Permuted
+from impbench_plugins.controls import (
+    GeneMean,
+    NoImputation,
+    NonzeroMean,
+    Permuted,
+    PrincipalComponents,
+)
 
 from impbench.imputer import Context, Observed
 
@@ -68,3 +74,18 @@ def test_every_control_meets_the_contract_and_leaves_its_input_alone(control, ob
     if control.keeps_observed:
         seen = COUNTS > 0
         np.testing.assert_array_equal(imputed.expression[seen], before[seen])
+
+
+def test_principal_components_hold_the_distances_between_cells_in_as_many_as_asked():
+    counts = np.random.default_rng(3).poisson(2.0, (30, 12))
+    observed = Observed.from_counts(counts)
+    imputed = PrincipalComponents().impute(observed, Context())
+    imputed.check(observed)
+    assert imputed.expression is None
+    # All 12 there are: nothing is lost but the mean.
+    centred = observed.lognorm - observed.lognorm.mean(axis=0)
+    np.testing.assert_allclose(
+        imputed.embedding @ imputed.embedding.T, centred @ centred.T, atol=1e-4
+    )
+    few = PrincipalComponents(n_components=3).impute(observed, Context()).embedding
+    np.testing.assert_allclose(few, imputed.embedding[:, :3], atol=1e-5)

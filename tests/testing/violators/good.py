@@ -37,6 +37,7 @@ class Rich(Good):
     """Stochastic, keeps observed values, and offers everything that is optional."""
 
     name = "rich"
+    gives = ("expression", "embedding", "std")
     stochastic = True
     keeps_observed = True
 
@@ -86,3 +87,30 @@ class TwoSolutions(Good):
         # Seeds 1 to 3 all end in the first, 1000 to 1002 all in the second.
         second = context.seed >= 1000 if context.seed % 1000 <= 3 else context.seed % 2
         return super().values(observed, context) * (0.9 if second else 1.0)
+
+
+@dataclass(frozen=True)
+class Coordinates(Good):
+    """Gives only an embedding: log values on axes drawn from the seed."""
+
+    name = "coordinates"
+    gives = ("embedding",)
+    stochastic = True
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        rng = np.random.default_rng(context.seed)
+        # As many as genes, so that distances between cells hardly depend on the seed.
+        axes = rng.standard_normal((observed.n_genes, 400)) / 20
+        return Imputed(embedding=observed.lognorm @ axes)
+
+
+@dataclass(frozen=True)
+class CoordinatesOfOtherCells(Coordinates):
+    """The same, of the cells in another order."""
+
+    name = "coordinates-of-other-cells"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        embedding = super().impute(observed, context).embedding
+        assert embedding is not None
+        return Imputed(embedding=embedding[np.argsort(observed.lognorm.sum(axis=1))])

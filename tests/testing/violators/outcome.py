@@ -18,6 +18,23 @@ class ReturnsImputed(Good):
 
 
 @dataclass(frozen=True)
+class GivesWhatItDeclares(Good):
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        values = self.values(observed, context)
+        return Imputed(values, "lognorm", embedding=values[:, :2].copy())
+
+
+@dataclass(frozen=True)
+class GivesLess(Good):
+    gives = ("expression", "std")
+
+
+@dataclass(frozen=True)
+class GivesUnknown(Good):
+    gives = ("expresion",)  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
 class Shape(Good):
     def values(self, observed: Observed, context: Context) -> Any:
         return super().values(observed, context)[:, :-1]
