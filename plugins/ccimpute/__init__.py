@@ -134,5 +134,7 @@ class CcImpute(Imputer):
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    """Offer ccImpute."""
-    return [CcImpute]
+    """Offer ccImpute of the paper, and the other algorithm of the same name."""
+    from .bioc import CcImputeBioc
+
+    return [CcImpute, CcImputeBioc]

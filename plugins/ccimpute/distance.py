@@ -44,6 +44,23 @@ def unit_ranks(counts: NDArray[Any], weights: Floats) -> Floats:
         return np.zeros(counts.shape)
     shares = weights / total
     ranks = _weighted_ranks(np.ascontiguousarray(counts, dtype=np.float64), shares)
+    return _unit_rows(ranks, shares)
+
+
+def unit_mean_ranks(counts: NDArray[Any], weights: Floats) -> Floats:
+    """Return the same from plain ranks, equal values sharing the mean of theirs (ccImpute 1.8.0).
+
+    The weights then count in the correlation alone.
+    """
+    total = weights.sum()
+    if not total > 0:
+        return np.zeros(counts.shape)
+    n_genes = counts.shape[1]
+    ranks = _weighted_ranks(np.ascontiguousarray(counts, dtype=np.float64), np.ones(n_genes))
+    return _unit_rows(ranks / n_genes, weights / total)
+
+
+def _unit_rows(ranks: Floats, shares: Floats) -> Floats:
     ranks -= (ranks @ shares)[:, None]
     ranks *= np.sqrt(shares)
     lengths = np.sqrt(np.einsum("ij,ij->i", ranks, ranks))

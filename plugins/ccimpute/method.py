@@ -129,18 +129,44 @@ def impute_given(
     (cells, genes) float32 and the number of entries imputed.
     """
     consensus = Consensus.from_labels(labels, threshold)
-    n_genes = lognorm.shape[1]
-    result = np.empty_like(lognorm)
+
+    def fill(genes: slice) -> tuple[Floats, int]:
+        return fill_dropouts(consensus, lognorm[:, genes], as_original)
+
+    return in_blocks(fill, lognorm.shape, threads, progress)
+
+
+def in_blocks(
+    fill: Callable[[slice], tuple[Floats, int]],
+    shape: tuple[int, ...],
+    threads: int = 1,
+    progress: Callable[[float], None] = lambda part: None,
+) -> tuple[NDArray[np.float32], int]:
+    """Fill some genes at a time, several of such blocks at once.
+
+    Parameters
+    ----------
+    fill
+        Returns (cells, genes of the slice) float64, and how many entries it imputed.
+    shape
+        Cells and genes.
+
+    Returns
+    -------
+    (cells, genes) float32 and the number of entries imputed.
+    """
+    n_genes = shape[1]
+    result = np.empty(shape, dtype=np.float32)
     n_imputed = 0
     at_once = -(-GENES // max(1, threads))
     blocks = [slice(start, start + at_once) for start in range(0, n_genes, at_once)]
 
-    def fill(genes: slice) -> int:
-        result[:, genes], n = fill_dropouts(consensus, lognorm[:, genes], as_original)
+    def fill_block(genes: slice) -> int:
+        result[:, genes], n = fill(genes)
         return n
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(max(1, threads)) as pool:
-        for genes, n in zip(blocks, pool.map(fill, blocks), strict=True):
+        for genes, n in zip(blocks, pool.map(fill_block, blocks), strict=True):
             n_imputed += n
             progress(min(1.0, genes.stop / n_genes))
     return result, n_imputed

@@ -2,7 +2,8 @@
 
 W holds the consensus weights, d the gene's dropouts, x its values. W is not symmetric, since each
 cell's weights add up to 1, but the original program solves as if it were and reads only the lower
-triangle of W_dd: for two dropouts i > j the weight of i on j serves in both directions.
+triangle of W_dd: for two dropouts i > j the weight of i on j serves in both directions. ccImpute
+1.8.0 holds the weights the other way round, so the weight of j on i serves (`transposed`).
 `as_original` says whether to do the same (its results then equal the original's, and depend on the
 order of the cells) or to solve the equations as the paper writes them.
 """
@@ -25,7 +26,10 @@ DENSE = 400
 
 
 def fill_dropouts(
-    consensus: Consensus, expression: NDArray[Any], as_original: bool = True
+    consensus: Consensus,
+    expression: NDArray[Any],
+    as_original: bool = True,
+    transposed: bool = False,
 ) -> tuple[Floats, int]:
     """Replace the dropouts in some genes; every other entry stays.
 
@@ -33,9 +37,8 @@ def fill_dropouts(
     ----------
     expression
         (cells, genes) logged values, not negative.
-    as_original
-        See above; says also whether rounding decides drawn votes (`drawn_dropouts`) or none of
-        them is a dropout.
+    as_original, transposed
+        See above and `find_dropouts`.
 
     Returns
     -------
@@ -48,22 +51,36 @@ def fill_dropouts(
     ArithmeticError
         If the iteration for a gene with many dropouts does not converge.
     """
-    expressed = expression > 0
-    votes = consensus.votes(expressed)
-    is_dropout = (votes > 0)[consensus.profile] & ~expressed
-    if as_original:
-        drawn = (votes == 0)[consensus.profile] & ~expressed
-        is_dropout |= drawn_dropouts(consensus, expressed, drawn)
+    is_dropout = find_dropouts(consensus, expression > 0, as_original)
     # Right-hand sides W x: observed values only, since dropouts are 0.
     totals = np.maximum(consensus.totals, 1.0)
     right = (consensus.agreement @ consensus.sums(expression)) / totals[:, None]
     filled = expression.astype(np.float64)
     for gene in np.flatnonzero(is_dropout.any(axis=0)):
         cells = np.flatnonzero(is_dropout[:, gene])
+        if transposed:
+            # The other triangle is the lower one of the cells in reverse.
+            cells = cells[::-1]
         profile = consensus.profile[cells]
         solver = _solve_dense if len(cells) <= DENSE else _solve_iteratively
         filled[cells, gene] = solver(consensus, totals, profile, right[profile, gene], as_original)
     return filled, int(is_dropout.sum())
+
+
+def find_dropouts(
+    consensus: Consensus, expressed: NDArray[np.bool_], as_original: bool
+) -> NDArray[np.bool_]:
+    """Return which zeros are dropouts, (cells, genes) like `expressed`.
+
+    Those with a vote above 0; of the drawn ones those that rounding lifts above it
+    (`drawn_dropouts`) if `as_original`, else none.
+    """
+    votes = consensus.votes(expressed)
+    is_dropout = (votes > 0)[consensus.profile] & ~expressed
+    if as_original:
+        drawn = (votes == 0)[consensus.profile] & ~expressed
+        is_dropout |= drawn_dropouts(consensus, expressed, drawn)
+    return is_dropout
 
 
 def compile_products() -> None:

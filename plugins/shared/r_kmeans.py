@@ -1,0 +1,302 @@
+"""k-means as R's `kmeans` runs it: the algorithm of Hartigan and Wong (1979), step by step.
+
+Hartigan and Wong (1979), Algorithm AS 136: a k-means clustering algorithm, Applied Statistics
+28:100-108. `shared/kmeans.py` searches for the same kind of optimum; from the same start it may end
+in another one. Where a method's result hangs on which optimum R's starts found, this file finds it.
+
+With s_c the sum of the n_c points of cluster c, the squared distance of point x from its centre is
+|x|² − 2 x·s_c / n_c + |s_c|² / n_c².
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from impbench_plugins.shared.compiled import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+MOST_QUICK_PASSES = 50
+"""R ends a quick-transfer stage, and the start, after this many passes over the cells."""
+
+
+def distinct_points(points: Floats) -> Labels:
+    """Return the first of each set of equal points, ascending; equal to 15 digits, as in R."""
+    magnitude = np.floor(np.log10(np.where(points == 0, 1.0, np.abs(points))))
+    scale = 10.0 ** (14 - magnitude)
+    rounded = np.rint(points * scale) / scale
+    return np.sort(np.unique(rounded, axis=0, return_index=True)[1])
+
+
+def r_kmeans(points: Floats, starts: Labels, max_rounds: int) -> tuple[Labels, float]:
+    """Return the labels with the smallest within-cluster sum of squares, and that sum.
+
+    Parameters
+    ----------
+    points
+        (cells, dimensions).
+    starts
+        (starts, k) cells that are the first centres; k is smaller than the number of cells.
+    max_rounds
+        Bound on the optimal-transfer stages of one start, R's `iter.max`.
+
+    Returns
+    -------
+    (cells,) labels from 0, and the sum of squares.
+    """
+    points = np.ascontiguousarray(points - points.mean(axis=0))
+    squares = np.einsum("ij,ij->i", points, points)
+    return _best(points, squares, starts, max_rounds)
+
+
+def compile_r_kmeans() -> None:
+    """Compile, for `prepare`."""
+    r_kmeans(np.eye(3), np.array([[0, 1]]), 1)
+
+
+# What is kept of each cluster, as columns of one array, (k, 6): n, n / (n − 1), n / (n + 1), 2 / n,
+# |s|² / n² and |s|². Divisions would take most of the time if made for each distance.
+SIZE, LEAVE, JOIN, TWICE_SHARE, OFFSET, WITHIN = range(6)
+
+
+@njit(nogil=True)
+def _best(points: Floats, squares: Floats, starts: Labels, max_rounds: int) -> tuple[Labels, float]:
+    n_cells, k = points.shape[0], starts.shape[1]
+    best_labels, labels = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)
+    sums, about = np.empty((k, points.shape[1])), np.empty((k, 6))
+    best = np.inf
+    for start in range(starts.shape[0]):
+        if k > 1:
+            _hartigan_wong(points, squares, starts[start], max_rounds, sums, about, labels)
+        else:
+            _add_up(points, labels, sums, about)
+        total = squares.sum()
+        for cluster in range(k):
+            total -= about[cluster, WITHIN] / max(about[cluster, SIZE], 1.0)
+        if total < best:
+            best = total
+            best_labels[:] = labels
+    return best_labels, best
+
+
+@njit(nogil=True)
+def _hartigan_wong(
+    points: Floats,
+    squares: Floats,
+    seeds: Labels,
+    max_rounds: int,
+    sums: Floats,
+    about: Floats,
+    ic1: Labels,
+) -> None:
+    """Run one start; fills `ic1`. The letters are those of the paper.
+
+    IC1 and IC2 are a point's own cluster and its second nearest; R1 = n D² / (n − 1) for its own
+    and R2 = n D² / (n + 1) for another. NCP tells when a cluster changed last.
+    """
+    n_cells, k = points.shape[0], seeds.shape[0]
+    ic2 = np.zeros(n_cells, np.int64)
+    for cluster in range(k):
+        sums[cluster] = points[seeds[cluster]]
+        about[cluster, SIZE] = 1.0
+        about[cluster, WITHIN] = squares[seeds[cluster]]
+        _renew(about, cluster)
+    for cell in range(n_cells):
+        near, next_near = np.inf, np.inf
+        for cluster in range(k):
+            distance = _distance(points, squares, cell, sums, about, cluster)
+            if distance < near:
+                near, next_near = distance, near
+                ic1[cell], ic2[cell] = cluster, ic1[cell]
+            elif distance < next_near:
+                next_near = distance
+                ic2[cell] = cluster
+    _add_up(points, ic1, sums, about)
+
+    r1 = np.zeros(n_cells)
+    ncp = np.full(k, -1, np.int64)
+    moved = np.ones(k, np.bool_)
+    live = np.zeros(k, np.int64)
+    quiet = 0
+    for _ in range(max_rounds):
+        quiet = _optimal_transfer(
+            points, squares, sums, about, ic1, ic2, r1, ncp, moved, live, quiet
+        )
+        if quiet == n_cells:
+            break
+        ended = _quick_transfer(points, squares, sums, about, ic1, ic2, r1, ncp, moved)
+        if moved.any():
+            quiet = 0
+        # Of two clusters, a quick transfer has looked at both.
+        if k == 2 or not ended:
+            break
+        ncp[:] = 0
+
+
+@njit(nogil=True)
+def _optimal_transfer(
+    points: Floats,
+    squares: Floats,
+    sums: Floats,
+    about: Floats,
+    ic1: Labels,
+    ic2: Labels,
+    r1: Floats,
+    ncp: Labels,
+    moved: NDArray[np.bool_],
+    live: Labels,
+    quiet: int,
+) -> int:
+    """Look at each point once; return for how many points in a row nothing has moved.
+
+    A cluster is live for a point if it changed since the point was last looked at: in the last
+    quick-transfer stage (`moved`) or in an optimal-transfer stage (`live`). A point whose own
+    cluster is not live looks at live clusters only.
+    """
+    n_cells, k = points.shape[0], about.shape[0]
+    for cluster in range(k):
+        if moved[cluster]:
+            live[cluster] = n_cells
+    for cell in range(n_cells):
+        quiet += 1
+        own = ic1[cell]
+        if about[own, SIZE] > 1.0:
+            if ncp[own] != 0:
+                distance = _distance(points, squares, cell, sums, about, own)
+                r1[cell] = distance * about[own, LEAVE]
+            before = ic2[cell]
+            other = before
+            distance = _distance(points, squares, cell, sums, about, before)
+            lowest = distance * about[before, JOIN]
+            looks_at_all = cell < live[own]
+            for cluster in range(k):
+                if cluster in (own, before):
+                    continue
+                if looks_at_all or cell < live[cluster]:
+                    distance = _distance(points, squares, cell, sums, about, cluster)
+                    if distance * about[cluster, JOIN] < lowest:
+                        lowest = distance * about[cluster, JOIN]
+                        other = cluster
+            if lowest >= r1[cell]:
+                ic2[cell] = other
+            else:
+                quiet = 0
+                live[own] = live[other] = n_cells + cell
+                ncp[own] = ncp[other] = cell + 1
+                _move(points, squares, cell, sums, about, own, other)
+                ic1[cell], ic2[cell] = other, own
+        if quiet == n_cells:
+            return quiet
+    moved[:] = False
+    live -= n_cells
+    return quiet
+
+
+@njit(nogil=True)
+def _quick_transfer(
+    points: Floats,
+    squares: Floats,
+    sums: Floats,
+    about: Floats,
+    ic1: Labels,
+    ic2: Labels,
+    r1: Floats,
+    ncp: Labels,
+    moved: NDArray[np.bool_],
+) -> bool:
+    """Swap points between their two nearest clusters until a whole pass moves none.
+
+    Marks in `moved` the clusters that changed; returns whether the stage came to its end by itself.
+    """
+    n_cells = points.shape[0]
+    since_move, step = 0, 0
+    while True:
+        for cell in range(n_cells):
+            since_move += 1
+            step += 1
+            if step >= MOST_QUICK_PASSES * n_cells:
+                return False
+            own, other = ic1[cell], ic2[cell]
+            if about[own, SIZE] > 1.0:
+                if step <= ncp[own]:
+                    distance = _distance(points, squares, cell, sums, about, own)
+                    r1[cell] = distance * about[own, LEAVE]
+                if step < ncp[own] or step < ncp[other]:
+                    distance = _distance(points, squares, cell, sums, about, other)
+                    if distance * about[other, JOIN] < r1[cell]:
+                        since_move = 0
+                        moved[own] = moved[other] = True
+                        ncp[own] = ncp[other] = step + n_cells
+                        _move(points, squares, cell, sums, about, own, other)
+                        ic1[cell], ic2[cell] = other, own
+            if since_move == n_cells:
+                return True
+
+
+@njit(nogil=True)
+def _add_up(points: Floats, labels: Labels, sums: Floats, about: Floats) -> None:
+    """Fill the sums of each cluster, and what is kept of it."""
+    n_cells, n_dims = points.shape
+    sums[:] = 0.0
+    about[:] = 0.0
+    for cell in range(n_cells):
+        about[labels[cell], SIZE] += 1.0
+        for dim in range(n_dims):
+            sums[labels[cell], dim] += points[cell, dim]
+    for cluster in range(about.shape[0]):
+        for dim in range(n_dims):
+            about[cluster, WITHIN] += sums[cluster, dim] ** 2
+        _renew(about, cluster)
+
+
+@njit(nogil=True)
+def _move(
+    points: Floats,
+    squares: Floats,
+    cell: int,
+    sums: Floats,
+    about: Floats,
+    old: int,
+    new: int,
+) -> None:
+    about[old, WITHIN] -= 2.0 * _inner(points, cell, sums, old) - squares[cell]
+    about[new, WITHIN] += 2.0 * _inner(points, cell, sums, new) + squares[cell]
+    for column in range(points.shape[1]):
+        sums[old, column] -= points[cell, column]
+        sums[new, column] += points[cell, column]
+    about[old, SIZE] -= 1.0
+    about[new, SIZE] += 1.0
+    _renew(about, old)
+    _renew(about, new)
+
+
+@njit(nogil=True)
+def _renew(about: Floats, cluster: int) -> None:
+    n = max(about[cluster, SIZE], 1.0)
+    about[cluster, LEAVE] = n / (n - 1.0) if n > 1.0 else np.inf
+    about[cluster, JOIN] = n / (n + 1.0)
+    about[cluster, TWICE_SHARE] = 2.0 / n
+    about[cluster, OFFSET] = about[cluster, WITHIN] / (n * n)
+
+
+@njit(nogil=True, fastmath=True, forceinline=True)
+def _distance(
+    points: Floats,
+    squares: Floats,
+    cell: int,
+    sums: Floats,
+    about: Floats,
+    cluster: int,
+) -> float:
+    """Return the squared distance of a cell from a cluster's centre."""
+    inner = _inner(points, cell, sums, cluster)
+    return squares[cell] + about[cluster, OFFSET] - inner * about[cluster, TWICE_SHARE]
+
+
+@njit(nogil=True, fastmath=True, forceinline=True)
+def _inner(points: Floats, cell: int, sums: Floats, cluster: int) -> float:
+    total = 0.0
+    for dim in range(points.shape[1]):
+        total += points[cell, dim] * sums[cluster, dim]
+    return total
