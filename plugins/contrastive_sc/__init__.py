@@ -37,7 +37,7 @@ class ContrastiveSc(Imputer):
         0.9, "Share of the input that each view lacks.", min=0, max=0.99, symbol="p"
     )
     temperature: float = parameter(
-        0.07, "By which similarities are divided in the loss.", min=1e-3, symbol="T"
+        0.07, "By which similarities are divided in the loss.", min=0.03, symbol="T"
     )
     learning_rate: float = parameter(0.4, "Adam's learning rate at the start.", min=0)
     decay_epochs: int = parameter(

@@ -19,6 +19,8 @@ import torch
 from impbench_plugins.shared.flat_weights import Float32, flat_zeros
 from impbench_plugins.shared.torch_adam import torch_adam
 
+from .first_layer import gradient_of_kept, multiply_kept
+
 WIDTHS = (200, 40, 60)
 """Of the published program's layers; its docstrings name others."""
 
@@ -61,10 +63,18 @@ class Weights:
 
 @dataclass
 class _Pass:
-    """What the way back needs: inputs of each layer, normalised values, and 1 / sd of each view."""
+    """What the way back needs of each hidden layer.
 
-    inputs: list[Float32] = field(default_factory=list)
+    Attributes
+    ----------
+    normalised, active
+        (2 · cells, outputs): after the normalisation, and after ReLU.
+    scales
+        (2, outputs): 1 / standard deviation of each view.
+    """
+
     normalised: list[Float32] = field(default_factory=list)
+    active: list[Float32] = field(default_factory=list)
     scales: list[Float32] = field(default_factory=list)
 
 
@@ -78,7 +88,7 @@ class ContrastiveNetwork:
     dropout
         p, share of the input that a view lacks.
     temperature
-        T.
+        T, 0.03 or more: below, single precision would lose the other cells.
     generator
         PyTorch's, which draws the weights and every dropout.
     """
@@ -104,43 +114,43 @@ class ContrastiveNetwork:
 
     def descend(self, cells: Float32, rate: float) -> float:
         """Take one step on a mini-batch, (cells, genes), and return its loss."""
-        loss = self.backpropagate(self.draw_views(cells))
+        loss = self.backpropagate(cells, self.draw_dropout(cells.shape))
         self._steps += 1
         torch_adam(self.weights.flat, self.gradients.flat, *self._moments, self._steps, rate)
         return loss
 
-    def draw_views(self, cells: Float32) -> Float32:
-        """Return both views of a mini-batch, one below the other, (2 · cells, genes)."""
-        kept = 1 - self._dropout
-        views = torch.empty((VIEWS, *cells.shape))
-        for view in views:
-            view.bernoulli_(kept, generator=self._generator)
-        scaled = cells * np.float32(1 / kept)
-        return np.asarray((views.numpy() * scaled).reshape(VIEWS * len(cells), -1))
+    def draw_dropout(self, shape: tuple[int, ...]) -> Float32:
+        """Draw d of both views of a mini-batch, one below the other, (2 · cells, genes), 0 or 1."""
+        kept = torch.empty((VIEWS, *shape))
+        for view in kept:
+            view.bernoulli_(1 - self._dropout, generator=self._generator)
+        return np.asarray(kept.numpy().reshape(VIEWS * shape[0], -1))
 
-    def backpropagate(self, views: Float32) -> float:
-        """Fill `gradients` for two views, renew the running averages, and return the loss."""
+    def backpropagate(self, cells: Float32, kept: Float32) -> float:
+        """Fill `gradients` for two views, renew the running averages, and return the loss.
+
+        Parameters
+        ----------
+        cells, kept
+            x and d, (cells, genes) and (2 · cells, genes).
+        """
         w, d, done = self.weights, self.gradients, _Pass()
-        x = views
-        for layer in range(len(w.gains)):
-            done.inputs.append(x)
-            x = self._normalise(x @ w.matrices[layer], layer, done)
-            x *= w.gains[layer]
-            x += w.shifts[layer]
-            np.maximum(x, 0, out=x)
-        done.inputs.append(x)
-        outputs = x @ w.matrices[-1] + w.last_bias
+        gain = np.float32(1 / (1 - self._dropout))
+        sums = np.empty((len(kept), WIDTHS[0]), np.float32)
+        multiply_kept(kept, cells, gain, w.matrices[0], sums)
+        x = self._activate(sums, 0, done)
+        x = self._activate(x @ w.matrices[1], 1, done)
+        outputs = x @ w.matrices[2] + w.last_bias
         lengths = np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), 1e-12)
         z = outputs / lengths
         loss, by_z = contrast(z, self._temperature)
         by = (by_z - z * np.sum(z * by_z, axis=1, keepdims=True)) / lengths
         np.sum(by, axis=0, out=d.last_bias)
-        np.dot(done.inputs[-1].T, by, out=d.matrices[-1])
-        for layer in reversed(range(len(w.gains))):
-            by = by @ w.matrices[layer + 1].T
-            by *= done.inputs[layer + 1] > 0
-            by = self._back_through_normalisation(by, layer, done)
-            np.dot(done.inputs[layer].T, by, out=d.matrices[layer])
+        np.dot(done.active[1].T, by, out=d.matrices[2])
+        by = self._back_through_activation(by @ w.matrices[2].T, 1, done)
+        np.dot(done.active[0].T, by, out=d.matrices[1])
+        by = self._back_through_activation(by @ w.matrices[1].T, 0, done)
+        gradient_of_kept(kept, cells, gain, by, d.matrices[0])
         return loss
 
     def encode(self, cells: Float32) -> Float32:
@@ -155,8 +165,8 @@ class ContrastiveNetwork:
             outputs / np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), 1e-12)
         )
 
-    def _normalise(self, x: Float32, layer: int, done: _Pass) -> Float32:
-        """Normalise each view by its own mean and variance."""
+    def _activate(self, x: Float32, layer: int, done: _Pass) -> Float32:
+        """Normalise each view by its own mean and variance, and let ReLU follow; in place."""
         by_view = x.reshape(VIEWS, -1, x.shape[1])
         n = by_view.shape[1]
         means = by_view.mean(axis=1)
@@ -169,10 +179,15 @@ class ContrastiveNetwork:
         for mean, variance in zip(means, variances * np.float32(n / (n - 1)), strict=True):
             for kept, new in ((self.means[layer], mean), (self.variances[layer], variance)):
                 kept += np.float32(MOMENTUM) * (new - kept)
+        x *= self.weights.gains[layer]
+        x += self.weights.shifts[layer]
+        np.maximum(x, 0, out=x)
+        done.active.append(x)
         return x
 
-    def _back_through_normalisation(self, by: Float32, layer: int, done: _Pass) -> Float32:
+    def _back_through_activation(self, by: Float32, layer: int, done: _Pass) -> Float32:
         w, d, normalised = self.weights, self.gradients, done.normalised[layer]
+        by *= done.active[layer] > 0
         np.sum(by * normalised, axis=0, out=d.gains[layer])
         np.sum(by, axis=0, out=d.shifts[layer])
         shape = (VIEWS, -1, by.shape[1])
@@ -209,23 +224,22 @@ def contrast(z: Float32, temperature: float) -> tuple[float, Float32]:
     z
         (2B, dimensions), unit rows.
     temperature
-        T.
+        T, 0.03 or more: below, single precision would lose the other cells.
 
     Returns
     -------
     Mean over the 2B rows, and its derivatives by `z`.
     """
     n = len(z)
-    scores = z @ (z.T / np.float32(temperature))
-    np.fill_diagonal(scores, -np.inf)
-    rows, other = np.arange(n), (np.arange(n) + n // VIEWS) % n
-    own = scores[rows, other]
-    top = scores.max(axis=1)
-    # In place: the likelihood of each row's partner among all others.
-    np.exp(scores - top[:, None], out=scores)
-    total = scores.sum(axis=1)
-    loss = float(np.mean(np.log(total) + top - own, dtype=np.float64))
-    scores /= total[:, None]
-    scores[rows, other] -= 1
-    by = (scores + scores.T) @ z
+    other = (np.arange(n) + n // VIEWS) % n
+    own = np.sum(z * z[other], axis=1) / np.float32(temperature)
+    # e^{s_ij − 1/T}: no cosine is above 1, so none needs a maximum of its own, and it is symmetric.
+    likelihood = z @ (z.T / np.float32(temperature))
+    likelihood -= np.float32(1 / temperature)
+    np.exp(likelihood, out=likelihood)
+    np.fill_diagonal(likelihood, 0)
+    total = np.maximum(likelihood.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    loss = float(np.mean(np.log(total[:, 0]) + 1 / temperature - own, dtype=np.float64))
+    sums = likelihood @ np.hstack([z, z / total])
+    by = sums[:, : z.shape[1]] / total + sums[:, z.shape[1] :] - 2 * z[other]
     return loss, by * np.float32(1 / (n * temperature))

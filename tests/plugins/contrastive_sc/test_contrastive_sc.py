@@ -89,10 +89,11 @@ def test_gradient_and_running_averages_are_those_of_pytorch():
     network = ContrastiveNetwork(30, 0.5, 0.07, torch.Generator().manual_seed(1))
     encoder = torch_encoder(network)
     cells = np.random.default_rng(2).standard_normal((12, 30)).astype(np.float32)
-    views = network.draw_views(cells)
-    loss = network.backpropagate(views)
+    kept = network.draw_dropout(cells.shape)
+    assert set(np.unique(kept)) == {0, 1}
+    loss = network.backpropagate(cells, kept)
 
-    halves = torch.from_numpy(views).split(12)
+    halves = torch.from_numpy(2 * kept * np.tile(cells, (2, 1))).split(12)
     z = functional.normalize(torch.cat([encoder(half) for half in halves]))
     similar = (z @ z.T / 0.07).fill_diagonal_(-torch.inf)
     expected = functional.cross_entropy(similar, torch.arange(24).roll(12))
