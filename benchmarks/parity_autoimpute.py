@@ -74,7 +74,7 @@ def show(
     if truth is not None:
         squares = (values - truth) ** 2
         parts = (np.ones_like(seen), ~seen & (truth > 0), ~seen & (truth == 0))
-        errors = [f"{squares[part].mean():.1f}" for part in parts]
+        errors = [f"{squares[part].mean():.2f}" for part in parts]
     fit = ((values - observed.lognorm)[seen] ** 2).mean()
     zeros = f"{values[~seen].mean():.2f} ± {values[~seen].std():.2f}"
     line = [name, by, str(seed), str(steps), *errors, f"{fit:.4f}", zeros, f"{cost:.0f}"]

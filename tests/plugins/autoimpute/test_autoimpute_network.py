@@ -121,9 +121,11 @@ def test_the_step_that_settles_is_the_last_and_counts(x, stop):
     assert not whole.settled
     assert len(whole.watched) == 300
     changes = np.abs(np.diff(whole.watched))
-    threshold = float(np.quantile(changes, 0.02))
+    threshold = float(np.sort(changes)[6])  # A change of exactly so much is enough.
     cut = run(x, **settings, steps=300, threshold=threshold)
     last = np.flatnonzero(changes <= threshold)[0] + 2
+    at_most = run(x, **settings, steps=last + 1, threshold=float(changes[last - 2]))
+    assert len(at_most.watched) <= last
     assert cut.settled
     assert cut.watched == whole.watched[:last]
     np.testing.assert_array_equal(cut.output, run(x, **settings, steps=last, threshold=0.0).output)
