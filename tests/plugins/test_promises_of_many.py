@@ -14,7 +14,7 @@ from impbench import Context, Observed
 PLUGINS = Path(__file__).parents[2] / "plugins"
 SAME_WITH_ANY_THREADS = [
     "alra[k=3]", "autoclass[epochs=2]", "autoimpute[hidden=24,steps=30]", "baynorm",
-    "ccimpute[n_starts=50]",
+    "ccimpute[n_starts=50]", "ccimpute-bioc[n_starts=20]",
     "cnnimpute[n_clusters=1,epochs=2]", "dca[epochs=3]", "deepimpute[epochs=3,block_size=8]",
     "drimpute[ks=[3,4],n_starts=20]", "knn-smoothing[k=10]", "maskclass-balanced[epochs=2]",
     "saver", "scimpute", "scmae[epochs=2]", "sdimpute[ks=[3,4]]",
@@ -30,7 +30,17 @@ LEAVE_OUT_EMPTY_CELLS = [
     spec
     for spec in SAME_WITH_ANY_THREADS
     if spec.partition("[")[0]
-    in {"autoimpute", "ccimpute", "cnnimpute", "dca", "drimpute", "saver", "scimpute", "sdimpute"}
+    in {
+        "autoimpute",
+        "ccimpute",
+        "ccimpute-bioc",
+        "cnnimpute",
+        "dca",
+        "drimpute",
+        "saver",
+        "scimpute",
+        "sdimpute",
+    }
 ]
 
 

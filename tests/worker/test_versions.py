@@ -29,6 +29,7 @@ BEFORE = {
     "autoclass": {"numba", "scikit-learn"},
     "autoimpute": {"numba"},
     "ccimpute": {"numba"},
+    "ccimpute-bioc": {"numba"},
     "cnnimpute": {"numba", "scikit-learn", "torch"},
     "cnnimpute-nl": {"numba", "scikit-learn", "torch"},
     "dca": {"numba"},
