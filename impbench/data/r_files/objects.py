@@ -35,6 +35,10 @@ def strings(item: Any) -> list[str | None]:
 def numbers(item: Any) -> NDArray[Any]:
     """Return a numeric or logical vector; integers that are NA make it float64 with NaN."""
     values: Any = np.asanyarray(_followed(item).value)
+    if class_of(item) == "integer64":
+        # The package bit64 keeps whole numbers in the bytes of doubles, and NA as the least.
+        whole = values.view(np.int64)
+        return np.where(whole == -(2**63), np.nan, whole.astype(np.float64))
     if isinstance(values, np.ma.MaskedArray):
         values = np.where(values.mask, np.nan, values.data.astype(np.float64))
     return np.asarray(values)

@@ -7,6 +7,7 @@ import gzip
 import lzma
 import warnings
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from impbench.data.r_files.objects import (
     table,
     variables,
 )
+from impbench.data.r_files.through_r import rewrite
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,10 +30,6 @@ if TYPE_CHECKING:
 
 ASSAYS = ("counts", "normcounts")
 """Assays on a linear scale, the better first; SingleCellExperiment's own names."""
-
-EXPERIMENTS = frozenset(
-    ["SingleCellExperiment", "SummarizedExperiment", "RangedSummarizedExperiment"]
-)
 
 _COMPRESSIONS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _CONVERT = {
@@ -59,34 +57,51 @@ def read_rds(path: Path, notes: list[str]) -> AnnData:
         If the file is damaged or cannot be parsed, or holds another object, or no matrix whose
         class is known.
     """
-    from impbench.data.r_files.parser import parse_r
-
-    content = _unpacked(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            item = parse_r(content)
-    except Exception as error:  # the parser raises whatever it meets
-        raise InputError(
-            f"{path} cannot be read as rds: {type(error).__name__}: {str(error)[:200]}; {_IN_R}"
-        ) from error
-    kind = class_of(item)
-    if kind in EXPERIMENTS:
-        return _experiment(item, path, notes)
-    counts = matrix(item)
-    if counts is None:
-        cure = f"convert it in R first: {_CONVERT[kind]}" if kind in _CONVERT else _IN_R
-        raise InputError(
-            f"{path} holds an R object of class {kind}; expected a SingleCellExperiment, or a "
-            f"matrix or data.frame of counts; {cure}"
-        )
-    return _assembled({"counts": counts}, {}, path, notes)
+    parts = _taken_apart(_parsed(_unpacked(path), path))
+    if parts.needs_r:
+        try:
+            plain = rewrite(path, parts.item, parts.assays)
+        except InputError as error:
+            if not parts.found:
+                raise InputError(f"{path} {parts.lack}; {error}") from error
+            notes.append(f"what could not be read here: {error}")
+        else:
+            asked, parts = parts, _taken_apart(_parsed(plain, path))
+            left = {n: k for n, k in asked.unknown.items() if asked.slots and n not in parts.found}
+            computed = {
+                name: asked.unknown.get(name, asked.kind)
+                for name in parts.found
+                if name not in asked.found
+            }
+            notes += [f"let R compute {name!r}, of the class {k}" for name, k in computed.items()]
+            parts.unknown.update(left)
+    if not parts.found:
+        cure = f"convert it in R first: {_CONVERT[parts.kind]}" if parts.kind in _CONVERT else _IN_R
+        raise InputError(f"{path} {parts.lack}; {cure}")
+    notes += [
+        f"passed over the assay {name!r}, of the unknown class {kind}"
+        for name, kind in parts.unknown.items()
+    ]
+    return _assembled(parts.found, parts.slots, path, notes)
 
 
 _IN_R = (
     "save the counts in R as one that impbench reads, for example with "
     "saveRDS(SingleCellExperiment(list(counts = m)), file), or zellkonverter::writeH5AD"
 )
+
+
+def _parsed(content: bytes, path: Path) -> Any:
+    from impbench.data.r_files.parser import parse_r
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return parse_r(content)
+    except Exception as error:  # the parser raises whatever it meets
+        raise InputError(
+            f"{path} cannot be read as rds: {type(error).__name__}: {str(error)[:200]}; {_IN_R}"
+        ) from error
 
 
 def _unpacked(path: Path) -> bytes:
@@ -102,18 +117,49 @@ def _unpacked(path: Path) -> bytes:
         ) from error
 
 
-def _experiment(item: Any, path: Path, notes: list[str]) -> AnnData:
+@dataclass(frozen=True)
+class _Parts:
+    """An object, its slots where it is an experiment, and its assays: read, or of which class."""
+
+    item: Any
+    slots: dict[str, Any]
+    assays: dict[str, Any]
+    found: dict[str, Any]
+    unknown: dict[str, str]
+
+    @property
+    def kind(self) -> str:
+        return class_of(self.item)
+
+    @property
+    def needs_r(self) -> bool:
+        """Whether what counts is of a class that R knows, and nobody here."""
+        if self.slots:
+            return not self.found or any(name in self.unknown for name in ASSAYS)
+        # A matrix of another package, or of samples and genes as Biobase has it.
+        slots = attributes(self.item)
+        return not self.found and bool({"Dim", "dim", "seed", "assayData"} & slots.keys())
+
+    @property
+    def lack(self) -> str:
+        if self.slots:
+            classes = ", ".join(sorted(set(self.unknown.values())))
+            return f"has no assay of a class that impbench knows, only of {classes or 'none'}"
+        return (
+            f"holds an R object of class {self.kind}; expected a SingleCellExperiment, or a "
+            "matrix or data.frame of counts"
+        )
+
+
+def _taken_apart(item: Any) -> _Parts:
     slots = attributes(item)
-    found: dict[str, Any] = {}
-    for name, assay in _assays(slots["assays"]).items():
-        values = matrix(assay)
-        if values is None:
-            notes.append(f"passed over the assay {name!r}, of the unknown class {class_of(assay)}")
-        else:
-            found[name] = values
-    if not found:
-        raise InputError(f"{path} has no assay of a class that impbench knows; {_IN_R}")
-    return _assembled(found, slots, path, notes)
+    # Classes made of SummarizedExperiment have its slots, whatever they are called.
+    slots = slots if {"assays", "colData"} <= slots.keys() else {}
+    assays = _assays(slots["assays"]) if slots else {"counts": item}
+    read = {name: matrix(assay) for name, assay in assays.items()}
+    found = {name: values for name, values in read.items() if values is not None}
+    unknown = {name: class_of(assays[name]) for name in assays if name not in found}
+    return _Parts(item, slots, assays, found, unknown)
 
 
 def _assays(item: Any) -> dict[str, Any]:
