@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import psutil
 
+from impbench.data.hdf5 import check_sparse
 from impbench.data.r_files.objects import (
     attributes,
     class_of,
@@ -57,7 +59,20 @@ def read_rds(path: Path, notes: list[str]) -> AnnData:
         If the file is damaged or cannot be parsed, or holds another object, or no matrix whose
         class is known.
     """
-    parts = _taken_apart(_parsed(_unpacked(path), path))
+    item = _parsed(_unpacked(path), path)
+    try:
+        return _read(item, path, notes)
+    except InputError:
+        raise
+    except Exception as error:  # what a damaged object lacks may be missed anywhere
+        raise InputError(
+            f"{path} cannot be read as rds: its object is not put together as R's are "
+            f"({_said(error)}); if R opens it, {_IN_R}"
+        ) from error
+
+
+def _read(item: Any, path: Path, notes: list[str]) -> AnnData:
+    parts = _taken_apart(item, path)
     if parts.needs_r:
         try:
             plain = rewrite(path, parts.item, parts.assays)
@@ -66,7 +81,7 @@ def read_rds(path: Path, notes: list[str]) -> AnnData:
                 raise InputError(f"{path} {parts.lack}; {error}") from error
             notes.append(f"what could not be read here: {error}")
         else:
-            asked, parts = parts, _taken_apart(_parsed(plain, path))
+            asked, parts = parts, _taken_apart(_parsed(plain, path), path)
             left = {n: k for n, k in asked.unknown.items() if asked.slots and n not in parts.found}
             computed = {
                 name: asked.unknown.get(name, asked.kind)
@@ -100,8 +115,13 @@ def _parsed(content: bytes, path: Path) -> Any:
             return parse_r(content)
     except Exception as error:  # the parser raises whatever it meets
         raise InputError(
-            f"{path} cannot be read as rds: {type(error).__name__}: {str(error)[:200]}; {_IN_R}"
+            f"{path} cannot be read as rds: it is cut off, damaged, or holds what rdata does not "
+            f"know ({_said(error)}); if R opens it, {_IN_R}"
         ) from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}"
 
 
 def _unpacked(path: Path) -> bytes:
@@ -109,8 +129,16 @@ def _unpacked(path: Path) -> bytes:
         start = file.read(6)
     opened: Any = next((f for s, f in _COMPRESSIONS.items() if start.startswith(s)), open)
     try:
+        content, room = bytearray(), psutil.virtual_memory().available
         with opened(path, "rb") as file:
-            return bytes(file.read())
+            while piece := file.read(1 << 24):
+                content += piece
+                if len(content) > room:
+                    raise InputError(
+                        f"{path} unpacks to more than the {room / 2**30:.3g} GiB of memory that "
+                        "are free here; if it is not damaged, take a machine with more"
+                    )
+        return bytes(content)
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise InputError(
             f"{path} cannot be read as rds: {error}; it is truncated or damaged: fetch it again"
@@ -135,7 +163,8 @@ class _Parts:
     def needs_r(self) -> bool:
         """Whether what counts is of a class that R knows, and nobody here."""
         if self.slots:
-            return not self.found or any(name in self.unknown for name in ASSAYS)
+            needed = self.unknown if not self.found else [n for n in ASSAYS if n in self.unknown]
+            return bool(needed)
         # A matrix of another package, or of samples and genes as Biobase has it.
         slots = attributes(self.item)
         return not self.found and bool({"Dim", "dim", "seed", "assayData"} & slots.keys())
@@ -151,15 +180,30 @@ class _Parts:
         )
 
 
-def _taken_apart(item: Any) -> _Parts:
+def _taken_apart(item: Any, path: Path) -> _Parts:
     slots = attributes(item)
     # Classes made of SummarizedExperiment have its slots, whatever they are called.
     slots = slots if {"assays", "colData"} <= slots.keys() else {}
     assays = _assays(slots["assays"]) if slots else {"counts": item}
     read = {name: matrix(assay) for name, assay in assays.items()}
     found = {name: values for name, values in read.items() if values is not None}
+    for name, values in found.items():
+        _check(values[0], f"{name} of {path}")
     unknown = {name: class_of(assays[name]) for name in assays if name not in found}
     return _Parts(item, slots, assays, found, unknown)
+
+
+def _check(values: Any, where: str) -> None:
+    """Refuse a sparse matrix that points outside itself, and one of more names than fit here."""
+    if hasattr(values, "indptr"):
+        check_sparse(values, where)
+    # A name takes about this many bytes, and each row and column gets one.
+    size, room = 100 * sum(values.shape), psutil.virtual_memory().available
+    if size > room:
+        raise InputError(
+            f"{where} claims {values.shape[0]} × {values.shape[1]} values, more rows and columns "
+            "than this machine has memory to name"
+        )
 
 
 def _assays(item: Any) -> dict[str, Any]:

@@ -65,4 +65,7 @@ saveRDS(as(sce(counts), "OwnExperiment"), file.path(out, "sce_own.rds"))
 long <- bit64::as.integer64(counts)
 dim(long) <- dim(counts)
 saveRDS(sce(long), file.path(out, "sce_long.rds"))
+# A few bytes that stand for much: ten million numbers in a row, and as many empty rows.
+saveRDS(SummarizedExperiment(list(counts = counts), metadata = list(1:1e7)), file.path(out, "claims_sequence.rds"))
+saveRDS(sparseMatrix(1e7, 2, x = 1, repr = "T"), file.path(out, "claims_rows.rds"))
 saveRDS(lm(n ~ r, data.frame(n = 1:6, r = rnorm(6))), file.path(out, "lm.rds"))
