@@ -19,7 +19,7 @@ from impbench.lookup import find
 from impbench.metrics.metric import Metric
 from impbench.page_figure import PageFigure
 from impbench.parameters import Parametrised, split_spec
-from impbench.per_batch import class_taking
+from impbench.per_batch import PARAMETER, class_taking
 from impbench.protocols.protocol import Protocol
 from impbench.registry import Registry, registry
 from impbench.truth_control import TRUTH_CONTROLS
@@ -168,8 +168,16 @@ def _imputer_facts(imputer: type[Imputer]) -> dict[str, str]:
         "requires": ", ".join(imputer.requires) or "nothing beyond impbench",
         "packages": ", ".join(imputer.packages) or "NumPy and SciPy alone",
         **({"requires Python": imputer.requires_python} if imputer.requires_python else {}),
+        **_per_batch(imputer),
         "available": "no: " + lack if (lack := _lack(imputer)) else "yes",
     }
+
+
+def _per_batch(imputer: type[Imputer]) -> dict[str, str]:
+    """Say how each batch is imputed alone, unless a parameter of the imputer's own is called so."""
+    if PARAMETER in {parameter.name for parameter in imputer.describe()}:
+        return {}
+    return {"each batch alone": f"{imputer.name}[{PARAMETER}=batch], or --per batch"}
 
 
 def _lack(imputer: type[Imputer]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import sys
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
@@ -18,7 +19,9 @@ FILE_MODULE = "impbench_file_"
 
 def module_name(path: Path) -> str:
     """Name the module of a plugin file; two files may have one name in different folders."""
-    return f"{FILE_MODULE}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    # A worker looks the module up by name, which a space or a hyphen would not let it.
+    stem = re.sub(r"\W", "_", path.stem)
+    return f"{FILE_MODULE}{stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def file_spec(name: str, path: Path) -> ModuleSpec | None:

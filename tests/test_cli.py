@@ -208,6 +208,11 @@ def test_info_takes_the_parameter_that_every_imputer_has(
     assert "magic[per=batch]" in capsys.readouterr().out
 
 
+def test_info_says_how_each_batch_is_imputed_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    print_info("magic")
+    assert "magic[per=batch], or --per batch" in capsys.readouterr().out
+
+
 def test_info_shows_the_values_that_a_spec_gives(capsys: pytest.CaptureFixture[str]) -> None:
     print_info("magic[knn=3]")
     assert re.search(r"knn +5; here 3", capsys.readouterr().out)

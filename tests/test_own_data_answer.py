@@ -69,6 +69,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     folder = tmp_path_factory.mktemp("own")
     adata = simulated()
     adata.layers["my values"] = adata.X * 1.1
+    # Of an earlier day: the printed line must not run into it.
+    adata.layers["imputed"] = np.ones(adata.shape, dtype=np.float32)
     adata.X = np.log1p(adata.X)
     adata.obs["donor"] = "d1"
     (folder / "my  data").mkdir()
@@ -113,8 +115,9 @@ def test_the_printed_line_runs_and_writes_the_layer(told):
     done = call("bash", "-euo", "pipefail", "-c", line, cwd=folder)
     assert done.returncode == 0, done.stderr
     out = anndata.read_h5ad(folder / "it-s-mine-filler.h5ad")
-    assert out.layers["imputed"].shape == (100, 99)
-    assert out.uns["imputed"]["imputer"] == "filler"
+    assert out.layers["imputed_2"].shape == (100, 99)
+    assert out.uns["imputed_2"]["imputer"] == "filler"
+    assert (out.layers["imputed"] == 1).all()
 
 
 def test_what_was_left_out_is_said_with_its_reason_and_how_to_get_it(told):

@@ -230,6 +230,12 @@ def test_broken_plugin_file_is_an_error_and_leaves_the_rest_usable(fresh, tmp_pa
     assert "double" in registry().imputers, "a mended file loads"
 
 
+def test_plugin_file_may_be_called_as_it_likes(fresh, tmp_path):
+    load_file(_write(tmp_path / "my own-method.py", PLUGIN.format(cls="Double", name="double")))
+    cls = type(registry().real_imputer("double"))
+    assert getattr(sys.modules[cls.__module__], cls.__name__) is cls, "it must pickle"
+
+
 def test_missing_plugin_file_is_named(fresh, tmp_path):
     with pytest.raises(InputError, match=r"plugin file .*nowhere\.py does not exist"):
         load_file(tmp_path / "nowhere.py")

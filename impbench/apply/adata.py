@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from impbench.apply.h5ad import names_of, refuse_taken
+from impbench.apply.h5ad import refuse_taken
 from impbench.apply.layer import ImputedLayer, describe, lay_out
 from impbench.apply.method import apply, ready
 from impbench.apply.options import Options, OutputScale, OutputType
 from impbench.data.counts import Scale
+from impbench.data.result_places import KEY, taken_places
 from impbench.gives import only_embedding
 from impbench.imputer import Imputer
 from impbench.per_batch import Company
@@ -28,7 +29,7 @@ def impute(
     *,
     layer: str | None = None,
     scale: Scale = "auto",
-    key_added: str = "imputed",
+    key_added: str = KEY,
     overwrite: bool = False,
     output_scale: OutputScale = "log2",
     genes_to_keep: Sequence[str] | Path | None = None,
@@ -110,7 +111,7 @@ def impute(
     )
     method = ready(imputer, options)
     layout = lay_out(adata, "the AnnData", options, layer=not only_embedding(method.gives))
-    taken = [place for place in names_of(key_added) if _holds(adata, place)]
+    taken = taken_places(adata, key_added)
     refuse_taken(taken, key_added, overwrite, "the AnnData")
     result = ImputedLayer(layout, apply(method, layout.observed, options), options)
     target = adata.copy() if copy else adata
@@ -123,11 +124,6 @@ def impute(
         target.obsm[f"X_{key_added}"] = result.imputed.embedding
     target.uns[key_added] = describe(result, method, list(map(str, adata.var_names)))
     return target if copy else None
-
-
-def _holds(adata: AnnData, place: str) -> bool:
-    group, _, name = place.partition("/")
-    return name in getattr(adata, group)
 
 
 def _whole(layer: ImputedLayer) -> Any:

@@ -14,15 +14,11 @@ import scipy.sparse as sp
 from impbench.apply.disk import open_hdf5
 from impbench.apply.layer import ImputedLayer
 from impbench.apply.storage import compression_of
+from impbench.data.result_places import places_of
 from impbench.errors import InputError
 
 CHUNK = 2**18
 """Values per compressed chunk: 1 MB of float32."""
-
-
-def names_of(key: str, by_gene: bool = False) -> tuple[str, str, str]:
-    """Return the places in the file that a result called `key` takes."""
-    return f"layers/{key}", f"{'varm' if by_gene else 'obsm'}/X_{key}", f"uns/{key}"
 
 
 def refuse_taken(taken: list[str], key: str, overwrite: bool, where: str) -> None:
@@ -50,7 +46,7 @@ def make_room(path: Path, key: str, overwrite: bool, where: str, by_gene: bool =
     """
     import h5py
 
-    places = names_of(key, by_gene)
+    places = places_of(key, by_gene)
     with open_hdf5(path, "r+") as file:
         for group in (place.partition("/")[0] for place in places):
             if group in file and not isinstance(file[group], h5py.Group):
@@ -87,7 +83,7 @@ def add(path: Path, key: str, layer: ImputedLayer, entry: dict[str, Any]) -> Non
     """
     from anndata.io import write_elem
 
-    layer_at, embedding_at, entry_at = names_of(key, layer.by_gene)
+    layer_at, embedding_at, entry_at = places_of(key, layer.by_gene)
     with open_hdf5(path, "r+") as file:
         filters = compression_of(file)
         if layer.imputed.expression is not None and len(layer.layout.columns):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import lzma
 import re
-import shutil
 import tempfile
 import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from impbench.data.h5ad import read_h5ad
 from impbench.data.hdf5 import check_hdf5, check_matrices, is_whole
@@ -67,9 +68,7 @@ def open_noted(path: Path, transpose: bool = False) -> tuple[AnnData, tuple[str,
     except (InputError, UnavailableError):
         raise
     except Exception as error:  # whatever is wrong with a file, its reader may fail in any way
-        raise InputError(
-            f"{file} cannot be read as {_kind(file)}: {_one_line(error)}; {_cure(file, error)}"
-        ) from error
+        raise _refusal(file, error) from error
     if transpose:
         data = data.T
     notes += find_lost_names(data, str(file))
@@ -115,6 +114,12 @@ def _is_hdf5(path: Path) -> bool:
     return bool(h5py.is_hdf5(path))  # its signature may follow a block of MuData's own
 
 
+def _refusal(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path} cannot be read as {_kind(path)}: {_one_line(error)}; {_cure(path, error)}"
+    )
+
+
 def _cure(path: Path, error: Exception) -> str:
     """Call a file damaged only where it is."""
     broken = isinstance(error, EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError)
@@ -156,12 +161,22 @@ def _read_hdf5(path: Path, part: str, notes: list[str]) -> AnnData:
 def _unpacked(path: Path, part: str, notes: list[str]) -> AnnData:
     with tempfile.TemporaryDirectory(prefix="impbench-") as scratch:
         plain = Path(scratch) / path.with_suffix("").name
+        room = psutil.disk_usage(scratch).free
         with gzip.open(path) as packed, plain.open("wb") as file:
-            shutil.copyfileobj(packed, file, 1 << 20)
+            while piece := packed.read(1 << 20):
+                if file.tell() > room - (1 << 20):
+                    raise InputError(
+                        f"{path} unpacks to more than the {room / 2**30:.3g} GiB that are free in "
+                        f"{tempfile.gettempdir()}: name another folder in TMPDIR"
+                    )
+                file.write(piece)
         try:
             return _read_hdf5(plain, part, notes)
-        except InputError as error:
-            raise InputError(str(error).replace(str(plain), str(path))) from error
+        except UnavailableError:
+            raise
+        except Exception as error:
+            said = error if isinstance(error, InputError) else _refusal(plain, error)
+            raise InputError(str(said).replace(str(plain), str(path))) from error
 
 
 def _read_table(path: Path, _: str, notes: list[str]) -> AnnData:

@@ -21,6 +21,7 @@ from impbench.data.formats import open_noted, split_part
 from impbench.data.names import check_names, check_orientation
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
 from impbench.data.reference import read_reference
+from impbench.data.result_places import FREE, KEY, free_key
 from impbench.errors import InputError
 from impbench.parameters import parameter
 from impbench.scale import Matrix, library_sizes
@@ -174,6 +175,7 @@ def from_anndata(
     )
     for note in said:
         _log.warning("%s: %s", where, note)
+    key = free_key(data)
     dataset = Dataset(
         name=name or where,
         counts=counts,
@@ -184,7 +186,7 @@ def from_anndata(
         labels=labels,
         genes=read_reference(data, values.genes, where),
         steps=(*notes, step, "library sizes are totals over all genes of the file", *said),
-        facts={"source": where},
+        facts={"source": where} if key == KEY else {"source": where, FREE: key},
         counts_are_raw=raw,
     )
     return _labelled(dataset, f"{where}: obs[{label_key!r}]")

@@ -190,6 +190,12 @@ def _verdict(found: Inspection) -> Iterator[str]:
     )
     if found.genes.repeated or found.repeated_cells:
         yield "names that stand more than once are refused: make them unique first"
+    if "--batch-key" in (found.command or ()):
+        batches = found.columns.batches[0]
+        yield (
+            f"with --per batch each method also runs on each {batches.name} alone, and the page "
+            "says whether to impute them together"
+        )
     yield found.line
 
 

@@ -266,7 +266,11 @@ def _asked(
 
 def _idle(registry: Registry, asked: Sequence[Asked]) -> tuple[str, ...]:
     taking_part = {imputer.name for item in asked for imputer in item.imputers}
-    return tuple(
+    broken = tuple(
+        f"plugin {plugin.name} failed to load, or a part of it: {plugin.reason}"
+        for plugin in registry.broken_so_far
+    )
+    return broken + tuple(
         f"{file} brings {', '.join(names)}, which this run does not use: name it in --imputers"
         for file, names in registry.imputers_of_files().items()
         if not taking_part & {*names}

@@ -100,6 +100,52 @@ def test_other_object_of_r_is_refused_by_its_class():
     assert "damaged" not in str(caught.value)
 
 
+@pytest.fixture
+def without_r(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("R_HOME", raising=False)
+
+
+def test_without_r_what_r_could_read_is_said(without_r):
+    with pytest.raises(InputError, match=r"only of DelayedMatrix; R could read it.*apt install"):
+        read_counts_file(RDS / "sce_pieces.rds")
+
+
+def test_class_made_of_singlecellexperiment_needs_no_r(without_r):
+    data, notes = open_noted(RDS / "sce_own.rds")
+    np.testing.assert_array_equal(dense(data.X), counts(RDS))
+    assert list(data.obs["run"]) == [1, 1, 2, 2, 3, 3]
+    assert notes == ()
+
+
+def test_whole_numbers_of_64_bits_are_no_tiny_fractions(without_r):
+    data, _ = open_noted(RDS / "sce_long.rds")
+    np.testing.assert_array_equal(dense(data.X), counts(RDS))
+
+
+@pytest.mark.r
+def test_counts_that_only_r_can_put_together_are_read_through_r():
+    data, notes = open_noted(RDS / "sce_pieces.rds")
+    np.testing.assert_array_equal(dense(data.X), counts(RDS))
+    assert list(data.obs_names) == [f"c{i}" for i in range(1, 7)]
+    assert list(data.var_names) == [f"g{i}" for i in range(1, 11)]
+    assert list(data.obs["cell_type1"].fillna("-")) == ["a", "b", "-", "a", "b", "a"]
+    assert list(data.var["feature_symbol"]) == [f"S{i}" for i in range(1, 11)]
+    # The logs would have to be computed by a function that lies in the file.
+    assert notes == (
+        "let R compute 'counts', of the class DelayedMatrix",
+        "passed over the assay 'logcounts', of the unknown class DelayedMatrix",
+    )
+
+
+def test_no_function_of_a_file_is_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("IMPBENCH_WAS_RUN", str(tmp_path / "was run"))
+    with pytest.raises(InputError, match="by functions that lie in the file") as caught:
+        open_noted(RDS / "sce_coded.rds")
+    assert "saveRDS" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.r
 def test_r_that_is_here_writes_what_is_read(tmp_path):
     if shutil.which("Rscript") is None:

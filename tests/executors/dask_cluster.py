@@ -109,9 +109,10 @@ def run(out: Path, address: str | None, *imputers: str, **options: Any) -> Resul
     listener = options.pop("listener", None)
     seeds = options.pop("seeds", 2)
     protocols = options.pop("protocols", ["simulated-truth"])
+    suite = options.pop("suite", SUITE)
     settings = Settings(threads=1, timeout=60.0, **options)
     return impbench.run(
-        SUITE,
+        suite,
         out,
         imputers=imputers,
         protocols=protocols,

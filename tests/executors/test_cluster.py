@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dask_cluster import (
     ELSEWHERE,
+    SUITE,
     Counting,
     ours,
     records,
@@ -35,20 +37,25 @@ pytestmark = pytest.mark.slow
 distributed = pytest.importorskip("distributed")
 
 
+BATCHES = replace(
+    SUITE, questions=(replace(SUITE.questions[0], datasets=("sim_batch[n_cells=40,n_genes=60]",)),)
+)
+METHODS = ("fine", "gene-mean[per=batch]", "permuted", "raises")
+PROTOCOLS = ["simulated-truth", "clustering"]
+
+
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory: pytest.TempPathFactory, address: str) -> Path:
     """The folder of a run of many kinds of jobs on the cluster."""
     out = tmp_path_factory.mktemp("remote")
-    methods = ("fine", "permuted", "raises", "hoards", "looks")
-    run(out, address, *methods, seeds=1, protocols=["simulated-truth", "clustering"])
+    run(out, address, *METHODS, "hoards", "looks", seeds=1, protocols=PROTOCOLS, suite=BATCHES)
     return out
 
 
 def test_records_are_those_of_a_local_run_bit_for_bit(tmp_path: Path, remote: Path) -> None:
-    methods = ("fine", "permuted", "raises")
-    run(tmp_path, None, *methods, seeds=1, protocols=["simulated-truth", "clustering"])
+    run(tmp_path, None, *METHODS, seeds=1, protocols=PROTOCOLS, suite=BATCHES)
     here, there = Store(tmp_path), Store(remote)
-    assert len(here.read().records) == 10
+    assert len(here.read().records) == 12
     for one in here.read().records:
         other = there.record(one.key)
         assert other is not None

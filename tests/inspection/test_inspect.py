@@ -203,7 +203,10 @@ def test_in_memory_and_on_disk_say_the_same(tmp_path: Path) -> None:
     assert inside.matrices == outside.matrices
     assert inside.columns == outside.columns
     assert inside.genes == outside.genes
+    del data.obs["sample"]
+    assert "--per batch" not in str(impbench.inspect(data))
     assert str(outside).splitlines()[-1] == f"impbench run --data {path} --batch-key sample"
+    assert "with --per batch each method also runs on each sample alone" in str(outside)
     assert "'leiden_0.5', 2 (0, 1); made from these very counts" in str(outside)
     backed = anndata.read_h5ad(path, backed="r")
     assert inspect(backed).matrices == outside.matrices

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from impbench.data.result_places import FREE
 from impbench.metrics.clustering import ari
 from impbench.metrics.cost import wall_seconds
 from impbench.metrics.error import mse
@@ -157,6 +158,14 @@ def test_command_holds_what_the_run_was_told_and_is_quoted():
         "impbench impute 'my data/mine.h5ad' --method 'magic[t=5]' --out mine-magic-t-5.h5ad "
         "--layer 'raw counts' --batch-key donor --n-groups 3 --plugin 'my plugin.py'"
     )
+
+
+def test_command_names_a_free_layer_where_imputed_is_taken():
+    run = make_run({"magic": around(0.8, 2), "no-imputation": [0.4] * 2})
+    (name, about), *_ = run.manifest.datasets.items()
+    taken = replace(about, facts={**about.facts, FREE: "imputed_2"})
+    manifest = replace(run.manifest, datasets={name: taken})
+    assert " --key-added imputed_2" in impute_command(replace(run, manifest=manifest), "magic")
 
 
 def test_own_data_are_the_heading_and_the_suite_is_not():

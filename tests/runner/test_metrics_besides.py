@@ -146,3 +146,14 @@ def test_plugin_file_whose_imputers_take_no_part_is_said(tmp_path: Path) -> None
         f"{path} brings idle, which this run does not use: name it in --imputers"
     ]
     assert api.plan(SUITE, imputers=["idle"]).idle == ()
+
+
+def test_plugin_file_of_which_a_part_fails_is_said_with_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "raises.py"
+    path.write_text(
+        "import impbench\n@impbench.hookimpl\ndef impbench_imputers(): raise OSError('disk gone')\n"
+    )
+    load_file(path)
+    assert (
+        f"plugin {path} failed to load, or a part of it: OSError: disk gone" in api.plan(SUITE).idle
+    )

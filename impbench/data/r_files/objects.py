@@ -35,6 +35,10 @@ def strings(item: Any) -> list[str | None]:
 def numbers(item: Any) -> NDArray[Any]:
     """Return a numeric or logical vector; integers that are NA make it float64 with NaN."""
     values: Any = np.asanyarray(_followed(item).value)
+    if class_of(item) == "integer64":
+        # The package bit64 keeps whole numbers in the bytes of doubles, and NA as the least.
+        whole = values.view(np.int64)
+        return np.where(whole == -(2**63), np.nan, whole.astype(np.float64))
     if isinstance(values, np.ma.MaskedArray):
         values = np.where(values.mask, np.nan, values.data.astype(np.float64))
     return np.asarray(values)
@@ -57,12 +61,17 @@ def variables(item: Any) -> dict[str, Any]:
     return held
 
 
-def column(item: Any) -> list[Any] | NDArray[Any] | None:
-    """Return one column of a table: text, numbers or a factor; None for what is neither."""
+def column(item: Any, length: int) -> list[Any] | NDArray[Any] | None:
+    """Return one column of a table: text, numbers or a factor; None for what is neither.
+
+    What R keeps as runs must have `length`: a few bytes can stand for any number of values.
+    """
     held = attributes(item)
     if class_of(item) == "Rle":
-        values = column(held["values"])
-        return None if values is None else np.repeat(np.asarray(values), numbers(held["lengths"]))
+        values, lengths = column(held["values"], length), numbers(held["lengths"])
+        if values is None or lengths.sum() != length:
+            return None
+        return np.repeat(np.asarray(values), lengths)
     kind = _followed(item).info.type.name
     if kind == "STR":
         return strings(item)
@@ -81,7 +90,7 @@ def table(item: Any, names: list[str]) -> pd.DataFrame:
     """Return a DataFrame of S4Vectors, or a data.frame, without columns that are no vectors."""
     held = attributes(item)
     columns = named_list(held.get("listData", item))
-    found = {key: column(value) for key, value in columns.items()}
+    found = {key: column(value, len(names)) for key, value in columns.items()}
     sound = {k: v for k, v in found.items() if v is not None and len(v) == len(names)}
     return pd.DataFrame(sound, index=pd.Index(names, dtype=object))
 
@@ -101,7 +110,8 @@ def matrix(item: Any) -> tuple[Any, list[str] | None, list[str] | None] | None:
     if kind in ("data.frame", "DFrame", "DataFrame"):
         columns = named_list(held.get("listData", item))
         rows = held.get("row.names") or held.get("rownames")
-        vectors = [np.asarray(column(value)) for value in columns.values()]
+        n_rows = int(numbers(held["nrows"])[0]) if "nrows" in held else 0
+        vectors = [np.asarray(column(value, n_rows)) for value in columns.values()]
         if not vectors or not all(v.dtype.kind in "iufb" for v in vectors):
             return None
         return np.column_stack(vectors), _names(rows), list(columns)
@@ -133,7 +143,7 @@ def _of_package_matrix(kind: str, held: dict[str, Any]) -> Any:
         return sp.csc_matrix((parts["x"], parts["i"], parts["p"]), shape=shape)
     if storage == "R":
         return sp.csr_matrix((parts["x"], parts["j"], parts["p"]), shape=shape)
-    return sp.coo_matrix((parts["x"], (parts["i"], parts["j"])), shape=shape).tocsr()
+    return sp.coo_matrix((parts["x"], (parts["i"], parts["j"])), shape=shape)
 
 
 def _dimnames(item: Any) -> tuple[list[str] | None, list[str] | None]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import psutil
 from rdata.parser import RObject, RObjectInfo, RObjectType, parse_data
 from rdata.parser._parser import BYTECODE_SPECIAL_SET, DEFAULT_ALTREP_MAP
 from rdata.parser._xdr import ParserXDR
@@ -26,8 +28,11 @@ def parse_r(content: bytes) -> Any:
     """
     if not content.startswith(b"X\n"):
         return parse_data(content).object
+    sequences = {b"compact_intseq": _sequence(np.int32), b"compact_realseq": _sequence(np.float64)}
     parser = _Parser(
-        memoryview(content)[2:], expand_altrep=True, altrep_constructor_dict=DEFAULT_ALTREP_MAP
+        memoryview(content)[2:],
+        expand_altrep=True,
+        altrep_constructor_dict={**DEFAULT_ALTREP_MAP, **sequences},
     )
     item = parser.parse_all().object
     parser.check_complete()
@@ -64,6 +69,20 @@ class _Parser(ParserXDR):
         if has_attributes and kind in (RAW, WEAK_REFERENCE):
             return _item(value, self.parse_R_object(references))
         return _item(value)
+
+
+def _sequence(dtype: type[np.number[Any]]) -> Any:
+    """What makes a sequence of its length, first number and step; a few bytes can claim any."""
+
+    def made(state: Any) -> tuple[RObjectInfo, Any]:
+        n, start, step = (float(value) for value in state.value)
+        if not 0 <= n * np.dtype(dtype).itemsize <= psutil.virtual_memory().available:
+            raise ValueError(f"it claims a sequence of {n:.6g} numbers")
+        kind = RObjectType.INT if dtype is np.int32 else RObjectType.REAL
+        values = (start + step * np.arange(int(n))).astype(dtype)
+        return RObjectInfo(kind, False, False, False, 0, 0), values
+
+    return made
 
 
 def _item(value: Any, attributes: Any = None) -> Any:

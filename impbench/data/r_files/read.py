@@ -7,11 +7,14 @@ import gzip
 import lzma
 import warnings
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import psutil
 
+from impbench.data.hdf5 import check_sparse
 from impbench.data.r_files.objects import (
     attributes,
     class_of,
@@ -21,6 +24,7 @@ from impbench.data.r_files.objects import (
     table,
     variables,
 )
+from impbench.data.r_files.through_r import rewrite
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,10 +32,6 @@ if TYPE_CHECKING:
 
 ASSAYS = ("counts", "normcounts")
 """Assays on a linear scale, the better first; SingleCellExperiment's own names."""
-
-EXPERIMENTS = frozenset(
-    ["SingleCellExperiment", "SummarizedExperiment", "RangedSummarizedExperiment"]
-)
 
 _COMPRESSIONS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _CONVERT = {
@@ -59,28 +59,45 @@ def read_rds(path: Path, notes: list[str]) -> AnnData:
         If the file is damaged or cannot be parsed, or holds another object, or no matrix whose
         class is known.
     """
-    from impbench.data.r_files.parser import parse_r
-
-    content = _unpacked(path)
+    item = _parsed(_unpacked(path), path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            item = parse_r(content)
-    except Exception as error:  # the parser raises whatever it meets
+        return _read(item, path, notes)
+    except InputError:
+        raise
+    except Exception as error:  # what a damaged object lacks may be missed anywhere
         raise InputError(
-            f"{path} cannot be read as rds: {type(error).__name__}: {str(error)[:200]}; {_IN_R}"
+            f"{path} cannot be read as rds: its object is not put together as R's are "
+            f"({_said(error)}); if R opens it, {_IN_R}"
         ) from error
-    kind = class_of(item)
-    if kind in EXPERIMENTS:
-        return _experiment(item, path, notes)
-    counts = matrix(item)
-    if counts is None:
-        cure = f"convert it in R first: {_CONVERT[kind]}" if kind in _CONVERT else _IN_R
-        raise InputError(
-            f"{path} holds an R object of class {kind}; expected a SingleCellExperiment, or a "
-            f"matrix or data.frame of counts; {cure}"
-        )
-    return _assembled({"counts": counts}, {}, path, notes)
+
+
+def _read(item: Any, path: Path, notes: list[str]) -> AnnData:
+    parts = _taken_apart(item, path)
+    if parts.needs_r:
+        try:
+            plain = rewrite(path, parts.item, parts.assays)
+        except InputError as error:
+            if not parts.found:
+                raise InputError(f"{path} {parts.lack}; {error}") from error
+            notes.append(f"what could not be read here: {error}")
+        else:
+            asked, parts = parts, _taken_apart(_parsed(plain, path), path)
+            left = {n: k for n, k in asked.unknown.items() if asked.slots and n not in parts.found}
+            computed = {
+                name: asked.unknown.get(name, asked.kind)
+                for name in parts.found
+                if name not in asked.found
+            }
+            notes += [f"let R compute {name!r}, of the class {k}" for name, k in computed.items()]
+            parts.unknown.update(left)
+    if not parts.found:
+        cure = f"convert it in R first: {_CONVERT[parts.kind]}" if parts.kind in _CONVERT else _IN_R
+        raise InputError(f"{path} {parts.lack}; {cure}")
+    notes += [
+        f"passed over the assay {name!r}, of the unknown class {kind}"
+        for name, kind in parts.unknown.items()
+    ]
+    return _assembled(parts.found, parts.slots, path, notes)
 
 
 _IN_R = (
@@ -89,31 +106,104 @@ _IN_R = (
 )
 
 
+def _parsed(content: bytes, path: Path) -> Any:
+    from impbench.data.r_files.parser import parse_r
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return parse_r(content)
+    except Exception as error:  # the parser raises whatever it meets
+        raise InputError(
+            f"{path} cannot be read as rds: it is cut off, damaged, or holds what rdata does not "
+            f"know ({_said(error)}); if R opens it, {_IN_R}"
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}"
+
+
 def _unpacked(path: Path) -> bytes:
     with path.open("rb") as file:
         start = file.read(6)
     opened: Any = next((f for s, f in _COMPRESSIONS.items() if start.startswith(s)), open)
     try:
+        content, room = bytearray(), psutil.virtual_memory().available
         with opened(path, "rb") as file:
-            return bytes(file.read())
+            while piece := file.read(1 << 24):
+                content += piece
+                if len(content) > room:
+                    raise InputError(
+                        f"{path} unpacks to more than the {room / 2**30:.3g} GiB of memory that "
+                        "are free here; if it is not damaged, take a machine with more"
+                    )
+        return bytes(content)
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise InputError(
             f"{path} cannot be read as rds: {error}; it is truncated or damaged: fetch it again"
         ) from error
 
 
-def _experiment(item: Any, path: Path, notes: list[str]) -> AnnData:
+@dataclass(frozen=True)
+class _Parts:
+    """An object, its slots where it is an experiment, and its assays: read, or of which class."""
+
+    item: Any
+    slots: dict[str, Any]
+    assays: dict[str, Any]
+    found: dict[str, Any]
+    unknown: dict[str, str]
+
+    @property
+    def kind(self) -> str:
+        return class_of(self.item)
+
+    @property
+    def needs_r(self) -> bool:
+        """Whether what counts is of a class that R knows, and nobody here."""
+        if self.slots:
+            needed = self.unknown if not self.found else [n for n in ASSAYS if n in self.unknown]
+            return bool(needed)
+        # A matrix of another package, or of samples and genes as Biobase has it.
+        slots = attributes(self.item)
+        return not self.found and bool({"Dim", "dim", "seed", "assayData"} & slots.keys())
+
+    @property
+    def lack(self) -> str:
+        if self.slots:
+            classes = ", ".join(sorted(set(self.unknown.values())))
+            return f"has no assay of a class that impbench knows, only of {classes or 'none'}"
+        return (
+            f"holds an R object of class {self.kind}; expected a SingleCellExperiment, or a "
+            "matrix or data.frame of counts"
+        )
+
+
+def _taken_apart(item: Any, path: Path) -> _Parts:
     slots = attributes(item)
-    found: dict[str, Any] = {}
-    for name, assay in _assays(slots["assays"]).items():
-        values = matrix(assay)
-        if values is None:
-            notes.append(f"passed over the assay {name!r}, of the unknown class {class_of(assay)}")
-        else:
-            found[name] = values
-    if not found:
-        raise InputError(f"{path} has no assay of a class that impbench knows; {_IN_R}")
-    return _assembled(found, slots, path, notes)
+    # Classes made of SummarizedExperiment have its slots, whatever they are called.
+    slots = slots if {"assays", "colData"} <= slots.keys() else {}
+    assays = _assays(slots["assays"]) if slots else {"counts": item}
+    read = {name: matrix(assay) for name, assay in assays.items()}
+    found = {name: values for name, values in read.items() if values is not None}
+    for name, values in found.items():
+        _check(values[0], f"{name} of {path}")
+    unknown = {name: class_of(assays[name]) for name in assays if name not in found}
+    return _Parts(item, slots, assays, found, unknown)
+
+
+def _check(values: Any, where: str) -> None:
+    """Refuse a sparse matrix that points outside itself, and one of more names than fit here."""
+    if hasattr(values, "indptr"):
+        check_sparse(values, where)
+    # A name takes about this many bytes, and each row and column gets one.
+    size, room = 100 * sum(values.shape), psutil.virtual_memory().available
+    if size > room:
+        raise InputError(
+            f"{where} claims {values.shape[0]} × {values.shape[1]} values, more rows and columns "
+            "than this machine has memory to name"
+        )
 
 
 def _assays(item: Any) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def lack_of_r() -> str | None:
     """Say that rpy2 or R is missing, and how to get it; or None."""
     if importlib.util.find_spec("rpy2") is None:
         return f"rpy2 is not installed: {RPY2}"
-    if _r_program() is None:
+    if r_program() is None:
         return "R is not installed: see https://www.r-project.org (Debian: apt install r-base)"
     return None
 
@@ -87,7 +87,7 @@ def library_folders() -> tuple[Path, ...]:
 @lru_cache(maxsize=8)
 def _library_folders(*deciding: str | None) -> tuple[Path, ...]:
     """Ask R itself, because Renviron files can add folders; base alone starts in a tenth second."""
-    program = _r_program()
+    program = r_program()
     if program is None:
         return ()
     command = [program, "--no-echo", "--no-restore", "--no-save", "-e", "writeLines(.libPaths())"]
@@ -102,7 +102,8 @@ def _library_folders(*deciding: str | None) -> tuple[Path, ...]:
     return tuple(Path(line) for line in answer.stdout.splitlines() if line)
 
 
-def _r_program() -> str | None:
+def r_program() -> str | None:
+    """Return where R is, or None without R."""
     home = os.environ.get("R_HOME")
     return shutil.which(str(Path(home) / "bin" / "R")) if home else shutil.which("R")
 

@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import Any
 
+from impbench.data.result_places import FREE
 from impbench.report.analysis.run import Run
 from impbench.report.text import slug
 from impbench.results.manifest import AboutDataset
@@ -45,5 +46,7 @@ def _options(about: AboutDataset, run: Run) -> dict[str, Any]:
         "batch_key": told.get("batch_key"),
         # Methods that need to know how many groups there are were told.
         "n_groups": about.n_groups,
+        # Another name for the result, where the data hold something of its usual one.
+        "key_added": about.facts.get(FREE),
         "device": None if device in ("auto", "cpu") else device,
     }

@@ -49,4 +49,23 @@ for (name in names(classes)) {
 odd <- sce(columns)
 assay(odd, "odd") <- log(DelayedArray(counts) + 1)
 saveRDS(odd, file.path(out, "sce_odd.rds"))
+# Counts that only R can put together, beside logs that functions in the file compute.
+pieces <- sce(cbind(DelayedArray(columns)[, 1:3], DelayedArray(columns)[, 4:6]))
+assay(pieces, "logcounts") <- log(assay(pieces) + 1)
+saveRDS(pieces, file.path(out, "sce_pieces.rds"))
+# Counts that a function in the file computes, which does something else besides.
+coded <- DelayedArray(counts)
+coded@seed <- new("DelayedUnaryIsoOpStack", seed = counts, OPS = list(
+    function(a) { file.create(Sys.getenv("IMPBENCH_WAS_RUN")); a }
+))
+saveRDS(sce(coded), file.path(out, "sce_coded.rds"))
+# A class of the user's own that is made of SingleCellExperiment, and whole numbers of 64 bits.
+setClass("OwnExperiment", contains = "SingleCellExperiment", where = globalenv())
+saveRDS(as(sce(counts), "OwnExperiment"), file.path(out, "sce_own.rds"))
+long <- bit64::as.integer64(counts)
+dim(long) <- dim(counts)
+saveRDS(sce(long), file.path(out, "sce_long.rds"))
+# A few bytes that stand for much: ten million numbers in a row, and as many empty rows.
+saveRDS(SummarizedExperiment(list(counts = counts), metadata = list(1:1e7)), file.path(out, "claims_sequence.rds"))
+saveRDS(sparseMatrix(1e7, 2, x = 1, repr = "T"), file.path(out, "claims_rows.rds"))
 saveRDS(lm(n ~ r, data.frame(n = 1:6, r = rnorm(6))), file.path(out, "lm.rds"))
