@@ -18,6 +18,7 @@ from impbench.apply.layer import ImputedLayer, describe, lay_out, scanpy_hint
 from impbench.apply.method import apply, ready
 from impbench.apply.options import Options
 from impbench.data.formats import open_noted
+from impbench.data.result_places import places_of
 from impbench.errors import InputError
 from impbench.gives import only_embedding
 from impbench.imputer import Imputer
@@ -93,7 +94,7 @@ def impute_file(
         entry = describe(layer, method, names)
         with _writing(out):
             h5ad.add(partial, key, layer, entry)
-        place = h5ad.names_of(key, by_gene)[int(only_embedding(method.gives))]
+        place = places_of(key, by_gene)[int(only_embedding(method.gives))]
         return Written(entry, scanpy_hint(entry, key, h5ad.scanpy_base(partial)), place)
 
 
