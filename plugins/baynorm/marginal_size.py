@@ -104,5 +104,5 @@ def _shorter(share: float, descent: float, gain: float) -> float:
     """Return a smaller share of a step: where a parabola is lowest, or half."""
     if share <= 0.1:
         return share / 2
-    lowest = -(descent * share * share) / (2 * (gain - share * descent))
+    lowest = -(descent * (share * share)) / (2 * (gain - share * descent))
     return lowest if 0.1 <= lowest <= 0.9 * share else share / 2
