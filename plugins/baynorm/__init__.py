@@ -64,10 +64,11 @@ class BayNorm(Imputer):
     )
 
     def prepare(self, context: Context) -> None:
-        """Compile the search for the sizes."""
-        from .marginal_size import compile_sizes
+        """Compile the likelihood, and import what computes."""
+        from . import method  # noqa: F401
+        from .likelihood import compile_likelihood
 
-        compile_sizes()
+        compile_likelihood()
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Estimate capture and prior, then the posterior of every entry.

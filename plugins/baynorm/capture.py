@@ -28,7 +28,8 @@ def from_totals(totals: Floats, mean_capture: float) -> Floats:
     """
     if not totals.any():
         raise InputError("baynorm: no cell has a count of the genes that β is estimated from")
-    capture: Floats = mean_capture * totals / totals.mean()
+    # In this order, its last bits are the original's.
+    capture: Floats = totals / totals.mean() * mean_capture
     inside = (capture > 0) & (capture < 1)
     if not inside.any():
         raise InputError(

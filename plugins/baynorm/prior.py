@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 
-from .marginal_size import marginal_sizes
+from .marginal_size import marginal_size
 
 Floats = NDArray[np.float64]
 
@@ -76,31 +76,39 @@ def estimate_prior(
         return Prior(means, sizes, None, sizes)
     smallest, largest = float(sizes.min()), float(np.ceil(sizes.max()))
 
-    def climb(genes: slice) -> Floats:
+    def search(genes: slice) -> list[float]:
         rows = np.ascontiguousarray(counts[:, genes].T, dtype=np.float64)
-        found: Floats = marginal_sizes(rows, means[genes], capture, sizes[genes], smallest, largest)
-        return found
+        return [
+            marginal_size(row, mean * capture, start, smallest, largest)
+            for row, mean, start in zip(rows, means[genes], sizes[genes].tolist(), strict=True)
+        ]
 
     blocks = [slice(start, start + GENES) for start in range(0, len(means), GENES)]
-    found = []
+    found: list[float] = []
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        for block in pool.map(climb, blocks):
-            found.append(block)
-            progress(len(found) / len(blocks))
-    marginal = np.concatenate(found)
+        for block in pool.map(search, blocks):
+            found += block
+            progress(len(found) / len(means))
+    marginal = np.array(found)
     return Prior(means, sizes, marginal, adjusted(sizes, marginal))
 
 
 def moments(counts: NDArray[Any], capture: Floats) -> tuple[Floats, Floats]:
     """Return mean and size of each gene's counts divided by β, (genes,) each.
 
-    A gene that varies no more than a Poisson variable takes the smallest size of the others.
+    A gene that varies no more than a Poisson variable takes the smallest size of the others. The
+    order of the sums is the original's, which works on the non-zeros: its last bits matter.
     """
-    means, variances = np.empty((2, counts.shape[1]))
-    for start in range(0, counts.shape[1], GENES):
+    n_cells, n_genes = counts.shape
+    means, variances = np.empty((2, n_genes))
+    for start in range(0, n_genes, GENES):
         genes = slice(start, start + GENES)
         molecules = counts[:, genes] / capture[:, None]
-        means[genes], variances[genes] = molecules.mean(axis=0), molecules.var(axis=0)
+        seen = molecules > 0
+        mean = means[genes] = _sum_in_order(molecules) / n_cells
+        squares = _sum_in_order(np.where(seen, (molecules - mean) ** 2, 0.0))
+        squares += (n_cells - seen.sum(axis=0)) * (mean * mean)
+        variances[genes] = squares / max(n_cells - 1, 1) * ((n_cells - 1) / n_cells)
     varies = variances > means
     if not varies.any():
         raise InputError(
@@ -111,6 +119,14 @@ def moments(counts: NDArray[Any], capture: Floats) -> tuple[Floats, Floats]:
     sizes[varies] = means[varies] ** 2 / (variances[varies] - means[varies])
     sizes[~varies] = sizes[varies].min()
     return means, sizes
+
+
+def _sum_in_order(values: Floats) -> Floats:
+    """Return the sums over cells, from the first to the last, (genes,)."""
+    total = np.zeros(values.shape[1])
+    for row in values:
+        total += row
+    return total
 
 
 def adjusted(moment_sizes: Floats, marginal: Floats) -> Floats:
