@@ -32,7 +32,7 @@ VIEWS = 2
 
 
 @dataclass(frozen=True)
-class Weights:
+class EncoderWeights:
     """Weights, or their gradients; views of one buffer, `flat`.
 
     Attributes
@@ -52,7 +52,7 @@ class Weights:
     last_bias: Float32
 
     @classmethod
-    def zeros(cls, widths: tuple[int, ...]) -> Weights:
+    def zeros(cls, widths: tuple[int, ...]) -> EncoderWeights:
         """Allocate; `widths` begins with the number of genes."""
         n = len(widths) - 1
         shapes: list[tuple[int, ...]] = list(pairwise(widths))
@@ -97,7 +97,7 @@ class ContrastiveNetwork:
         self, n_genes: int, dropout: float, temperature: float, generator: torch.Generator
     ) -> None:
         widths = (n_genes, *WIDTHS)
-        self.weights, self.gradients = Weights.zeros(widths), Weights.zeros(widths)
+        self.weights, self.gradients = EncoderWeights.zeros(widths), EncoderWeights.zeros(widths)
         biases = _draw_weights(self.weights.matrices, generator)
         for gain in self.weights.gains:
             gain[:] = 1
