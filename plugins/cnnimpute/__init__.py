@@ -52,6 +52,12 @@ class CnnImpute(Imputer):
         "most 30 cells.",
         min=1,
     )
+    n_embeddings: int = parameter(
+        5,
+        "t-SNE embeddings; the clusters are those of the most typical. With one, as published, "
+        "they depend on the last bit of the numbers.",
+        min=1,
+    )
     network_input: Literal["counts", "cpm"] = parameter(
         "counts",
         "The networks see ln(1 + x) of the counts as given, as in the program, or of counts per "
@@ -108,7 +114,7 @@ class CnnImpute(Imputer):
         quick.impute(Observed.from_counts(counts), Context())
         from .groups import find_groups
 
-        find_groups(counts, None, 5.0)
+        find_groups(counts, None, 5.0, 1)
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Group the cells, and in each group find the dropouts and predict them block by block.
@@ -149,7 +155,9 @@ class CnnImpute(Imputer):
         # One thread: sums always run in the same order.
         with threadpool_limits(1):
             if n_clusters != 1:
-                labels, coordinates = find_groups(counts[used], n_clusters, self.perplexity)
+                labels, coordinates = find_groups(
+                    counts[used], n_clusters, self.perplexity, self.n_embeddings
+                )
                 embedding = np.zeros((len(counts), coordinates.shape[1]), dtype=np.float32)
                 embedding[used] = coordinates
             done = impute_counts(
@@ -168,7 +176,7 @@ class CnnImpute(Imputer):
             "block_targets": [len(block.targets) for block in done.blocks],
             "block_inputs": [len(block.inputs) for block in done.blocks],
             "epochs": [len(losses) for losses in done.losses],
-            "validation_loss": [losses[-1] for losses in done.losses],
+            "validation_loss": [losses[-1] if losses else None for losses in done.losses],
         }
         return Imputed(expression, "counts", embedding=embedding, info=info)
 

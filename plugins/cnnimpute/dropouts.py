@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from impbench_plugins.shared.dropout_mixture import (
     dropout_probabilities,

@@ -156,10 +156,18 @@ def _predict(
     progress: Callable[[int, int], None],
     done: Done,
 ) -> Floats:
-    """Return predictions where missing, (cells, genes), NaN elsewhere; notes blocks and losses."""
+    """Return predictions where missing, (cells, genes), NaN elsewhere; notes blocks and losses.
+
+    Without any gene outside its blocks a group keeps its values: all are NaN.
+    """
     predicted = np.full(values.shape, np.nan)
     blocks = make_blocks(values, missing, same_fields(BlockRules, settings))
     shape, schedule = same_fields(Shape, settings), same_fields(KerasSchedule, settings)
+    if settings.output == "relu" and not any(len(block.inputs) for block in blocks):
+        # From zeros alone the last ReLU gives zeros and passes no gradient: nothing is learned.
+        done.blocks.extend(blocks)
+        done.losses.extend([] for _ in blocks)
+        return predicted
     trainee = None
     for i, block in enumerate(blocks):
 
