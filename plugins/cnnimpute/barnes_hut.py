@@ -6,6 +6,7 @@ bits are the same on any machine that starts from the same ones.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def descend(starts: Any, columns: Any, p: Floats, y: Floats, rounds: int) -> Non
         for point in range(y.shape[0]):
             for d in range(N_DIMENSIONS):
                 slope = exaggeration * attraction[point, d] - repulsion[point, d] / total
-                if np.sign(slope) != np.sign(velocity[point, d]):
+                if _sign(slope) != _sign(velocity[point, d]):
                     gains[point, d] += 0.2
                 else:
                     gains[point, d] *= 0.8
@@ -59,7 +60,17 @@ def descend(starts: Any, columns: Any, p: Floats, y: Floats, rounds: int) -> Non
                 velocity[point, d] -= LEARNING_RATE * gains[point, d] * slope
                 y[point, d] += velocity[point, d]
         for d in range(N_DIMENSIONS):
-            y[:, d] -= y[:, d].mean()
+            mean = 0.0
+            for point in range(y.shape[0]):
+                mean += y[point, d]
+            mean /= y.shape[0]
+            for point in range(y.shape[0]):
+                y[point, d] -= mean
+
+
+@njit(nogil=True)
+def _sign(x: float) -> int:
+    return int(x > 0) - int(x < 0)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -81,12 +92,18 @@ def repel(y: Floats, angle: float, force: Floats) -> float:
 
     A point's force is Σ_j q_j² (y − y_j) with q_j = 1 / (1 + |y − y_j|²).
     """
-    widths, masses, centres, children, holds = _tree(y)
+    room, n_boxes = 4 * len(y) + 64, 0
+    while n_boxes == 0:
+        room *= 2
+        widths, masses = np.empty(room), np.zeros(room, np.int64)
+        centres, middles = np.zeros((room, N_DIMENSIONS)), np.empty((room, N_DIMENSIONS))
+        children, holds = np.full(room, NONE), np.full(room, NONE)
+        n_boxes = _plant(y, widths, masses, centres, middles, children, holds)
     total = 0.0
-    stack = np.empty(len(widths), np.int64)
+    stack = np.empty(n_boxes, np.int64)
     away = np.empty(N_DIMENSIONS)
     force[:] = 0.0
-    for point in range(y.shape[0]):
+    for point in range(len(y)):
         stack[0] = 0
         waiting = 1
         while waiting:
@@ -98,7 +115,7 @@ def repel(y: Floats, angle: float, force: Floats) -> float:
             for d in range(N_DIMENSIONS):
                 away[d] = y[point, d] - centres[box, d]
                 square += away[d] * away[d]
-            if children[box] == NONE or widths[box] < angle * np.sqrt(square):
+            if children[box] == NONE or widths[box] < angle * math.sqrt(square):
                 q = 1.0 / (1.0 + square)
                 total += masses[box] * q
                 for d in range(N_DIMENSIONS):
@@ -111,64 +128,69 @@ def repel(y: Floats, angle: float, force: Floats) -> float:
 
 
 @njit(nogil=True, error_model="numpy")
-def _tree(y: Floats) -> Any:
+def _plant(
+    y: Floats,
+    widths: Floats,
+    masses: Any,
+    centres: Floats,
+    middles: Floats,
+    children: Any,
+    holds: Any,
+) -> int:
     """Halve boxes in all dimensions until each holds one point, or copies of one.
+
+    Fills, for each box, its largest half width, the number of its points, their mean, its middle,
+    the first of its eight children and the point that it holds, -1 where there is none.
 
     Returns
     -------
-    Of each box the largest half width, the number of its points, their mean, (boxes, 3), the first
-    of its eight children and the point that it holds, -1 where there is none.
+    The number of boxes; 0 if there is no room for all.
     """
-    room = 8 * len(y) + 8
-    widths, masses, centres = np.empty(room), np.zeros(room, np.int64), np.empty((room, 3))
-    children, holds = np.full(room, NONE), np.full(room, NONE)
-    middles = np.empty((room, N_DIMENSIONS))
-    # Half widths of the outermost box; those of a box `depth` levels down are 2^-depth of them.
     half = np.empty(N_DIMENSIONS)
     for d in range(N_DIMENSIONS):
-        middles[0, d] = y[:, d].mean()
-        half[d] = max(y[:, d].max() - middles[0, d], middles[0, d] - y[:, d].min()) + MARGIN
-    widths[0] = half.max()
+        low, high, total = y[0, d], y[0, d], 0.0
+        for point in range(len(y)):
+            low, high, total = min(low, y[point, d]), max(high, y[point, d]), total + y[point, d]
+        middles[0, d] = total / len(y)
+        half[d] = max(high - middles[0, d], middles[0, d] - low) + MARGIN
+    widths[0] = max(half[0], half[1], half[2])
     n_boxes = 1
     for point in range(len(y)):
         box, share = 0, 1.0
         while True:
             masses[box] += 1
-            _add_to_mean(centres[box], y[point], masses[box])
-            if masses[box] == 1:
+            n = masses[box]
+            for d in range(N_DIMENSIONS):
+                centres[box, d] = centres[box, d] * ((n - 1) / n) + y[point, d] / n
+            if n == 1:
                 holds[box] = point
                 break
             if children[box] == NONE:
-                if (y[point] == y[holds[box]]).all():
+                other = holds[box]
+                if _same(y[point], y[other]):
                     break
-                if n_boxes + CHILDREN > room:
-                    room *= 2
-                    widths, masses, centres, children, holds, middles = _doubled(
-                        widths, masses, centres, children, holds, middles
-                    )
+                if n_boxes + CHILDREN > len(masses):
+                    return 0
                 children[box] = n_boxes
                 for child in range(CHILDREN):
-                    new = n_boxes + child
-                    widths[new] = 0.5 * widths[box]
+                    widths[n_boxes] = 0.5 * widths[box]
                     for d in range(N_DIMENSIONS):
                         side = -0.5 if (child >> d) & 1 else 0.5
-                        middles[new, d] = middles[box, d] + side * share * half[d]
-                n_boxes += CHILDREN
+                        middles[n_boxes, d] = middles[box, d] + side * share * half[d]
+                    n_boxes += 1
                 # What the box held goes one level down, with its copies.
-                below = children[box] + _side(middles[box], y[holds[box]])
-                masses[below], holds[below] = masses[box] - 1, holds[box]
-                centres[below] = y[holds[box]]
-                holds[box] = NONE
+                below = children[box] + _side(middles[box], y[other])
+                masses[below], holds[below], holds[box] = n - 1, other, NONE
+                for d in range(N_DIMENSIONS):
+                    centres[below, d] = y[other, d]
             box = children[box] + _side(middles[box], y[point])
             share *= 0.5
-    return widths[:n_boxes], masses[:n_boxes], centres[:n_boxes], children, holds
+    return n_boxes
 
 
 @njit(nogil=True)
-def _add_to_mean(mean: Floats, point: Floats, n: int) -> None:
-    for d in range(N_DIMENSIONS):
-        before = mean[d] * ((n - 1) / n) if n > 1 else 0.0
-        mean[d] = before + point[d] / n
+def _same(one: Floats, other: Floats) -> bool:
+    return bool(one[0] == other[0] and one[1] == other[1] and one[2] == other[2])
 
 
 @njit(nogil=True)
@@ -178,18 +200,3 @@ def _side(middle: Floats, point: Floats) -> int:
     for d in range(N_DIMENSIONS):
         child += (point[d] < middle[d]) << d
     return child
-
-
-@njit(nogil=True)
-def _doubled(
-    widths: Any, masses: Any, centres: Any, children: Any, holds: Any, middles: Any
-) -> Any:
-    n = len(widths)
-    return (
-        np.concatenate((widths, np.empty(n))),
-        np.concatenate((masses, np.zeros(n, np.int64))),
-        np.concatenate((centres, np.empty((n, N_DIMENSIONS)))),
-        np.concatenate((children, np.full(n, NONE))),
-        np.concatenate((holds, np.full(n, NONE))),
-        np.concatenate((middles, np.empty((n, N_DIMENSIONS)))),
-    )

@@ -140,13 +140,13 @@ class CnnImputeNetwork(nn.Module):
         """
         pooled, positions = self.shape.positions
         x = convolve_and_pool(inputs, self.first.weight, self.first.bias)
-        x = self.first_norm(x, _shares(x.shape[2], pooled))
+        x = self.first_norm(x, _shares(x.shape[2], pooled, x.dtype))
         x = functional.relu(self.second(x))
         if self.shape.pooling == "average":
-            x = (x * _shares(x.shape[2], positions)).sum(dim=2, keepdim=True)
+            x = (x * _shares(x.shape[2], positions, x.dtype)).sum(dim=2, keepdim=True)
         else:
             x = functional.max_pool1d(x, POOL)
-        x = self.second_norm(x, _shares(x.shape[2], x.shape[2]))
+        x = self.second_norm(x, _shares(x.shape[2], x.shape[2], x.dtype))
         x = self.last(functional.relu(self.dense(self._dropout(x.flatten(1)))))
         return functional.relu(x) if self.shape.output == "relu" else x
 
@@ -173,8 +173,8 @@ def draw_glorot_normal(weights: Tensor, generator: torch.Generator) -> None:
 
 
 @cache
-def _shares(computed: int, positions: int) -> Tensor:
+def _shares(computed: int, positions: int, dtype: torch.dtype) -> Tensor:
     """Return the share of each computed position, the last standing for all that follow."""
-    counts = torch.ones(computed)
+    counts = torch.ones(computed, dtype=torch.float64)
     counts[-1] = positions - computed + 1
-    return counts / positions
+    return (counts / positions).to(dtype)
