@@ -62,7 +62,7 @@ def find_groups(
     per_million = counts * (1e6 / counts.sum(axis=1, dtype=np.float64))[:, None]
     values = np.log2(per_million + 1)
     embeddings = [embed(values, perplexity, seed) for seed in range(1, n_embeddings + 1)]
-    groupings = [_groups_in(coordinates, n_clusters) for coordinates in embeddings]
+    groupings = [groups_in(coordinates, n_clusters) for coordinates in embeddings]
     best = most_typical(groupings)
     return groupings[best], embeddings[best]
 
@@ -83,7 +83,7 @@ def _agreement(one: Labels, other: Labels) -> int:
     return int(2 * (together**2).sum() - sum((size**2).sum() for size in sizes))
 
 
-def _groups_in(coordinates: Floats, n_clusters: int | None) -> Labels:
+def groups_in(coordinates: Floats, n_clusters: int | None) -> Labels:
     """Return labels from 0 of density peaks and k-means from them, (cells,)."""
     n_cells = len(coordinates)
     candidates = N_CLUSTERS if n_clusters is None else (n_clusters,)
