@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import anndata
 import numpy as np
 from impbench_plugins.cnnimpute import CnnImpute, barnes_hut, tsne
-from impbench_plugins.cnnimpute.groups import groups_in, find_groups
+from impbench_plugins.cnnimpute.groups import find_groups, groups_in
 from impbench_plugins.cnnimpute.method import CnnImputeSettings, impute_counts
 from impbench_plugins.shared.same_fields import same_fields
 from numpy.typing import NDArray
