@@ -8,61 +8,58 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench.errors import InputError
+
 Genes = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 PADDED_TARGET = -1.0
-SHORTEST_INPUT = 10
-"""What two convolutions and two poolings need."""
+
+
+@dataclass(frozen=True)
+class BlockRules:
+    """How targets are divided and inputs chosen; see the imputer's parameters."""
+
+    n_correlated: int
+    block_size: int
+    max_missing: float
+    repeats: bool
+    halve: bool
 
 
 @dataclass(frozen=True)
 class ConvolutionBlock:
-    """Genes to predict with one network, and the genes to predict them from.
+    """Genes to predict at once, and the genes to predict them from.
 
     Attributes
     ----------
     targets, inputs
-        Indices of genes; no gene is in both.
-    size
-        Targets that a full block has.
-    inputs_per_target
-        How many of the inputs each target may name.
+        Indices of genes; no gene is in both. An input may stand there more than once.
     """
 
     targets: Genes
     inputs: Genes
-    size: int
-    inputs_per_target: int
 
-    @property
-    def input_length(self) -> int:
-        """Length of the network's input, as if every target of a full block named other genes."""
-        return max(self.size * self.inputs_per_target, SHORTEST_INPUT)
-
-    def input_values(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the inputs in order, (cells, input_length), zeros after the last."""
-        padded = np.zeros((len(values), self.input_length), dtype=np.float32)
+    def input_values(self, values: NDArray[Any], length: int) -> NDArray[np.float32]:
+        """Return the inputs in order, (cells, length), zeros after the last."""
+        padded = np.zeros((len(values), length), dtype=np.float32)
         padded[:, : len(self.inputs)] = values[:, self.inputs]
         return padded
 
-    def target_values(self, values: NDArray[Any], missing: Bools) -> NDArray[np.float32]:
+    def target_values(self, values: NDArray[Any], missing: Bools, size: int) -> NDArray[np.float32]:
         """Return the targets in order, (cells, size), −1 where missing and after the last."""
-        padded = np.full((len(values), self.size), PADDED_TARGET, dtype=np.float32)
+        padded = np.full((len(values), size), PADDED_TARGET, dtype=np.float32)
         known = np.where(missing[:, self.targets], PADDED_TARGET, values[:, self.targets])
         padded[:, : len(self.targets)] = known
         return padded
 
 
-def make_blocks(
-    values: NDArray[Any], missing: Bools, size: int, inputs_per_target: int, max_missing: float
-) -> list[ConvolutionBlock]:
+def make_blocks(values: NDArray[Any], missing: Bools, rules: BlockRules) -> list[ConvolutionBlock]:
     """Divide the target genes into blocks and choose the inputs of each.
 
     A target is a gene with a missing value. Inputs are, for one target after the other, the genes
     of highest Pearson correlation with it, none of this block, none missing in more than a share
-    `max_missing` of the cells; a gene that came before is not repeated. Targets keep their order.
-    Where a block leaves no gene to predict it from, all blocks are made half as large, as often as
-    it takes.
+    `max_missing` of the cells. Targets keep their order. A block that holds every gene that could
+    be an input has none; with `halve`, blocks are made half as large, as often as it takes.
 
     Parameters
     ----------
@@ -70,27 +67,26 @@ def make_blocks(
         (cells, genes).
     missing
         (cells, genes), which values are to be imputed.
-    size
-        Targets per block.
 
-    Returns
-    -------
-    The blocks, empty only if no value is missing or no gene can be an input to another.
+    Raises
+    ------
+    InputError
+        If a full block has fewer possible inputs than each target should name, where the
+        program's input has the wrong length.
     """
     targets = np.flatnonzero(missing.any(axis=0))
-    allowed = np.flatnonzero((missing.mean(axis=0) <= max_missing) & (np.ptp(values, axis=0) > 0))
-    if not len(targets) or not len(allowed):
-        return []
-    while size > 1 and any(_alone(allowed, part) for part in _parts(targets, size)):
+    allowed = np.flatnonzero((missing.mean(axis=0) <= rules.max_missing) & (np.ptp(values, 0) > 0))
+    size = rules.block_size
+    while rules.halve and size > 1 and any(_alone(allowed, p) for p in _parts(targets, size)):
         size = min(-(-size // 2), max(-(-len(targets) // 2), 1))
-    parts = [part for part in _parts(targets, size) if not _alone(allowed, part)]
     standard = _standardised(values)
-    return [
-        ConvolutionBlock(
-            part, _inputs(standard, part, allowed, inputs_per_target), size, inputs_per_target
-        )
-        for part in parts
-    ]
+    blocks = []
+    for part in _parts(targets, size):
+        outside = allowed[~np.isin(allowed, part)]
+        if rules.repeats and not rules.halve and len(part) == size:
+            _must_suffice(len(outside), rules)
+        blocks.append(ConvolutionBlock(part, _inputs(standard, part, outside, rules)))
+    return blocks
 
 
 def _parts(targets: Genes, size: int) -> list[Genes]:
@@ -102,12 +98,24 @@ def _alone(allowed: Genes, targets: Genes) -> bool:
     return bool(np.isin(allowed, targets).all())
 
 
-def _inputs(standard: NDArray[np.float64], targets: Genes, allowed: Genes, n: int) -> Genes:
-    """Return the inputs of a block, the best for the first target first, without repetition."""
-    outside = allowed[~np.isin(allowed, targets)]
+def _must_suffice(n_outside: int, rules: BlockRules) -> None:
+    if n_outside < rules.n_correlated:
+        raise InputError(
+            f"cnnimpute: a block of {rules.block_size} genes has {n_outside} outside to be "
+            f"predicted from, and the published program needs {rules.n_correlated} for a full "
+            "block; pass a smaller block_size or n_correlated, halve=true or repeats=false"
+        )
+
+
+def _inputs(
+    standard: NDArray[np.float64], targets: Genes, outside: Genes, rules: BlockRules
+) -> Genes:
+    """Return the inputs of a block, the best for the first target first."""
     correlation = standard[:, targets].T @ standard[:, outside]
-    ranked = np.argsort(-correlation, axis=1, kind="stable")[:, :n]
+    ranked = np.argsort(-correlation, axis=1, kind="stable")[:, : rules.n_correlated]
     named = outside[ranked].ravel()
+    if rules.repeats:
+        return named
     return named[np.sort(np.unique(named, return_index=True)[1])]
 
 

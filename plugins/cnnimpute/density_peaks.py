@@ -1,8 +1,9 @@
 """Adaptive density peak clustering: centres are dense points far from any denser one.
 
 Wang and Xu (2015), Fast clustering using adaptive density peak detection, Stat. Methods Med. Res.
-26:2800, after Rodriguez and Laio (2014). The density is a Gaussian kernel estimate; bandwidth,
-number of clusters and the least density of a centre are those with the best mean silhouette.
+26:2800, and their R package ADPclust, after Rodriguez and Laio (2014). The density is a Gaussian
+kernel estimate; bandwidth, number of clusters and the least density of a centre are those with the
+best mean silhouette.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ DENSITY_CUTS = (0.1, 0.2, 0.3)
 
 
 def density_peaks(points: Floats, n_clusters: Sequence[int]) -> NDArray[np.intp]:
-    """Find the centres of clusters.
+    """Find the centres of clusters, with each coordinate divided by its standard deviation.
 
     Holds the distances of all pairs of points thrice, 24 N² bytes.
 
@@ -37,10 +38,10 @@ def density_peaks(points: Floats, n_clusters: Sequence[int]) -> NDArray[np.intp]
     -------
     Indices of the centres, the one farthest from any denser point first.
     """
-    distances = cdist(points, points)
     deviation = points.std(axis=0, ddof=1)
     scaled = points / np.where(deviation > 0, deviation, 1)
-    squares = cdist(scaled, scaled, "sqeuclidean")
+    distances = cdist(scaled, scaled)
+    squares = distances**2
     h = normal_bandwidth(*points.shape)
     best, best_silhouette = np.empty(0, np.intp), -np.inf
     tried = set()
@@ -71,14 +72,14 @@ def normal_bandwidth(n_points: int, n_dimensions: int) -> float:
 def isolations(density: Floats, distances: Floats) -> Floats:
     """Return each point's distance to the nearest denser one, (points,).
 
-    The densest has its largest distance to any point. Of equally dense points the first counts as
-    denser, so that copies of a point are not all centres.
+    The densest is as isolated as the most isolated other. Of equally dense points the first counts
+    as denser, so that copies of a point are not all centres.
     """
     order = np.argsort(-density, kind="stable")
     result = np.empty(len(density))
-    result[order[0]] = distances[order[0]].max()
     for rank in range(1, len(order)):
         result[order[rank]] = distances[order[rank], order[:rank]].min()
+    result[order[0]] = result[order[1:]].max(initial=0.0)
     return result
 
 

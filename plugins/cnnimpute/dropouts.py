@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from impbench_plugins.shared.dropout_mixture import (
     dropout_probabilities,
     fit_mixtures,
-    log_cpm,
     valid_genes,
 )
 from numpy.typing import NDArray
 
+LIKELY, DENIED = 0.5, 0.4
+"""In the program a non-zero likelier than the first to be a dropout gets the second instead."""
 
-def dropout_matrix(counts: NDArray[Any], labels: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return each value's probability of being a dropout (eq. 1 and 2), (cells, genes).
 
-    It is 0 for a gene whose mixture in the cell's group was not fitted, or does not separate
-    dropouts from expression.
+def cluster_dropouts(
+    values: NDArray[np.float64], nonzero: NDArray[np.bool_], *, spare_nonzeros: bool
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the genes with a mixture, and each value's probability of being a dropout.
+
+    Equations 1 and 2 of the paper.
 
     Parameters
     ----------
-    counts
-        (cells, genes), no cell empty.
-    labels
-        (cells,) groups from 0.
+    values
+        (cells, genes) log10(CPM + 1.01) of one group of cells.
+    nonzero
+        (cells, genes), which were counted.
+    spare_nonzeros
+        Whether counted values are never taken for likely dropouts, as in the program.
+
+    Returns
+    -------
+    Indices of the genes whose mixture was fitted and separates dropouts from expression, and the
+    probabilities, (cells, these genes).
     """
-    values = log_cpm(counts)
-    probabilities = np.zeros(values.shape)
-    for label in range(int(labels.max()) + 1):
-        cells = np.flatnonzero(labels == label)
-        if len(cells) < 2:
-            continue
-        group = values[cells]
-        parameters = fit_mixtures(group)
-        genes = np.flatnonzero(valid_genes(parameters))
-        known = np.ascontiguousarray(group[:, genes])
-        probabilities[np.ix_(cells, genes)] = dropout_probabilities(known, parameters[genes])
-    return probabilities
+    parameters = fit_mixtures(values)
+    genes = np.flatnonzero(valid_genes(parameters))
+    probabilities = np.asarray(
+        dropout_probabilities(np.ascontiguousarray(values[:, genes]), parameters[genes])
+    )
+    if spare_nonzeros:
+        probabilities[nonzero[:, genes] & (probabilities > LIKELY)] = DENIED
+    return genes, probabilities

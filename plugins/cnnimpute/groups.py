@@ -5,39 +5,40 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from impbench_plugins.shared.kmeans import kmeans_from
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 
 from impbench.errors import InputError
 
 from .density_peaks import density_peaks
+from .tsne import NEIGHBOURS_PER_PERPLEXITY, embed
 
-N_COMPONENTS = 50
-PERPLEXITY = 30
-LEARNING_RATE = 200.0 / 4
-N_DIMENSIONS = 3
-"""t-SNE as the R package Rtsne has it by default, but in three dimensions. Rtsne's learning rate is
-200; scikit-learn leaves a factor of 4 out of the gradient's definition."""
-MOST_CELLS_EXACT = 300
-"""Up to this many cells, t-SNE without the Barnes-Hut approximation is the faster one."""
+Labels = NDArray[np.intp]
+Floats = NDArray[np.float64]
+
+PERPLEXITY, SMALL_PERPLEXITY = 30.0, 5.0
+FEW_CELLS = 30
+"""Up to this many the program takes the small perplexity."""
 N_CLUSTERS = range(2, 11)
 
 
 def find_groups(
-    values: NDArray[Any], n_clusters: int | None, seed: int
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    counts: NDArray[Any], n_clusters: int | None, perplexity: float | None, n_embeddings: int
+) -> tuple[Labels, Floats]:
     """Group the cells.
+
+    t-SNE starts from R's seed 1, as in paper and program, then from 2 and so on.
 
     Parameters
     ----------
-    values
-        (cells, genes) ln(1 + CPM); at least 4 cells.
+    counts
+        (cells, genes); no cell is empty.
     n_clusters
         How many groups; None lets the density peaks say, from 2 to 10.
-    seed
-        For t-SNE.
+    perplexity
+        Of t-SNE; None is 30, or 5 where there are at most 30 cells.
+    n_embeddings
+        How many embeddings to group; the groups that agree best with the others' are taken.
 
     Returns
     -------
@@ -46,37 +47,51 @@ def find_groups(
     Raises
     ------
     InputError
-        If there are not that many cells dense enough to be a centre.
+        If there are too few cells for the perplexity, or for that many clusters.
     """
-    coordinates = embed(values, seed)
-    if n_clusters == 1:
-        return np.zeros(len(values), dtype=np.intp), coordinates
+    n_cells = len(counts)
+    if perplexity is None:
+        perplexity = PERPLEXITY if n_cells > FEW_CELLS else SMALL_PERPLEXITY
+    if n_cells - 1 < NEIGHBOURS_PER_PERPLEXITY * perplexity:
+        most = (n_cells - 1) / NEIGHBOURS_PER_PERPLEXITY
+        raise InputError(
+            f"cnnimpute: t-SNE with perplexity {perplexity:g}, as published, needs more than "
+            f"{NEIGHBOURS_PER_PERPLEXITY * perplexity:g} cells with counts and got {n_cells}; pass "
+            f"a perplexity of at most {most:.4g}, or n_clusters=1, which needs no t-SNE"
+        )
+    per_million = counts * (1e6 / counts.sum(axis=1, dtype=np.float64))[:, None]
+    values = np.log2(per_million + 1)
+    embeddings = [embed(values, perplexity, seed) for seed in range(1, n_embeddings + 1)]
+    groupings = [groups_in(coordinates, n_clusters) for coordinates in embeddings]
+    best = most_typical(groupings)
+    return groupings[best], embeddings[best]
+
+
+def most_typical(groupings: list[Labels]) -> int:
+    """Return which of several groupings agrees best with all, the first of equally good ones.
+
+    Two agree by the share of pairs of cells that both put together or both apart (Rand 1971).
+    """
+    return int(np.argmax([sum(_agreement(one, other) for other in groupings) for one in groupings]))
+
+
+def _agreement(one: Labels, other: Labels) -> int:
+    """Return the pairs treated alike, counted twice, up to a number that is the same for all."""
+    together = np.zeros((one.max() + 1, other.max() + 1), dtype=np.int64)
+    np.add.at(together, (one, other), 1)
+    sizes = together.sum(axis=0), together.sum(axis=1)
+    return int(2 * (together**2).sum() - sum((size**2).sum() for size in sizes))
+
+
+def groups_in(coordinates: Floats, n_clusters: int | None) -> Labels:
+    """Return labels from 0 of density peaks and k-means from them, (cells,)."""
+    n_cells = len(coordinates)
     candidates = N_CLUSTERS if n_clusters is None else (n_clusters,)
-    centres = density_peaks(coordinates, [k for k in candidates if k <= len(values)])
+    centres = density_peaks(coordinates, [k for k in candidates if k <= n_cells])
     if not len(centres):
         raise InputError(
-            f"cnnimpute: {n_clusters} clusters are too many for {len(values)} cells with counts; "
+            f"cnnimpute: {n_clusters} clusters are too many for {n_cells} cells with counts; "
             "pass a smaller n_clusters"
         )
-    fit = KMeans(len(centres), init=coordinates[centres], n_init=1).fit(coordinates)
-    return fit.labels_.astype(np.intp), coordinates
-
-
-def embed(values: NDArray[Any], seed: int) -> NDArray[np.float64]:
-    """Return t-SNE coordinates of the leading principal components, (cells, 3).
-
-    The perplexity is 30, or a third of the other cells where that is less.
-    """
-    n_cells, n_genes = values.shape
-    seed %= 2**32
-    n_components = min(N_COMPONENTS, n_cells, n_genes)
-    components = PCA(n_components, random_state=seed).fit_transform(values)
-    tsne = TSNE(
-        N_DIMENSIONS,
-        perplexity=min(PERPLEXITY, (n_cells - 1) / 3),
-        learning_rate=LEARNING_RATE,
-        init="random",
-        method="exact" if n_cells <= MOST_CELLS_EXACT else "barnes_hut",
-        random_state=seed,
-    )
-    return np.asarray(tsne.fit_transform(components), dtype=np.float64)
+    labels, _ = kmeans_from(coordinates, centres[None].astype(np.int64))
+    return labels.astype(np.intp)

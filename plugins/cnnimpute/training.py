@@ -1,4 +1,4 @@
-"""How a block's network is trained: Adam, a tenth of the cells to validate, an early stop."""
+"""How a network is trained: Adam, a tenth of the cells to validate, an early stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impbench_plugins.shared.keras_training import KerasSchedule, train_by_epoch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .network import CnnImputeNetwork, masked_loss
+from .network import CnnImputeNetwork, Shape, masked_loss
 
 _CELLS_PER_BATCH = 256
 VALIDATION_SHARE = 0.1
@@ -19,47 +19,51 @@ ADAM_EPSILON = 1e-7
 """Keras's."""
 
 
-def train(
-    network: CnnImputeNetwork,
-    inputs: Tensor,
-    targets: Tensor,
-    schedule: KerasSchedule,
-    generator: torch.Generator,
-    progress: Callable[[int, int], None],
-) -> list[float]:
-    """Train in place; return the validation loss after each epoch.
+class Trainee:
+    """A network, its optimiser and the cells that validate it: all that goes on to a next block.
 
-    A tenth of the cells, drawn at random and at least one, validates. For `progress`, see
-    `train_by_epochs`.
-
-    Parameters
-    ----------
-    inputs, targets
-        (cells, input length) and (cells, targets), float32; a negative target is masked.
+    A tenth of the cells, drawn at random and at least one, validates.
     """
-    n_cells = len(inputs)
-    order = torch.randperm(n_cells, generator=generator)
-    n_training = min(floor(n_cells * (1 - VALIDATION_SHARE)), n_cells - 1)
-    training, validation = order[:n_training], order[n_training:]
-    adam = torch.optim.Adam(network.parameters(), lr=schedule.learning_rate, eps=ADAM_EPSILON)
 
-    def step(cells: Tensor, rate: float) -> None:
-        network.train()
-        adam.zero_grad()
-        torch.autograd.backward(masked_loss(network(inputs[cells]), targets[cells]))
-        adam.step()
+    def __init__(
+        self, shape: Shape, schedule: KerasSchedule, n_cells: int, generator: torch.Generator
+    ) -> None:
+        self.network = CnnImputeNetwork(shape, generator)
+        self._schedule, self._generator = schedule, generator
+        self._adam = torch.optim.Adam(
+            self.network.parameters(), lr=schedule.learning_rate, eps=ADAM_EPSILON, fused=True
+        )
+        order = torch.randperm(n_cells, generator=generator)
+        n_training = min(floor(n_cells * (1 - VALIDATION_SHARE)), n_cells - 1)
+        self._training, self._validation = order[:n_training], order[n_training:]
 
-    def validation_loss() -> float:
-        predicted = torch.from_numpy(predict(network, inputs[validation]))
-        return float(masked_loss(predicted, targets[validation]))
+    def train(
+        self, inputs: Tensor, targets: Tensor, progress: Callable[[int, int], None]
+    ) -> list[float]:
+        """Learn a block; return the validation loss after each epoch.
 
-    return train_by_epochs(
-        schedule,
-        lambda: training[torch.randperm(n_training, generator=generator)],
-        step,
-        validation_loss,
-        progress,
-    )
+        Parameters
+        ----------
+        inputs, targets
+            (cells, input length) and (cells, targets), float32; a negative target is masked.
+        progress
+            See `train_by_epochs`.
+        """
+
+        def shuffled() -> Tensor:
+            return self._training[torch.randperm(len(self._training), generator=self._generator)]
+
+        def step(cells: Tensor, rate: float) -> None:
+            self.network.train()
+            self._adam.zero_grad()
+            torch.autograd.backward(masked_loss(self.network(inputs[cells]), targets[cells]))
+            self._adam.step()
+
+        def validation_loss() -> float:
+            predicted = torch.from_numpy(predict(self.network, inputs[self._validation]))
+            return float(masked_loss(predicted, targets[self._validation]))
+
+        return train_by_epochs(self._schedule, shuffled, step, validation_loss, progress)
 
 
 def predict(network: CnnImputeNetwork, inputs: Tensor) -> NDArray[np.float32]:

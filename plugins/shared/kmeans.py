@@ -50,7 +50,22 @@ def best_kmeans(
     points = np.ascontiguousarray(points, dtype=np.float64)
     distinct = np.unique(points, axis=0, return_index=True)[1]
     k = min(k, len(distinct))
-    starts = distinct[_draw(len(distinct), k, n_starts, seed)]
+    return kmeans_from(points, distinct[_draw(len(distinct), k, n_starts, seed)], max_passes)
+
+
+def kmeans_from(points: Floats, starts: Labels, max_passes: int = 1000) -> tuple[Labels, float]:
+    """Return what `best_kmeans` does, from given starts.
+
+    Parameters
+    ----------
+    points
+        (cells, dimensions).
+    starts
+        (starts, k) indices of the points that are the first centres.
+    max_passes
+        Bound on the passes over all cells in one start.
+    """
+    points = np.ascontiguousarray(points, dtype=np.float64)
     if len(points) <= GRAM_CELLS:
         return _best_gram(points @ points.T, starts, max_passes)
     # Near 0 and at most 1, single precision loses least and neither overflows nor underflows.

@@ -23,6 +23,11 @@ def folds(seed: int, n_cells: int, n_folds: int) -> NDArray[np.int64]:
     return np.arange(n_cells)[permutation(seed, n_cells)] % n_folds
 
 
+def uniforms(seed: int, n: int) -> NDArray[np.float64]:
+    """Return what R's ``set.seed(seed); runif(n)`` gives, (n,)."""
+    return np.asarray(_twister(seed).random_raw(n) * _TO_UNIT)
+
+
 class Samples:
     """The stream that calls of ``sample.int`` draw from after ``set.seed(seed)``."""
 

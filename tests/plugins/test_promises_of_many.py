@@ -15,7 +15,8 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 SAME_WITH_ANY_THREADS = [
     "alra[k=3]", "autoclass[epochs=2]", "autoimpute[hidden=24,steps=30]", "baynorm",
     "ccimpute[n_starts=50]", "ccimpute-bioc[n_starts=20]",
-    "cnnimpute[n_clusters=1,epochs=2]", "dca[epochs=3]", "deepimpute[epochs=3,block_size=8]",
+    "cnnimpute[n_clusters=1,epochs=2,block_size=20]", "dca[epochs=3]",
+    "deepimpute[epochs=3,block_size=8]",
     "drimpute[ks=[3,4],n_starts=20]", "knn-smoothing[k=10]", "maskclass-balanced[epochs=2]",
     "saver", "scimpute", "scmae[epochs=2]", "sdimpute[ks=[3,4]]",
     "zipo[encoder=[64,32,16],epochs=2]",

@@ -3,7 +3,7 @@ import pytest
 import torch
 from impbench_plugins.cnnimpute import CnnImpute
 from impbench_plugins.cnnimpute.network import BatchNorm, CnnImputeNetwork, Shape, masked_loss
-from impbench_plugins.cnnimpute.training import predict, train
+from impbench_plugins.cnnimpute.training import Trainee, predict
 from impbench_plugins.shared.keras_training import KerasSchedule
 from impbench_plugins.shared.same_fields import same_fields
 from torch.nn import functional
@@ -11,9 +11,8 @@ from torch.nn import functional
 LENGTH, TARGETS = 60, 6
 
 
-def network(n_inputs=14, pooling="average", output="linear", dropout_rate=0.0, seed=1, **shape):
-    shape = Shape(LENGTH, n_inputs, TARGETS, dense=20, pooling=pooling, output=output,
-                  dropout_rate=dropout_rate, **shape)  # fmt: skip
+def network(pooling="average", output="linear", dropout_rate=0.0, seed=1):
+    shape = Shape(TARGETS, LENGTH // TARGETS, pooling, output, dropout_rate, dense=20)
     return CnnImputeNetwork(shape, torch.Generator().manual_seed(seed))
 
 
@@ -42,9 +41,9 @@ def norm(layer, x, training):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("pooling", ["average", "max"])
-@pytest.mark.parametrize("n_inputs", [1, 14, 15, 57, 60])
+@pytest.mark.parametrize("n_inputs", [0, 1, 14, 15, 57, 60])
 def test_output_and_gradients_equal_plain_layers_of_full_length(n_inputs, pooling, training):
-    net = network(n_inputs, pooling).double().train(training)
+    net = network(pooling).double().train(training)
     with torch.no_grad():
         for weights in net.parameters():  # Biases and norms, too, must matter.
             weights += 0.1 * torch.randn(
@@ -53,7 +52,7 @@ def test_output_and_gradients_equal_plain_layers_of_full_length(n_inputs, poolin
     inputs = cells(n_inputs).double()
     expected = plain(net, inputs, pooling, training)
     gradients = torch.autograd.grad(expected.square().sum(), list(net.parameters()))
-    got = net(inputs)
+    got = net(inputs[:, : net.shape.used_length(n_inputs)])
     torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-8)
     for one, other in zip(
         torch.autograd.grad(got.square().sum(), list(net.parameters())), gradients, strict=True
@@ -62,14 +61,14 @@ def test_output_and_gradients_equal_plain_layers_of_full_length(n_inputs, poolin
 
 
 def test_only_the_part_with_genes_is_computed_when_averaging():
-    assert network(14).used_length < LENGTH
-    assert network(14, "max").used_length == LENGTH
-    assert network(60).used_length == LENGTH
+    assert network().shape.used_length(14) < LENGTH
+    assert network("max").shape.used_length(14) == LENGTH
+    assert network().shape.used_length(60) == LENGTH
 
 
 def test_layers_have_the_published_sizes():
     def sizes(pooling):
-        net = CnnImputeNetwork(Shape(2560, 2560, 512, pooling=pooling), torch.Generator())
+        net = CnnImputeNetwork(Shape(512, 5, pooling), torch.Generator())
         return {name: tuple(w.shape) for name, w in net.named_parameters() if "weight" in name}
 
     expected = {"first.weight": (16, 1, 3), "second.weight": (16, 16, 3)}
@@ -113,24 +112,44 @@ def test_dropout_drops_its_share_in_training_only():
     assert torch.equal(net.eval()._dropout(torch.ones(3)), torch.ones(3))
 
 
-def test_weights_follow_glorots_uniform_distribution_and_biases_are_zero():
-    net = CnnImputeNetwork(Shape(2560, 9, 512), torch.Generator().manual_seed(0))
+def test_convolutions_start_from_glorots_uniform_dense_layers_from_his_normal_distribution():
+    net = CnnImputeNetwork(Shape(512, 5), torch.Generator().manual_seed(0))
     fans = {"first": 3 + 48, "second": 48 + 48, "dense": 16 + 1024, "last": 1024 + 512}
     for name, fan in fans.items():
         layer = getattr(net, name)
-        bound = np.sqrt(6 / fan)
-        assert layer.weight.abs().max() <= bound
-        assert layer.weight.std().item() == pytest.approx(bound / np.sqrt(3), rel=0.2)
+        # Keras cuts the normal numbers off at two deviations and widens them to make up for it.
+        widest = np.sqrt(6 / fan) if name in ("first", "second") else 2.2739 * np.sqrt(2 / fan)
+        assert 0.8 * widest < layer.weight.abs().max() <= widest
+        assert layer.weight.std().item() == pytest.approx(np.sqrt(2 / fan), rel=0.2)
         assert not layer.bias.any()
+    assert net.last.weight.std().item() == pytest.approx(np.sqrt(2 / fans["last"]), rel=0.01)
+    assert (net.last.weight.abs() > np.sqrt(6 / fans["last"])).any()
+
+
+def trainee(n_cells, dropout_rate=0.3, **schedule):
+    schedule = same_fields(KerasSchedule, CnnImpute(**{"learning_rate": 0.01, **schedule}))
+    shape = network(dropout_rate=dropout_rate).shape
+    return Trainee(shape, schedule, n_cells, torch.Generator().manual_seed(1))
 
 
 def fit(inputs, targets, dropout_rate=0.3, **schedule):
-    net = network(dropout_rate=dropout_rate)
-    generator = torch.Generator().manual_seed(1)
-    schedule = same_fields(KerasSchedule, CnnImpute(**{"learning_rate": 0.01, **schedule}))
     done = []
-    losses = train(net, inputs, targets, schedule, generator, lambda now, most: done.append(now))
-    return net, losses, done
+    pupil = trainee(len(inputs), dropout_rate, **schedule)
+    losses = pupil.train(inputs, targets, lambda now, most: done.append(now))
+    return pupil.network, losses, done
+
+
+def test_a_next_block_goes_on_with_weights_moments_and_optimiser():
+    inputs = cells(14, n=20)
+    targets = torch.rand(20, TARGETS, generator=torch.Generator().manual_seed(3))
+    twice, once = trainee(20, 0.0, epochs=2), trainee(20, 0.0, epochs=4)
+    for _ in range(2):
+        twice.train(inputs, targets, lambda now, most: None)
+    once.train(inputs, targets, lambda now, most: None)
+    for one, other in zip(
+        twice.network.state_dict().values(), once.network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other)
 
 
 def test_training_stops_five_epochs_after_the_best_validation_loss():
