@@ -94,9 +94,9 @@ class Scvi(Imputer):
             If scvi-tools is not installed.
         """
         self.prepare(context)
-        from .fitting import Training, fitted
+        from .fitting import ScviTraining, fitted
 
-        training = Training(
+        training = ScviTraining(
             covariates=self.covariates,
             epochs=self.epochs,
             batch_size=self.batch_size,
@@ -166,9 +166,9 @@ class ScviLd(Imputer):
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Train on `observed` and take the expected expression of its cells, as `Scvi.impute`."""
         self.prepare(context)
-        from .fitting import Training, fitted
+        from .fitting import ScviTraining, fitted
 
-        training = Training(
+        training = ScviTraining(
             covariates=self.covariates,
             epochs=self.epochs,
             batch_size=self.batch_size,

@@ -18,7 +18,7 @@ from .surroundings import Progress, quiet, seeded
 
 
 @dataclass(frozen=True)
-class Training:
+class ScviTraining:
     """How the model is trained and asked; the parameters of the methods that concern it."""
 
     covariates: str
@@ -31,7 +31,7 @@ class Training:
 def fitted(
     model_class: str,
     network: dict[str, Any],
-    training: Training,
+    training: ScviTraining,
     observed: Observed,
     context: Context,
     name: str,
