@@ -34,8 +34,10 @@ import impbench
 from impbench import Context, Observed
 
 SEEDS = (1, 2, 3)
-SPECS = {"graph-sc": "graph-sc"}
-"""As which imputer the stored runs were made."""
+SPECS = {"graph-sc": ("graph-sc", "graph-sc[epochs=0]")}
+"""As which imputer the stored runs were made, and what stands beside it."""
+
+CONTROLS = ("pca[n_components=10]", "pca")
 
 COLUMNS = (
     "input", "by", "ARI", "mean distance", "distances alike", "same seed", "another seed", "CPU s",
@@ -50,12 +52,15 @@ def main() -> None:
     parser.add_argument("reference", type=Path)
     parser.add_argument("files", type=Path, nargs="+")
     options = parser.parse_args()
-    imputer = impbench.get_imputer(SPECS[options.method])
+    imputer = impbench.get_imputer(SPECS[options.method][0])
     imputer.prepare(Context())
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for path in options.files:
         (stored,) = (options.reference / options.method).glob(f"*{path.stem}.npz")
-        compare(imputer, anndata.read_h5ad(path), stored, path.stem)
+        cells = anndata.read_h5ad(path)
+        compare(imputer, cells, stored, path.stem)
+        for spec in (*SPECS[options.method][1:], *CONTROLS):
+            beside(impbench.get_imputer(spec), cells, path.stem)
 
 
 def compare(imputer: impbench.Imputer, cells: anndata.AnnData, stored: Path, name: str) -> None:
@@ -88,6 +93,14 @@ def compare(imputer: impbench.Imputer, cells: anndata.AnnData, stored: Path, nam
     print(f"<!-- {name}: {infos} -->", flush=True)
 
 
+def beside(imputer: impbench.Imputer, cells: anndata.AnnData, name: str) -> None:
+    observed = Observed.from_counts(cells.X)
+    seeds = SEEDS if imputer.stochastic else SEEDS[:1]
+    labels = cells.obs["cell_type"].astype(str).to_numpy()
+    found = {seed: imputer.impute(observed, Context(seed=seed)).embedding for seed in seeds}
+    row(name, f"`{imputer.spec}`", labels, found, [""] * 5)  # type: ignore[arg-type]
+
+
 def row(name: str, by: str, labels: NDArray[Any], embeddings: Embeddings, rest: list[str]) -> None:
     k = len(np.unique(labels))
     aris = [
@@ -107,7 +120,8 @@ def apart(one: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def spread(values: list[float]) -> str:
-    return f"{np.mean(values):.4g} ({np.std(values, ddof=1):.2g})"
+    mean = f"{np.mean(values):.4g}"
+    return f"{mean} ({np.std(values, ddof=1):.2g})" if len(values) > 1 else mean
 
 
 if __name__ == "__main__":
