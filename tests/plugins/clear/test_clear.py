@@ -156,7 +156,7 @@ def test_noise_has_its_sd_on_its_genes():
     noise = (views - values)[:, :10]  # Of larger values single precision leaves less.
     assert ((noise != 0).sum(axis=2) <= 32).all()
     assert (noise != 0).mean() == pytest.approx(0.8, abs=0.01)
-    assert noise[noise != 0].std() == pytest.approx(0.5, rel=0.05)
+    assert noise[noise != 0].std() == pytest.approx(0.5, rel=0.1)
 
 
 def test_swaps_move_values_within_the_cell():
@@ -254,7 +254,7 @@ def test_every_parameter_changes_the_result(tiny):
     few = {"epochs": 3, "hidden": 16, "learning_rate": 1.0}
     default = Clear(**few).impute(tiny, Context()).embedding
     for changed in (
-        {"log_above": 0}, {"choose_above": 10, "log_above": 0}, {"hidden": 8}, {"embedding": 16},
+        {"log_above": 200}, {"choose_above": 10}, {"hidden": 8}, {"embedding": 16},
         {"temperature": 0.5}, {"momentum": 0.9}, {"learning_rate": 0.1}, {"schedule": "cosine"},
         {"epochs": 2}, {"chance": 1.0}, {"masked": 0.5}, {"noisy": 0.2}, {"noise_sd": 2.0},
         {"swapped": 0.5}, {"crossed": 0.5}, {"mutated": 0.5},
