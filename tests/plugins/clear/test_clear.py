@@ -91,7 +91,9 @@ def test_coordinates_are_not_negative_and_of_length_1(worked_example):
 def test_the_published_rate_leaves_the_random_start_almost_as_it_is(cells):
     observed = Observed.from_counts(cells.X[::4])
     untrained, published, worked = (
-        Clear(learning_rate=rate, schedule=schedule).impute(observed, Context()).embedding
+        Clear(hidden=256, learning_rate=rate, schedule=schedule)
+        .impute(observed, Context())
+        .embedding
         for rate, schedule in ((0, "constant"), (0.005, "constant"), (1, "cosine"))
     )
     assert np.linalg.norm(published - untrained) < 0.2 * np.linalg.norm(untrained)
