@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from .network import EncoderWeights, contrast, encode
-from .views import Corruption, draw_views
+from .views import ViewCorruption, draw_views
 
 WEIGHT_DECAY, SGD_MOMENTUM = 1e-6, 0.9
 
@@ -41,9 +41,9 @@ class ClearSettings:
     crossed: float = 0.25
     mutated: float = 0.25
 
-    def corruption(self, n_genes: int) -> Corruption:
+    def corruption(self, n_genes: int) -> ViewCorruption:
         """Turn shares of the genes into numbers, rounded down."""
-        return Corruption(
+        return ViewCorruption(
             chance=float(self.chance),
             masked=int(self.masked * n_genes),
             noisy=int(self.noisy * n_genes),

@@ -24,7 +24,7 @@ GOLDEN, FIRST, SECOND = (
 )
 
 
-class Corruption(NamedTuple):
+class ViewCorruption(NamedTuple):
     """Chance of each step, numbers of genes (or pairs) that it takes, and the noise's sd."""
 
     chance: float
@@ -38,7 +38,7 @@ class Corruption(NamedTuple):
 
 @njit(nogil=True)
 def draw_views(
-    values: Any, cells: Any, pool: Any, corruption: Corruption, state: Any
+    values: Any, cells: Any, pool: Any, corruption: ViewCorruption, state: Any
 ) -> NDArray[np.float32]:
     """Return two views of some cells, (2, cells, genes) float32.
 

@@ -10,7 +10,7 @@ from impbench_plugins.clear import Clear
 from impbench_plugins.clear.input import prepare_input
 from impbench_plugins.clear.network import EncoderWeights, contrast, encode
 from impbench_plugins.clear.training import ClearSettings, run
-from impbench_plugins.clear.views import Corruption, draw_views
+from impbench_plugins.clear.views import ViewCorruption, draw_views
 from scipy.spatial.distance import pdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
@@ -97,7 +97,7 @@ def test_the_published_rate_leaves_the_random_start_almost_as_it_is(cells):
         for rate, schedule in ((0, "constant"), (0.005, "constant"), (1, "cosine"))
     )
     assert np.linalg.norm(published - untrained) < 0.2 * np.linalg.norm(untrained)
-    assert np.linalg.norm(worked - untrained) > 0.5 * np.linalg.norm(untrained)
+    assert np.linalg.norm(worked - untrained) > 0.4 * np.linalg.norm(untrained)
 
 
 def test_input_is_logged_then_scaled_to_equal_totals_then_standardised():
@@ -138,7 +138,7 @@ def corrupted(counts_of, n_genes=40, n_cells=500, chance=1.0):
     """Return values, views and pool afterwards, of one kind of corruption."""
     values = np.arange(n_cells * n_genes, dtype=np.float32).reshape(n_cells, n_genes) + 1
     zero = {"masked": 0, "noisy": 0, "noise_sd": 0.5, "pairs": 0, "crossed": 0, "mutated": 0}
-    corruption = Corruption(chance=chance, **{**zero, **counts_of})
+    corruption = ViewCorruption(chance=chance, **{**zero, **counts_of})
     pool = values.copy()
     cells = np.arange(n_cells)
     views = draw_views(values, cells, pool, corruption, np.array([1], np.uint64))
