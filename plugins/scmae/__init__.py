@@ -102,8 +102,7 @@ class Scmae(Imputer):
             If there are fewer than two cells, or no counts.
         """
         from impbench_plugins.shared.same_fields import same_fields
-
-        from impbench.data.genes import highly_variable
+        from impbench_plugins.shared.scaled_genes import scaled_genes
 
         from .training import ScmaeSettings, run
 
@@ -113,16 +112,13 @@ class Scmae(Imputer):
                 f"{observed.n_cells} × {observed.n_genes} with {observed.counts.sum()} counts"
             )
         n_hvg = observed.n_genes if self.n_hvg is None else self.n_hvg
-        genes = highly_variable(observed.counts, observed.size_factors, n_hvg, "dispersion")
-        seen = observed.lognorm[:, genes]
-        mean, sd = seen.mean(axis=0), seen.std(axis=0, ddof=1)
-        sd[sd == 0] = 1
+        seen = scaled_genes(observed, n_hvg)
         settings = same_fields(ScmaeSettings, self)
-        fit = run((seen - mean) / sd, settings, context.seed, context.progress)
+        fit = run(seen.values, settings, context.seed, context.progress)
         expression = observed.lognorm.copy()
-        expression[:, genes] = np.maximum(fit.reconstruction * sd + mean, 0)
+        expression[:, seen.genes] = np.maximum(fit.reconstruction * seen.sd + seen.mean, 0)
         info: dict[str, Any] = {
-            "genes_seen": len(genes),
+            "genes_seen": len(seen.genes),
             "reconstruction_loss": fit.reconstruction_loss,
             "mask_loss": fit.mask_loss,
         }
