@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 QUICK = {"epochs": 2, "n_starts": 2, "k": 5, "steps": 1000, "hidden": 64, "n_components": 20}
 """Promises hold whatever the number of epochs or starts; two of each are quick. ALRA chooses its k
 from 100 cells and genes or more, and refuses the example data without it; so does graph-sc, whose
-50 components they lack. AutoImpute's random start
-is so wide that its output has no scale before some hundred steps."""
+50 components they lack. AutoImpute's random start is so wide that its output has no scale before
+some hundred steps."""
 
 
 def quick(imputer: type[Imputer]) -> str:
