@@ -34,7 +34,10 @@ import impbench
 from impbench import Context, Observed
 
 SEEDS = (1, 2, 3)
-SPECS = {"graph-sc": ("graph-sc", "graph-sc[epochs=0]")}
+SPECS = {
+    "graph-sc": ("graph-sc", "graph-sc[epochs=0]"),
+    "clear": ("clear[learning_rate=1,schedule=cosine]", "clear", "clear[learning_rate=0]"),
+}
 """As which imputer the stored runs were made, and what stands beside it."""
 
 CONTROLS = ("pca[n_components=10]", "pca")
