@@ -26,8 +26,7 @@ OWN_SIZE_FACTORS = [
     spec
     for spec in SAME_WITH_ANY_THREADS
     if spec.partition("[")[0]
-    in {"alra", "baynorm", "cnnimpute", "dca", "deepimpute", "saver", "scgnn", "sdimpute",
-    "zipo"}
+    in {"alra", "baynorm", "cnnimpute", "dca", "deepimpute", "saver", "scgnn", "sdimpute", "zipo"}
 ]
 LEAVE_OUT_EMPTY_CELLS = [
     spec
