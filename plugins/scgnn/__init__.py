@@ -56,6 +56,7 @@ class Scgnn(Imputer):
         "Share of Louvain's number of communities that k-means is asked for; none: 0.8 for fewer "
         "than 2 000 cells, else 0.5.",
         min=0,
+        max=1,
     )
     same_labels: float = parameter(
         0.99, "Adjusted Rand index of two turns' labels above which the loop ends.", min=0, max=1

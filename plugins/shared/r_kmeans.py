@@ -10,6 +10,8 @@ With s_c the sum of the n_c points of cluster c, the squared distance of point x
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
@@ -19,6 +21,46 @@ Labels = NDArray[np.int64]
 
 MOST_QUICK_PASSES = 50
 """R ends a quick-transfer stage, and the start, after this many passes over the cells."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Clusters of cells.
+
+    Attributes
+    ----------
+    labels
+        (cells,) from 0.
+    sum_of_squares
+        Of the distances of the cells to their centres.
+    """
+
+    labels: Labels
+    sum_of_squares: float
+
+
+def hartigan_wong(points: Floats, starts: Labels, max_rounds: int) -> Partition | None:
+    """Cluster the cells, starting from some of them as centres.
+
+    Parameters
+    ----------
+    points
+        (cells, dimensions) float64.
+    starts
+        (k,) cells that differ; fewer than there are cells.
+    max_rounds
+        As in `r_kmeans`; the result may then be no optimum, as in R, which warns.
+
+    Returns
+    -------
+    None if no cell is nearest to one of the centres, which R refuses as an empty cluster.
+    """
+    labels, total = r_kmeans(points, starts[None], max_rounds)
+    if np.isinf(total):
+        return None
+    clusters = (points[labels == cluster] for cluster in range(len(starts)))
+    exact = sum(float(((inside - inside.mean(axis=0)) ** 2).sum()) for inside in clusters)
+    return Partition(labels, exact)
 
 
 def distinct_points(points: Floats) -> Labels:
@@ -43,7 +85,7 @@ def r_kmeans(points: Floats, starts: Labels, max_rounds: int) -> tuple[Labels, f
 
     Returns
     -------
-    (cells,) labels from 0, and the sum of squares.
+    (cells,) labels from 0, and the sum of squares; infinite if every start left a cluster empty.
     """
     points = np.ascontiguousarray(points - points.mean(axis=0))
     squares = np.einsum("ij,ij->i", points, points)
@@ -68,7 +110,8 @@ def _best(points: Floats, squares: Floats, starts: Labels, max_rounds: int) -> t
     best = np.inf
     for start in range(starts.shape[0]):
         if k > 1:
-            _hartigan_wong(points, squares, starts[start], max_rounds, sums, about, labels)
+            if not _descend(points, squares, starts[start], max_rounds, sums, about, labels):
+                continue
         else:
             _add_up(points, labels, sums, about)
         total = squares.sum()
@@ -81,7 +124,7 @@ def _best(points: Floats, squares: Floats, starts: Labels, max_rounds: int) -> t
 
 
 @njit(nogil=True)
-def _hartigan_wong(
+def _descend(
     points: Floats,
     squares: Floats,
     seeds: Labels,
@@ -89,8 +132,8 @@ def _hartigan_wong(
     sums: Floats,
     about: Floats,
     ic1: Labels,
-) -> None:
-    """Run one start; fills `ic1`. The letters are those of the paper.
+) -> bool:
+    """Run one start; fills `ic1`. False if a cluster is empty at first. Letters are the paper's.
 
     IC1 and IC2 are a point's own cluster and its second nearest; R1 = n D² / (n − 1) for its own
     and R2 = n D² / (n + 1) for another. NCP tells when a cluster changed last.
@@ -113,6 +156,9 @@ def _hartigan_wong(
                 next_near = distance
                 ic2[cell] = cluster
     _add_up(points, ic1, sums, about)
+    for cluster in range(k):
+        if about[cluster, SIZE] == 0.0:
+            return False
 
     r1 = np.zeros(n_cells)
     ncp = np.full(k, -1, np.int64)
@@ -132,6 +178,7 @@ def _hartigan_wong(
         if k == 2 or not ended:
             break
         ncp[:] = 0
+    return True
 
 
 @njit(nogil=True)
