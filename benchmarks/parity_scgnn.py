@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from impbench_plugins.scgnn import Scgnn
 from impbench_plugins.scgnn.clusters import mates
-from impbench_plugins.scgnn.genes import Seen, choose
+from impbench_plugins.scgnn.genes import SeenCounts, choose
 from impbench_plugins.scgnn.neighbours import nearest
 from impbench_plugins.scgnn.network import FeatureAutoencoder
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ def compare(name: str, reference: Path, wanted: Sequence[int]) -> None:
     print(f"  of it, the products of 1 099 steps: {floor:.1f} s", flush=True)
 
 
-def impute(seen: Seen, weights: Floats, seed: int) -> Floats:
+def impute(seen: SeenCounts, weights: Floats, seed: int) -> Floats:
     generator = torch.Generator().manual_seed(seed)
     network = FeatureAutoencoder(seen.values, 512, 128, 1.0, generator)
     for _ in range(200):
@@ -88,7 +88,7 @@ def impute(seen: Seen, weights: Floats, seed: int) -> Floats:
     return layers[-1]
 
 
-def multiply(seen: Seen) -> float:
+def multiply(seen: SeenCounts) -> float:
     """Time the 11 products of a step alone, and return the seconds of 1 099 steps."""
     network = FeatureAutoencoder(seen.values, 512, 128, 1.0, torch.Generator().manual_seed(1))
     layers = network.forward()

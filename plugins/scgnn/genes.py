@@ -15,7 +15,7 @@ _SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenCounts:
     """The input of the network.
 
     Attributes
@@ -31,7 +31,7 @@ class Seen:
     genes: NDArray[np.int64]
 
 
-def choose(observed: Observed, n_genes: int) -> Seen:
+def choose(observed: Observed, n_genes: int) -> SeenCounts:
     """Filter genes, then cells, and keep the `n_genes` genes of largest variance of the counts."""
     counts = sp.csr_matrix(observed.counts).astype(np.float64)
     found = counts > 0
@@ -41,7 +41,7 @@ def choose(observed: Observed, n_genes: int) -> Seen:
     n = max(len(cells), 1)
     variance = _sums(counts.multiply(counts), 0) / n - np.square(_sums(counts, 0) / n)
     most = np.argsort(variance, kind="stable")[-n_genes:]
-    return Seen(np.log1p(counts[:, most].toarray()).astype(np.float32), cells, genes[most])
+    return SeenCounts(np.log1p(counts[:, most].toarray()).astype(np.float32), cells, genes[most])
 
 
 def _sums(matrix: sp.csr_matrix, axis: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ _CELLS_PER_BLOCK = 512
 
 
 @dataclass(frozen=True)
-class CellGraph:
+class NearestCells:
     """Edges from every cell to its k nearest.
 
     Attributes
@@ -53,7 +53,7 @@ class CellGraph:
         return pairs[last & near & (pairs[:, 0] != pairs[:, 1])]
 
 
-def nearest(embedding: NDArray[np.float32], k: int) -> CellGraph:
+def nearest(embedding: NDArray[np.float32], k: int) -> NearestCells:
     """Find the k nearest of every cell by Euclidean distance.
 
     The first place of the order is left out. It is the cell itself, unless another lies in the same
@@ -74,4 +74,4 @@ def nearest(embedding: NDArray[np.float32], k: int) -> CellGraph:
         bound = found.mean(axis=1, keepdims=True) + found.std(axis=1, keepdims=True)
         neighbours.append(order)
         near.append(found <= bound)
-    return CellGraph(np.concatenate(neighbours), np.concatenate(near))
+    return NearestCells(np.concatenate(neighbours), np.concatenate(near))

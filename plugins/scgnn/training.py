@@ -80,10 +80,10 @@ def run(
 
     # Several threads add in another order, and training makes much of the last bits.
     with single_thread(), threadpool_limits(1):
-        return _Run(values, settings, seed, progress).all_stages()
+        return _Stages(values, settings, seed, progress).all_stages()
 
 
-class _Run:
+class _Stages:
     def __init__(
         self,
         values: NDArray[np.float32],

@@ -11,7 +11,7 @@ import torch
 from impbench_plugins.scgnn import Scgnn
 from impbench_plugins.scgnn.clusters import cluster, count_communities, how_many, mates
 from impbench_plugins.scgnn.genes import choose
-from impbench_plugins.scgnn.neighbours import CellGraph, nearest
+from impbench_plugins.scgnn.neighbours import NearestCells, nearest
 from impbench_plugins.scgnn.network import FeatureAutoencoder
 from torch import nn
 
@@ -61,7 +61,7 @@ def test_graph_of_the_originals_embedding_is_the_originals(original):
 def test_imputation_given_graph_and_clusters_is_the_originals_up_to_rounding(rare, original):
     """Rounding alone moves 4 to 8 % of this; another seed moves 20 % and more."""
     seen = choose(rare, 2000)
-    graph = CellGraph(original["neighbours"].astype(np.int64), original["near"])
+    graph = NearestCells(original["neighbours"].astype(np.int64), original["near"])
     weights = 0.3 * graph.degrees() + 0.1 * mates(original["clusters"].astype(np.int64))
     network = FeatureAutoencoder(seen.values, 512, 128, 1.0, torch.Generator().manual_seed(SEED))
     for _ in range(200):
