@@ -13,7 +13,8 @@ from impbench.testing import parametrize_checks
 pytestmark = pytest.mark.slow
 
 QUICK = {"epochs": 2, "n_starts": 2, "k": 5, "steps": 1000, "hidden": 64, "perplexity": 15,
-         "n_embeddings": 1, "n_components": 20, "repaired": True}  # fmt: skip
+         "n_embeddings": 1, "n_components": 20, "repaired": True, "em_epochs": 2,
+         "em_iterations": 2, "cluster_epochs": 1}  # fmt: skip
 """Promises hold whatever the number of epochs or starts; two of each are quick. ALRA chooses its k
 from 100 cells and genes or more, and refuses the example data without it; so does graph-sc, whose
 50 components they lack. cnnImpute's t-SNE refuses the example's 60 cells with its published
