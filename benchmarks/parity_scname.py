@@ -1,8 +1,8 @@
 """Our scNAME against its authors' stored results, in distribution, beside PCA.
 
-Run ``python benchmarks/parity_scname.py REFERENCE``, where REFERENCE holds ``inputs`` and ``scname``
-(outputs of commit e468be9, two seeds). One core; seconds are of the processor. ``--networks`` and
-``--seeds`` say what is trained, and how often.
+Run ``python benchmarks/parity_scname.py REFERENCE``, where REFERENCE holds ``inputs`` and
+``scname`` (outputs of commit e468be9, two seeds). One core; seconds are of the processor.
+``--networks`` and ``--seeds`` say what is trained, and how often.
 """
 
 from __future__ import annotations

@@ -140,8 +140,8 @@ class ScName(Imputer):
         if used.n_cells < FEWEST_CELLS and used.n_genes > self.n_hvg:
             raise InputError(
                 f"scname chooses {self.n_hvg} of {used.n_genes} genes by how they vary, for which "
-                f"{used.n_cells} cells with counts are too few: {FEWEST_CELLS} are needed, or n_hvg "
-                "as large as the number of genes"
+                f"{used.n_cells} cells with counts are too few: {FEWEST_CELLS} are needed, or "
+                "n_hvg as large as the number of genes"
             )
         return n_clusters
 

@@ -16,6 +16,8 @@ from impbench_plugins.scname.losses import (
 from impbench_plugins.scname.network import HIDDEN, LATENT, Autoencoder
 from impbench_plugins.scname.training import batches
 from impbench_plugins.scname.zinb import zinb_gradient
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
 from torch.nn import functional
 
 from impbench import Context, Observed
@@ -191,3 +193,25 @@ def test_too_little_is_refused_with_the_rule(n_cells, n_groups, parameters, mess
     counts = np.random.default_rng(0).poisson(3, (n_cells, 12)) + 1
     with pytest.raises(InputError, match=message):
         ScName(**parameters).impute(Observed.from_counts(counts, n_groups=n_groups), Context())
+
+
+def distances(rows):
+    whole = rows.astype(np.float64)
+    return np.linalg.norm(whole[:, None] - whole, axis=2)[np.triu_indices(len(rows), 1)]
+
+
+@pytest.mark.slow  # A whole training: distances are the original's only at its end.
+def test_distances_and_clusters_are_those_of_the_original_in_distribution():
+    """Against two seeds of commit e468be9, every second cell of small_rare."""
+    cells = anndata.read_h5ad(DATA / "inputs" / "small_rare.h5ad")
+    types = cells.obs["cell_type"].to_numpy()
+    ours = ScName().impute(Observed.from_counts(cells.X, n_groups=4), Context(seed=1)).embedding
+    with np.load(DATA / "scname" / "original.npz") as stored:
+        theirs = [stored[f"embedding_seed{seed}"] for seed in (1, 2)]
+    assert np.corrcoef(*map(distances, theirs))[0, 1] > 0.96
+    # After 60 epochs 0.73, of ten principal components 0.69.
+    for rows in theirs:
+        assert np.corrcoef(distances(ours[::2]), distances(rows))[0, 1] > 0.945
+    labels = [KMeans(4, n_init=1, random_state=start).fit_predict(ours) for start in range(5)]
+    ari = np.mean([adjusted_rand_score(types, found) for found in labels])
+    assert ari == pytest.approx(0.310, abs=3 * 0.019)  # Theirs, and three sd of our own seeds.
