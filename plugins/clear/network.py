@@ -17,7 +17,7 @@ from torch.nn import functional
 
 
 @dataclass(frozen=True)
-class EncoderWeights:
+class ClearWeights:
     """W₁ and W₂ as PyTorch has them, (outputs, inputs), and their biases."""
 
     first: Tensor
@@ -26,7 +26,7 @@ class EncoderWeights:
     second_bias: Tensor
 
     @classmethod
-    def draw(cls, widths: tuple[int, int, int], generator: torch.Generator) -> EncoderWeights:
+    def draw(cls, widths: tuple[int, int, int], generator: torch.Generator) -> ClearWeights:
         """Draw as PyTorch starts linear layers, each layer's weights ahead of its bias."""
         drawn = []
         for n_inputs, n_outputs in ((widths[0], widths[1]), (widths[1], widths[2])):
@@ -35,21 +35,21 @@ class EncoderWeights:
                 drawn.append(torch.empty(shape).uniform_(-bound, bound, generator=generator))
         return cls(*drawn)
 
-    def to(self, device: str) -> EncoderWeights:
+    def to(self, device: str) -> ClearWeights:
         """Return the weights on a device, in tensors of their own."""
-        return EncoderWeights(*(weights.clone().to(device) for weights in self.all()))
+        return ClearWeights(*(weights.clone().to(device) for weights in self.all()))
 
     def all(self) -> list[Tensor]:
         """Return all four."""
         return [self.first, self.first_bias, self.second, self.second_bias]
 
-    def follow(self, other: EncoderWeights, momentum: float) -> None:
+    def follow(self, other: ClearWeights, momentum: float) -> None:
         """Become m · own + (1 − m) · other, in place."""
         for own, theirs in zip(self.all(), other.all(), strict=True):
             own.lerp_(theirs.detach(), 1 - momentum)
 
 
-def encode(x: Tensor, weights: EncoderWeights) -> Tensor:
+def encode(x: Tensor, weights: ClearWeights) -> Tensor:
     """Return z, (cells, coordinates)."""
     hidden = functional.relu(functional.linear(x, weights.first, weights.first_bias))
     outputs = functional.relu(functional.linear(hidden, weights.second, weights.second_bias))

@@ -11,7 +11,7 @@ from impbench_plugins.shared.torch_networks import single_thread
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from .network import EncoderWeights, contrast, encode
+from .network import ClearWeights, contrast, encode
 from .views import ViewCorruption, draw_views
 
 WEIGHT_DECAY, SGD_MOMENTUM = 1e-6, 0.9
@@ -101,9 +101,9 @@ def run(
     widths = (n_genes, settings.hidden, settings.embedding)
     generator = torch.Generator().manual_seed(seed)
     state = np.random.default_rng(seed).integers(2**64, size=1, dtype=np.uint64)
-    drawn = EncoderWeights.draw(widths, generator)
+    drawn = ClearWeights.draw(widths, generator)
     # The program draws the key's weights as well, and then copies the query's into them.
-    EncoderWeights.draw(widths, generator)
+    ClearWeights.draw(widths, generator)
     query, key = drawn.to(device), drawn.to(device)
     queue = torch.randn(settings.embedding, queue_length, generator=generator)
     queue = functional.normalize(queue, dim=0).to(device)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from impbench_plugins.clear import Clear
 from impbench_plugins.clear.input import prepare_input
-from impbench_plugins.clear.network import EncoderWeights, contrast, encode
+from impbench_plugins.clear.network import ClearWeights, contrast, encode
 from impbench_plugins.clear.training import ClearSettings, run
 from impbench_plugins.clear.views import ViewCorruption, draw_views
 from scipy.spatial.distance import pdist
@@ -190,7 +190,7 @@ def test_each_corruption_is_done_with_its_chance():
 
 def test_encoder_and_loss_equal_plain_ones():
     generator = torch.Generator().manual_seed(0)
-    weights = EncoderWeights.draw((5, 7, 3), generator)
+    weights = ClearWeights.draw((5, 7, 3), generator)
     x = torch.randn(4, 5, generator=generator)
     w1, b1, w2, b2 = (tensor.numpy() for tensor in weights.all())
     outputs = np.maximum(np.maximum(x.numpy() @ w1.T + b1, 0) @ w2.T + b2, 0)
@@ -206,7 +206,7 @@ def test_encoder_and_loss_equal_plain_ones():
 
 def test_key_follows_the_query_slowly():
     generator = torch.Generator().manual_seed(0)
-    key, query = (EncoderWeights.draw((3, 2, 2), generator) for _ in range(2))
+    key, query = (ClearWeights.draw((3, 2, 2), generator) for _ in range(2))
     expected = 0.999 * key.first.numpy() + 0.001 * query.first.numpy()
     key.follow(query, 0.999)
     np.testing.assert_allclose(key.first, expected, rtol=1e-6)
