@@ -29,6 +29,7 @@ class BayNorm(Imputer):
         "normalization for single-cell RNA-sequencing data, Bioinformatics 36:1174-1181"
     )
     input_scale = "counts"
+    gives = ("expression", "std")
     packages = ("numba",)
 
     estimate: Literal["mean", "mode", "draws"] = parameter(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,10 +20,11 @@ MOST_CELLS_FOR_K = 1000
 class CcImpute(Imputer):
     """Zeros that similar cells express are dropouts; each becomes a weighted mean of those cells.
 
-    Written from the paper; equals ccImpute 0.99.20 (R) given the same clusterings, see the docs.
+    Written from the paper; equals ccImpute 0.99.20 (R), see the docs.
     """
 
     name = "ccimpute"
+    version = "2"
     summary = "Fills zeros that most of a cell's consensus neighbours express (ccImpute, native)"
     citation = (
         "Malec et al. (2022), ccImpute: an accurate and scalable consensus clustering based "
@@ -53,6 +54,11 @@ class CcImpute(Imputer):
         "Mirror the weights' lower triangle and let rounding decide drawn votes, as the original "
         "program does; false solves the paper's equations as written.",
     )
+    seeds: Literal["original", "independent"] = parameter(
+        "original",
+        "original draws the starts that BiocParallel hands out in run number `seed` of a session, "
+        "which differ little; independent draws new ones for every seed.",
+    )
 
     def prepare(self, context: Context) -> None:
         """Compile the ranks, k-means and the products of the solver."""
@@ -62,7 +68,8 @@ class CcImpute(Imputer):
 
         from .solve import compile_products
 
-        compile_kmeans()
+        if self.seeds == "independent":
+            compile_kmeans()
         compile_products()
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
@@ -71,9 +78,11 @@ class CcImpute(Imputer):
         Raises
         ------
         InputError
-            If fewer than two cells have counts, or there are more groups than such cells.
+            If fewer than two cells have counts, or there are more groups than such cells; with
+            `seeds="original"`, if there are not more such cells than groups, as R demands.
         """
-        from .method import ConsensusClustering, cluster, gene_weights, impute_given
+        from .clusterings import ConsensusClustering, stream_of_run
+        from .method import cluster, gene_weights, impute_given
 
         counts, lognorm = observed.dense_counts, observed.lognorm
         # A cell without counts has no ranks: it takes no part and stays as it is.
@@ -89,12 +98,21 @@ class CcImpute(Imputer):
                 f"ccimpute: {n_groups} groups, but only {n_used} cells have counts; "
                 "pass a smaller n_groups"
             )
+        original = self.seeds == "original"
+        if original and n_groups == n_used:
+            raise InputError(
+                f"ccimpute: R's k-means needs fewer groups than cells, but there are {n_groups} "
+                f"groups ({source}) and {n_used} cells with counts; pass a smaller n_groups, or "
+                "seeds=independent"
+            )
         how = ConsensusClustering(
+            method=self.name,
             n_groups=n_groups,
             n_starts=self.n_starts or (1000 if n_used <= 2000 else 50),
             max_passes=self.max_passes,
             seed=context.seed,
             threads=context.threads,
+            stream=stream_of_run(context.seed) if original else None,
         )
         context.progress(0, 100)
         weights = gene_weights(counts, observed.size_factors[used])

@@ -80,7 +80,8 @@ class CcImputeBioc(Imputer):
         from impbench_plugins.shared.r_streams import biocparallel_stream
 
         from .bioc_method import bioc_cluster, bioc_impute_given
-        from .method import ConsensusClustering, gene_weights
+        from .clusterings import ConsensusClustering, stream_of_run
+        from .method import gene_weights
 
         # A cell without counts has no ranks: it takes no part and stays as it is.
         used = observed.dense_counts.any(axis=1)
@@ -95,25 +96,22 @@ class CcImputeBioc(Imputer):
                 f"{n_groups} groups ({source}) and {n_used} cells with counts; pass a smaller "
                 "n_groups"
             )
+        original = self.seeds == "original"
+        seed = context.seed
         how = ConsensusClustering(
+            method=self.name,
             n_groups=n_groups,
             n_starts=self.n_starts or (1000 if n_used < 2000 else 50),
             max_passes=self.max_passes,
-            seed=context.seed,
+            seed=seed,
             threads=context.threads,
+            stream=stream_of_run(seed) if original else biocparallel_stream().stream(seed),
         )
-        stream = biocparallel_stream()
-        if self.seeds == "original":
-            # Every run takes one number of BiocParallel's own stream; run 0 is the one before.
-            stream = stream.after((context.seed - 1) % 2**32)
-        else:
-            stream = stream.stream(context.seed)
         context.progress(0, 100)
         labels = bioc_cluster(
             counts,
             gene_weights(counts, size_factors),
             how,
-            stream,
             lambda part: context.progress(round(80 * part), 100),
         )
         filled, n_imputed = bioc_impute_given(

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from impbench_plugins.shared.distance_components import distance_components
-from impbench_plugins.shared.r_kmeans import distinct_points, r_kmeans
-from impbench_plugins.shared.r_streams import Stream
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from impbench.errors import InputError
-
+from .clusterings import ConsensusClustering, Labels, cluster_cells
 from .consensus import Consensus
 from .distance import Floats, unit_mean_ranks
-from .method import ConsensusClustering, in_blocks
+from .method import in_blocks
 from .neighbour_means import fill_with_means
 from .solve import fill_dropouts
-
-Labels = NDArray[np.int64]
 
 SHARE_OF_CELLS = 0.08
 MOST_CELLS_COUNTED = 2000
@@ -49,18 +43,17 @@ def bioc_cluster(
     counts: NDArray[Any],
     weights: Floats,
     how: ConsensusClustering,
-    stream: Stream,
     progress: Callable[[float], None],
 ) -> Labels:
     """Cluster the cells once for every number of components; (cells, clusterings).
 
     The program takes the components of the correlations r; those of 1 − r are the same but for
-    their sign. Each clustering draws its starts from a substream of `stream`.
+    their sign.
 
     Raises
     ------
     InputError
-        If there are fewer distinct cells than groups.
+        As `cluster_cells`.
     """
     wanted = bioc_dimensions(len(counts))
     with threadpool_limits(1, user_api="blas"):
@@ -71,24 +64,7 @@ def bioc_cluster(
             wanted[-1],
             lambda part: progress(0.4 * part),
         ).loadings
-
-    def one(number: int) -> Labels:
-        points = loadings[:, : wanted[number]]
-        distinct = distinct_points(points)
-        if len(distinct) < how.n_groups:
-            raise InputError(
-                f"ccimpute-bioc: {how.n_groups} groups, but only {len(distinct)} cells differ in "
-                "their components, and k-means starts from distinct cells; pass a smaller n_groups"
-            )
-        starts = stream.substream(number).samples(len(distinct), how.n_groups, how.n_starts)
-        return r_kmeans(points, distinct[starts], how.max_passes)[0]
-
-    found = []
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(max(1, how.threads)) as pool:
-        for labels in pool.map(one, range(len(wanted))):
-            found.append(labels)
-            progress(0.4 + 0.6 * len(found) / len(wanted))
-    return np.stack(found, axis=1)
+    return cluster_cells(loadings, wanted, how, lambda part: progress(0.4 + 0.6 * part))
 
 
 def bioc_impute_given(

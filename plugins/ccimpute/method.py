@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from impbench_plugins.shared.distance_components import Components, distance_components
-from impbench_plugins.shared.kmeans import best_kmeans
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from .clusterings import ConsensusClustering, Labels, cluster_cells
 from .consensus import Consensus
 from .distance import Floats, unit_ranks
 from .solve import fill_dropouts
-
-Labels = NDArray[np.int64]
 
 FEW_CELLS = 500
 """From here on components are chosen by their share of variance."""
@@ -25,17 +22,6 @@ SHARES = (0.0008, 0.002)
 MAX_CLUSTERINGS = 15
 GENES = 256
 """Genes solved for at once, by all threads together: bounds memory."""
-
-
-@dataclass(frozen=True)
-class ConsensusClustering:
-    """How the cells are clustered; the parameters of the method that concern it."""
-
-    n_groups: int
-    n_starts: int
-    max_passes: int
-    seed: int
-    threads: int
 
 
 def gene_weights(counts: NDArray[Any], size_factors: Floats) -> Floats:
@@ -50,8 +36,9 @@ def gene_weights(counts: NDArray[Any], size_factors: Floats) -> Floats:
 def dimensions(n_cells: int, shares: Floats) -> list[int]:
     """Choose how many leading components each clustering uses.
 
-    Below 500 cells from 4 % to 7 % of their number, else the components with a share of variance
-    from 0.0008 to 0.002; at most 15 values, evenly stepped.
+    Below 500 cells from 4 % to 7 % of their number; else, as the original program counts, from one
+    more than have a share of variance above 0.002 to one more than have above 0.0008. At most 15
+    values, evenly stepped.
 
     Parameters
     ----------
@@ -62,13 +49,11 @@ def dimensions(n_cells: int, shares: Floats) -> list[int]:
         first, last = round(0.04 * n_cells), round(0.07 * n_cells)
     else:
         first = int((shares > SHARES[1]).sum()) + 1
-        last = int((shares >= SHARES[0]).sum())
-        # No component in between: all those above.
-        last = max(last, first - 1)
-        first = min(first, last)
-    first, last = max(first, 1), max(min(last, len(shares)), 1)
+        last = int((shares > SHARES[0]).sum()) + 1
+    last = max(min(last, len(shares)), 1)
+    first = min(max(first, 1), last)
     step = max(1, -(-(last - first) // (MAX_CLUSTERINGS - 1)))
-    return list(range(min(first, last), last + 1, step))
+    return list(range(first, last + 1, step))
 
 
 def cluster(
@@ -82,7 +67,7 @@ def cluster(
     if n_cells < FEW_CELLS:
         min_share, most = 0.0, max(1, round(0.07 * n_cells))
     else:
-        min_share, most = SHARES[0], int(1 / SHARES[0])
+        min_share, most = SHARES[0], int(1 / SHARES[0]) + 1
     with threadpool_limits(1, user_api="blas"):
         components: Components = distance_components(
             counts,
@@ -90,19 +75,10 @@ def cluster(
             min_share,
             most,
             lambda part: progress(0.4 * part),
+            and_next=True,
         )
     wanted = dimensions(n_cells, components.shares)
-
-    def one(n_dims: int) -> Labels:
-        points = components.loadings[:, :n_dims]
-        return best_kmeans(points, how.n_groups, how.n_starts, how.seed, how.max_passes)[0]
-
-    found = []
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(max(1, how.threads)) as pool:
-        for labels in pool.map(one, wanted):
-            found.append(labels)
-            progress(0.4 + 0.6 * len(found) / len(wanted))
-    return np.stack(found, axis=1)
+    return cluster_cells(components.loadings, wanted, how, lambda part: progress(0.4 + 0.6 * part))
 
 
 def impute_given(

@@ -1,18 +1,22 @@
-"""scVI, a variational autoencoder of counts, through its authors' own package scvi-tools."""
+"""scVI, a variational autoencoder of counts, and its linear form, through scvi-tools."""
 
 from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-import scipy.sparse as sp
+from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
+from impbench.errors import UnavailableError
 
-from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter, scale
-from impbench.errors import InputError, UnavailableError
+__all__ = ["Scvi", "ScviLd"]
 
-__all__ = ["Scvi"]
+
+def lack_of_scvi_tools() -> str | None:
+    """Return what is missing and the line that installs it, or nothing."""
+    if importlib.util.find_spec("scvi") is None:
+        return "scvi-tools is not installed: pip install 'scvi-tools>=1.1'"
+    return None
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,7 @@ class Scvi(Imputer):
     @classmethod
     def unavailable(cls) -> str | None:
         """Say so where scvi-tools is not installed."""
-        if importlib.util.find_spec("scvi") is None:
-            return "scvi-tools is not installed: pip install 'scvi-tools>=1.1'"
-        return None
+        return lack_of_scvi_tools()
 
     def prepare(self, context: Context) -> None:
         """Import scvi-tools, which takes seconds.
@@ -72,7 +74,7 @@ class Scvi(Imputer):
             If it is not installed.
         """
         if lack := self.unavailable():
-            raise UnavailableError(f"scvi cannot run: {lack}")
+            raise UnavailableError(f"{self.name} cannot run: {lack}")
         import scvi  # noqa: F401
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
@@ -92,66 +94,98 @@ class Scvi(Imputer):
             If scvi-tools is not installed.
         """
         self.prepare(context)
-        import anndata
-        import scvi
-        from impbench_plugins.shared.torch_networks import single_thread
+        from .fitting import ScviTraining, fitted
 
-        from .surroundings import Progress, quiet, seeded
+        training = ScviTraining(
+            covariates=self.covariates,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            n_samples=self.n_samples,
+        )
+        network = {
+            "n_hidden": self.n_hidden,
+            "n_latent": self.n_latent,
+            "n_layers": self.n_layers,
+            "dropout_rate": self.dropout_rate,
+            "dispersion": self.dispersion,
+            "gene_likelihood": self.gene_likelihood,
+        }
+        return fitted("SCVI", network, training, observed, context, self.name)
 
-        library_size = scale.library_sizes(observed.counts)
-        if observed.n_cells < 2 or (library_size == 0).any():
-            empty = int((library_size == 0).sum())
-            raise InputError(
-                "scvi needs at least 2 cells, and counts in every one of them; got "
-                f"{observed.n_cells} cells, {empty} of them empty; leave those out"
-            )
-        if self.covariates == "batch" and observed.batch is None:
-            raise InputError(
-                "scvi: covariates=batch, but the data hold no batches; leave covariates out"
-            )
-        cells = anndata.AnnData(sp.csr_matrix(observed.counts, dtype=np.float32))
-        batch_key = "batch" if self.covariates == "batch" else None
-        if batch_key is not None:
-            cells.obs[batch_key] = np.asarray(observed.batch)
-        with single_thread(), seeded(context.seed), quiet():
-            scvi.model.SCVI.setup_anndata(cells, batch_key=batch_key)
-            model = scvi.model.SCVI(
-                cells,
-                n_hidden=self.n_hidden,
-                n_latent=self.n_latent,
-                n_layers=self.n_layers,
-                dropout_rate=self.dropout_rate,
-                dispersion=self.dispersion,
-                gene_likelihood=self.gene_likelihood,
-            )
-            model.train(
-                max_epochs=self.epochs,
-                accelerator="cpu",
-                batch_size=self.batch_size,
-                plan_kwargs={"lr": self.learning_rate},
-                callbacks=[Progress(context)],
-                # Nothing is written there, but the default would be a folder of scvi-tools' own.
-                default_root_dir=str(context.scratch or "."),
-                logger=False,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-            )
-            # library_size=1 leaves the share of each gene, which sums to 1 in every cell.
-            share = model.get_normalized_expression(
-                library_size=1, n_samples=self.n_samples, return_numpy=True
-            )
-            latent = model.get_latent_representation()
-            info: dict[str, Any] = {
-                "epochs": model.trainer.current_epoch,
-                "elbo": -float(model.get_elbo()),
-                "scvi_tools": scvi.__version__,
-            }
-        expression = (share * library_size[:, None]).astype(np.float32)
-        return Imputed(expression, "counts", embedding=latent.astype(np.float32), info=info)
+
+@dataclass(frozen=True)
+class ScviLd(Imputer):
+    """scVI with a linear decoder (Svensson et al. 2020), scvi-tools' LinearSCVI.
+
+    A gene's share is the softmax of a linear map of the latents: each latent is a factor with one
+    loading per gene. Output as that of `Scvi`. Each gene has one dispersion.
+    """
+
+    name = "scvi-ld"
+    summary = "scVI with a linear decoder, so that latents have loadings (scvi-tools)"
+    citation = (
+        "Svensson et al. (2020), Interpretable factor models of single-cell RNA-seq via "
+        "variational autoencoders, Bioinformatics 36:3418-3421; Gayoso et al. (2022), A Python "
+        "library for probabilistic analysis of single-cell omics data, Nature Biotechnology "
+        "40:163-166"
+    )
+    stochastic = True
+    packages = Scvi.packages
+
+    gene_likelihood: Literal["zinb", "nb", "poisson"] = parameter(
+        "nb", "Distribution of the counts."
+    )
+    n_latent: int = parameter(10, "Dimensions of the latent space.", min=1)
+    n_hidden: int = parameter(128, "Width of the encoder's hidden layers.", min=1)
+    n_layers: int = parameter(1, "Hidden layers of the encoder.", min=1)
+    dropout_rate: float = parameter(0.1, "Share of hidden units dropped.", min=0, max=0.99)
+    covariates: Literal["none", "batch"] = parameter(
+        "none", "batch tells the model the batch of each cell."
+    )
+    epochs: int | None = parameter(
+        None, "Passes over the cells; none: scvi-tools' rule, min(400, 8 million / cells).", min=1
+    )
+    batch_size: int = parameter(128, "Cells per mini-batch.", min=2)
+    learning_rate: float = parameter(1e-3, "Adam's learning rate.", min=0)
+    n_samples: int = parameter(
+        1, "Draws from the posterior over which normalised expression is averaged.", min=1
+    )
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Say so where scvi-tools is not installed."""
+        return lack_of_scvi_tools()
+
+    def prepare(self, context: Context) -> None:
+        """Import scvi-tools, as `Scvi.prepare`; raises the same."""
+        if lack := self.unavailable():
+            raise UnavailableError(f"{self.name} cannot run: {lack}")
+        import scvi  # noqa: F401
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        """Train on `observed` and take the expected expression of its cells, as `Scvi.impute`."""
+        self.prepare(context)
+        from .fitting import ScviTraining, fitted
+
+        training = ScviTraining(
+            covariates=self.covariates,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            n_samples=self.n_samples,
+        )
+        network = {
+            "n_hidden": self.n_hidden,
+            "n_latent": self.n_latent,
+            "n_layers": self.n_layers,
+            "dropout_rate": self.dropout_rate,
+            "gene_likelihood": self.gene_likelihood,
+        }
+        return fitted("LinearSCVI", network, training, observed, context, self.name)
 
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    """Offer scVI, also where scvi-tools is missing: the list then says what installs it."""
-    return [Scvi]
+    """Offer both, also where scvi-tools is missing: the list then says what installs it."""
+    return [Scvi, ScviLd]

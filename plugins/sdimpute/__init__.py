@@ -69,11 +69,11 @@ class SdImpute(Imputer):
 
     def prepare(self, context: Context) -> None:
         """Compile k-means, and import what computes."""
-        from impbench_plugins.shared.hartigan_wong import compile_hartigan_wong
+        from impbench_plugins.shared.r_kmeans import compile_r_kmeans
 
         from . import method  # noqa: F401
 
-        compile_hartigan_wong()
+        compile_r_kmeans()
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Cluster, find the dropouts and replace them.

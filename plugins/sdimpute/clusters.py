@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from impbench_plugins.shared.hartigan_wong import Labels, Partition, best_of
+from impbench_plugins.shared.r_kmeans import Labels, Partition, hartigan_wong
 from impbench_plugins.shared.r_random import Samples
 from numpy.typing import NDArray
 
@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 
 RUNS = 10
 """Of k-means for every k that is compared; one where k is given."""
+ROUNDS = 10
+"""R's iter.max."""
 CELLS = 512
 """Rows of the distances held at once."""
 
@@ -94,6 +96,39 @@ def find_clusters(
         return found[0].labels
     widths = silhouette_widths(points, [partition.labels for partition in found])
     return found[int(np.argmax(widths))].labels
+
+
+def best_of(
+    points: Floats, k: int, n_runs: int, draw: Callable[[], Labels], most_failures: int = 1000
+) -> Partition | None:
+    """Return the run of least sum of squares, the first of equals.
+
+    Parameters
+    ----------
+    k
+        Number of clusters.
+    draw
+        Gives the (k,) starting cells of each run.
+    most_failures
+        Runs that end in an empty cluster, and are repeated, before it is given up.
+
+    Returns
+    -------
+    None if it was given up.
+    """
+    best: Partition | None = None
+    failures = done = 0
+    while done < n_runs:
+        found = hartigan_wong(points, draw(), ROUNDS)
+        if found is None:
+            failures += 1
+            if failures > most_failures:
+                return None
+            continue
+        done += 1
+        if best is None or found.sum_of_squares < best.sum_of_squares:
+            best = found
+    return best
 
 
 def silhouette_widths(points: Floats, clusterings: Sequence[Labels]) -> Floats:

@@ -45,6 +45,7 @@ def distance_components(
     min_share: float,
     max_components: int,
     progress: Callable[[float], None] = lambda done: None,
+    and_next: bool = False,
 ) -> Components:
     """Find the leading components, those with a share of variance of at least `min_share`.
 
@@ -58,6 +59,8 @@ def distance_components(
         Bound on their number.
     progress
         Called with the finished part, 0 to 1.
+    and_next
+        Find the next component as well, whose share is smaller.
     """
     n_cells, n_genes = values.shape
     if n_cells <= n_genes:
@@ -65,7 +68,9 @@ def distance_components(
         centred = rows - rows.mean(axis=0)
         matrix = centred @ rows.T
         matrix /= _standard_deviations(np.einsum("ij,ij->j", matrix, matrix), n_cells)
-        variances, loadings = _leading(matrix.T @ matrix, n_cells, min_share, max_components)
+        variances, loadings = _leading(
+            matrix.T @ matrix, n_cells, min_share, max_components, and_next
+        )
         progress(1.0)
         return Components(loadings, _shares(variances, n_cells))
 
@@ -96,7 +101,9 @@ def distance_components(
 
     root_values, root = eigh(gram)
     root *= np.sqrt(np.maximum(root_values, 0))
-    variances, vectors = _leading(root.T @ scaled_gram @ root, n_cells, min_share, max_components)
+    variances, vectors = _leading(
+        root.T @ scaled_gram @ root, n_cells, min_share, max_components, and_next
+    )
     to_loadings = root @ (vectors / np.sqrt(variances))
     loadings = np.empty((n_cells, len(variances)))
     for block, rows in blocks():
@@ -111,13 +118,16 @@ def _standard_deviations(squares: Floats, n_cells: int) -> Floats:
 
 
 def _leading(
-    matrix: Floats, n_cells: int, min_share: float, max_components: int
+    matrix: Floats, n_cells: int, min_share: float, max_components: int, and_next: bool
 ) -> tuple[Floats, Floats]:
     """Return the wanted eigenvalues of a symmetric matrix, falling, and their vectors."""
     size = len(matrix)
     wanted = min(max_components, size)
     values, vectors = eigh(matrix, subset_by_index=(size - wanted, size - 1))
-    keep = (_shares(values, n_cells) >= min_share) & (values > 1e-9 * n_cells)
+    keep = _shares(values, n_cells) >= min_share
+    if and_next:
+        keep[:-1] |= keep[1:]
+    keep &= values > 1e-9 * n_cells
     return values[keep][::-1], vectors[:, keep][:, ::-1]
 
 

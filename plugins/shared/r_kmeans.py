@@ -5,10 +5,14 @@ Hartigan and Wong (1979), Algorithm AS 136: a k-means clustering algorithm, Appl
 in another one. Where a method's result hangs on which optimum R's starts found, this file finds it.
 
 With s_c the sum of the n_c points of cluster c, the squared distance of point x from its centre is
-|x|² − 2 x·s_c / n_c + |s_c|² / n_c².
+|x|² − 2 x·s_c / n_c + |s_c|² / n_c². Many starts on few cells keep the inner products x·s_c of all
+cells in place of s_c (`rows` are then those of the cells' Gram matrix, and `gram` is true): a
+distance costs one look-up, and a move adds rows either way.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from impbench_plugins.shared.compiled import njit
@@ -17,8 +21,53 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+GRAM_CELLS = 1500
+GRAM_STARTS = 20
+GRAM_SHARE = 0.1
+"""Inner products of all cells are used up to that many cells, from that many starts and from that
+many dimensions for each cell: below, distances are cheap and moves are not."""
 MOST_QUICK_PASSES = 50
 """R ends a quick-transfer stage, and the start, after this many passes over the cells."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Clusters of cells.
+
+    Attributes
+    ----------
+    labels
+        (cells,) from 0.
+    sum_of_squares
+        Of the distances of the cells to their centres.
+    """
+
+    labels: Labels
+    sum_of_squares: float
+
+
+def hartigan_wong(points: Floats, starts: Labels, max_rounds: int) -> Partition | None:
+    """Cluster the cells, starting from some of them as centres.
+
+    Parameters
+    ----------
+    points
+        (cells, dimensions) float64.
+    starts
+        (k,) cells that differ; fewer than there are cells.
+    max_rounds
+        As in `r_kmeans`; the result may then be no optimum, as in R, which warns.
+
+    Returns
+    -------
+    None if no cell is nearest to one of the centres, which R refuses as an empty cluster.
+    """
+    labels, total = r_kmeans(points, starts[None], max_rounds)
+    if np.isinf(total):
+        return None
+    clusters = (points[labels == cluster] for cluster in range(len(starts)))
+    exact = sum(float(((inside - inside.mean(axis=0)) ** 2).sum()) for inside in clusters)
+    return Partition(labels, exact)
 
 
 def distinct_points(points: Floats) -> Labels:
@@ -43,11 +92,15 @@ def r_kmeans(points: Floats, starts: Labels, max_rounds: int) -> tuple[Labels, f
 
     Returns
     -------
-    (cells,) labels from 0, and the sum of squares.
+    (cells,) labels from 0, and the sum of squares; infinite if every start left a cluster empty.
     """
     points = np.ascontiguousarray(points - points.mean(axis=0))
     squares = np.einsum("ij,ij->i", points, points)
-    return _best(points, squares, starts, max_rounds)
+    n_cells, n_dims = points.shape
+    many = len(starts) >= GRAM_STARTS and n_dims >= GRAM_SHARE * n_cells
+    if many and n_cells <= GRAM_CELLS:
+        return _best(points @ points.T, True, squares, starts, max_rounds)
+    return _best(points, False, squares, starts, max_rounds)
 
 
 def compile_r_kmeans() -> None:
@@ -61,16 +114,19 @@ SIZE, LEAVE, JOIN, TWICE_SHARE, OFFSET, WITHIN = range(6)
 
 
 @njit(nogil=True)
-def _best(points: Floats, squares: Floats, starts: Labels, max_rounds: int) -> tuple[Labels, float]:
-    n_cells, k = points.shape[0], starts.shape[1]
+def _best(
+    rows: Floats, gram: bool, squares: Floats, starts: Labels, max_rounds: int
+) -> tuple[Labels, float]:
+    n_cells, k = rows.shape[0], starts.shape[1]
     best_labels, labels = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)
-    sums, about = np.empty((k, points.shape[1])), np.empty((k, 6))
+    sums, about = np.empty((k, rows.shape[1])), np.empty((k, 6))
     best = np.inf
     for start in range(starts.shape[0]):
         if k > 1:
-            _hartigan_wong(points, squares, starts[start], max_rounds, sums, about, labels)
+            if not _descend(rows, gram, squares, starts[start], max_rounds, sums, about, labels):
+                continue
         else:
-            _add_up(points, labels, sums, about)
+            _add_up(rows, gram, labels, sums, about)
         total = squares.sum()
         for cluster in range(k):
             total -= about[cluster, WITHIN] / max(about[cluster, SIZE], 1.0)
@@ -81,38 +137,42 @@ def _best(points: Floats, squares: Floats, starts: Labels, max_rounds: int) -> t
 
 
 @njit(nogil=True)
-def _hartigan_wong(
-    points: Floats,
+def _descend(
+    rows: Floats,
+    gram: bool,
     squares: Floats,
     seeds: Labels,
     max_rounds: int,
     sums: Floats,
     about: Floats,
     ic1: Labels,
-) -> None:
-    """Run one start; fills `ic1`. The letters are those of the paper.
+) -> bool:
+    """Run one start; fills `ic1`. False if a cluster is empty at first. Letters are the paper's.
 
     IC1 and IC2 are a point's own cluster and its second nearest; R1 = n D² / (n − 1) for its own
     and R2 = n D² / (n + 1) for another. NCP tells when a cluster changed last.
     """
-    n_cells, k = points.shape[0], seeds.shape[0]
+    n_cells, k = rows.shape[0], seeds.shape[0]
     ic2 = np.zeros(n_cells, np.int64)
     for cluster in range(k):
-        sums[cluster] = points[seeds[cluster]]
+        sums[cluster] = rows[seeds[cluster]]
         about[cluster, SIZE] = 1.0
         about[cluster, WITHIN] = squares[seeds[cluster]]
         _renew(about, cluster)
     for cell in range(n_cells):
         near, next_near = np.inf, np.inf
         for cluster in range(k):
-            distance = _distance(points, squares, cell, sums, about, cluster)
+            distance = _distance(rows, gram, squares, cell, sums, about, cluster)
             if distance < near:
                 near, next_near = distance, near
                 ic1[cell], ic2[cell] = cluster, ic1[cell]
             elif distance < next_near:
                 next_near = distance
                 ic2[cell] = cluster
-    _add_up(points, ic1, sums, about)
+    _add_up(rows, gram, ic1, sums, about)
+    for cluster in range(k):
+        if about[cluster, SIZE] == 0.0:
+            return False
 
     r1 = np.zeros(n_cells)
     ncp = np.full(k, -1, np.int64)
@@ -121,22 +181,24 @@ def _hartigan_wong(
     quiet = 0
     for _ in range(max_rounds):
         quiet = _optimal_transfer(
-            points, squares, sums, about, ic1, ic2, r1, ncp, moved, live, quiet
+            rows, gram, squares, sums, about, ic1, ic2, r1, ncp, moved, live, quiet
         )
         if quiet == n_cells:
             break
-        ended = _quick_transfer(points, squares, sums, about, ic1, ic2, r1, ncp, moved)
+        ended = _quick_transfer(rows, gram, squares, sums, about, ic1, ic2, r1, ncp, moved)
         if moved.any():
             quiet = 0
         # Of two clusters, a quick transfer has looked at both.
         if k == 2 or not ended:
             break
         ncp[:] = 0
+    return True
 
 
 @njit(nogil=True)
 def _optimal_transfer(
-    points: Floats,
+    rows: Floats,
+    gram: bool,
     squares: Floats,
     sums: Floats,
     about: Floats,
@@ -154,7 +216,7 @@ def _optimal_transfer(
     quick-transfer stage (`moved`) or in an optimal-transfer stage (`live`). A point whose own
     cluster is not live looks at live clusters only.
     """
-    n_cells, k = points.shape[0], about.shape[0]
+    n_cells, k = rows.shape[0], about.shape[0]
     for cluster in range(k):
         if moved[cluster]:
             live[cluster] = n_cells
@@ -163,18 +225,18 @@ def _optimal_transfer(
         own = ic1[cell]
         if about[own, SIZE] > 1.0:
             if ncp[own] != 0:
-                distance = _distance(points, squares, cell, sums, about, own)
+                distance = _distance(rows, gram, squares, cell, sums, about, own)
                 r1[cell] = distance * about[own, LEAVE]
             before = ic2[cell]
             other = before
-            distance = _distance(points, squares, cell, sums, about, before)
+            distance = _distance(rows, gram, squares, cell, sums, about, before)
             lowest = distance * about[before, JOIN]
             looks_at_all = cell < live[own]
             for cluster in range(k):
                 if cluster in (own, before):
                     continue
                 if looks_at_all or cell < live[cluster]:
-                    distance = _distance(points, squares, cell, sums, about, cluster)
+                    distance = _distance(rows, gram, squares, cell, sums, about, cluster)
                     if distance * about[cluster, JOIN] < lowest:
                         lowest = distance * about[cluster, JOIN]
                         other = cluster
@@ -184,7 +246,7 @@ def _optimal_transfer(
                 quiet = 0
                 live[own] = live[other] = n_cells + cell
                 ncp[own] = ncp[other] = cell + 1
-                _move(points, squares, cell, sums, about, own, other)
+                _move(rows, gram, squares, cell, sums, about, own, other)
                 ic1[cell], ic2[cell] = other, own
         if quiet == n_cells:
             return quiet
@@ -195,7 +257,8 @@ def _optimal_transfer(
 
 @njit(nogil=True)
 def _quick_transfer(
-    points: Floats,
+    rows: Floats,
+    gram: bool,
     squares: Floats,
     sums: Floats,
     about: Floats,
@@ -209,7 +272,7 @@ def _quick_transfer(
 
     Marks in `moved` the clusters that changed; returns whether the stage came to its end by itself.
     """
-    n_cells = points.shape[0]
+    n_cells = rows.shape[0]
     since_move, step = 0, 0
     while True:
         for cell in range(n_cells):
@@ -220,39 +283,45 @@ def _quick_transfer(
             own, other = ic1[cell], ic2[cell]
             if about[own, SIZE] > 1.0:
                 if step <= ncp[own]:
-                    distance = _distance(points, squares, cell, sums, about, own)
+                    distance = _distance(rows, gram, squares, cell, sums, about, own)
                     r1[cell] = distance * about[own, LEAVE]
                 if step < ncp[own] or step < ncp[other]:
-                    distance = _distance(points, squares, cell, sums, about, other)
+                    distance = _distance(rows, gram, squares, cell, sums, about, other)
                     if distance * about[other, JOIN] < r1[cell]:
                         since_move = 0
                         moved[own] = moved[other] = True
                         ncp[own] = ncp[other] = step + n_cells
-                        _move(points, squares, cell, sums, about, own, other)
+                        _move(rows, gram, squares, cell, sums, about, own, other)
                         ic1[cell], ic2[cell] = other, own
             if since_move == n_cells:
                 return True
 
 
 @njit(nogil=True)
-def _add_up(points: Floats, labels: Labels, sums: Floats, about: Floats) -> None:
+def _add_up(rows: Floats, gram: bool, labels: Labels, sums: Floats, about: Floats) -> None:
     """Fill the sums of each cluster, and what is kept of it."""
-    n_cells, n_dims = points.shape
+    n_cells = rows.shape[0]
     sums[:] = 0.0
     about[:] = 0.0
     for cell in range(n_cells):
-        about[labels[cell], SIZE] += 1.0
-        for dim in range(n_dims):
-            sums[labels[cell], dim] += points[cell, dim]
+        cluster = labels[cell]
+        about[cluster, SIZE] += 1.0
+        for column in range(rows.shape[1]):
+            sums[cluster, column] += rows[cell, column]
+    if gram:
+        for cell in range(n_cells):
+            about[labels[cell], WITHIN] += sums[labels[cell], cell]
     for cluster in range(about.shape[0]):
-        for dim in range(n_dims):
-            about[cluster, WITHIN] += sums[cluster, dim] ** 2
+        if not gram:
+            for dim in range(rows.shape[1]):
+                about[cluster, WITHIN] += sums[cluster, dim] ** 2
         _renew(about, cluster)
 
 
 @njit(nogil=True)
 def _move(
-    points: Floats,
+    rows: Floats,
+    gram: bool,
     squares: Floats,
     cell: int,
     sums: Floats,
@@ -260,11 +329,11 @@ def _move(
     old: int,
     new: int,
 ) -> None:
-    about[old, WITHIN] -= 2.0 * _inner(points, cell, sums, old) - squares[cell]
-    about[new, WITHIN] += 2.0 * _inner(points, cell, sums, new) + squares[cell]
-    for column in range(points.shape[1]):
-        sums[old, column] -= points[cell, column]
-        sums[new, column] += points[cell, column]
+    about[old, WITHIN] -= 2.0 * _inner(rows, gram, cell, sums, old) - squares[cell]
+    about[new, WITHIN] += 2.0 * _inner(rows, gram, cell, sums, new) + squares[cell]
+    for column in range(rows.shape[1]):
+        sums[old, column] -= rows[cell, column]
+        sums[new, column] += rows[cell, column]
     about[old, SIZE] -= 1.0
     about[new, SIZE] += 1.0
     _renew(about, old)
@@ -282,7 +351,8 @@ def _renew(about: Floats, cluster: int) -> None:
 
 @njit(nogil=True, fastmath=True, forceinline=True)
 def _distance(
-    points: Floats,
+    rows: Floats,
+    gram: bool,
     squares: Floats,
     cell: int,
     sums: Floats,
@@ -290,13 +360,15 @@ def _distance(
     cluster: int,
 ) -> float:
     """Return the squared distance of a cell from a cluster's centre."""
-    inner = _inner(points, cell, sums, cluster)
+    inner = _inner(rows, gram, cell, sums, cluster)
     return squares[cell] + about[cluster, OFFSET] - inner * about[cluster, TWICE_SHARE]
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)
-def _inner(points: Floats, cell: int, sums: Floats, cluster: int) -> float:
+def _inner(rows: Floats, gram: bool, cell: int, sums: Floats, cluster: int) -> float:
+    if gram:
+        return sums[cluster, cell]
     total = 0.0
-    for dim in range(points.shape[1]):
-        total += points[cell, dim] * sums[cluster, dim]
+    for dim in range(rows.shape[1]):
+        total += rows[cell, dim] * sums[cluster, dim]
     return total

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from impbench_plugins.shared.hartigan_wong import best_of, hartigan_wong
+from impbench_plugins.sdimpute.clusters import ROUNDS, best_of
+from impbench_plugins.shared.r_kmeans import hartigan_wong
 
 CELL = np.arange(60)
 POINTS = np.stack([np.sin(CELL * CELL), np.cos(3 * CELL) * 2, (CELL * 7) % 13 / 5], axis=1)
@@ -24,16 +25,16 @@ def test_from_the_same_centres_it_ends_where_r_ends(k, rounds):
 
 
 def test_one_cluster_holds_all():
-    found = hartigan_wong(POINTS, np.array([3]))
+    found = hartigan_wong(POINTS, np.array([3]), ROUNDS)
     assert not found.labels.any()
     assert found.sum_of_squares == pytest.approx(60 * POINTS.var(axis=0).sum())
 
 
 def test_an_empty_cluster_is_drawn_again_and_the_best_run_kept():
     twice = np.concatenate([POINTS[:1], POINTS])
-    assert hartigan_wong(twice, np.array([0, 1, 9])) is None
+    assert hartigan_wong(twice, np.array([0, 1, 9]), ROUNDS) is None
     drawn = iter([[0, 1, 9], [0, 7, 30], [4, 5, 6], [1, 0, 30]])
     best = best_of(twice, 3, 2, lambda: np.array(next(drawn)))
-    runs = [hartigan_wong(twice, np.array(starts)) for starts in ([0, 7, 30], [4, 5, 6])]
+    runs = [hartigan_wong(twice, np.array(starts), ROUNDS) for starts in ([0, 7, 30], [4, 5, 6])]
     assert best.sum_of_squares == min(run.sum_of_squares for run in runs)
     assert best_of(twice, 3, 1, lambda: np.array([0, 1, 9]), most_failures=5) is None

@@ -18,14 +18,15 @@ SAME_WITH_ANY_THREADS = [
     "cnnimpute[n_clusters=1,epochs=2,block_size=20]", "dca[epochs=3]",
     "deepimpute[epochs=3,block_size=8]",
     "drimpute[ks=[3,4],n_starts=20]", "knn-smoothing[k=10]", "maskclass-balanced[epochs=2]",
-    "saver", "scimpute", "scmae[epochs=2]", "sdimpute[ks=[3,4]]",
+    "saver", "scgnn[epochs=2,em_epochs=2,em_iterations=2,cluster_epochs=1]", "scimpute",
+    "scmae[epochs=2]", "sdimpute[ks=[3,4]]",
     "zipo[encoder=[64,32,16],epochs=2]",
 ]  # fmt: skip
 OWN_SIZE_FACTORS = [
     spec
     for spec in SAME_WITH_ANY_THREADS
     if spec.partition("[")[0]
-    in {"alra", "baynorm", "cnnimpute", "dca", "deepimpute", "saver", "sdimpute", "zipo"}
+    in {"alra", "baynorm", "cnnimpute", "dca", "deepimpute", "saver", "scgnn", "sdimpute", "zipo"}
 ]
 LEAVE_OUT_EMPTY_CELLS = [
     spec
@@ -39,6 +40,7 @@ LEAVE_OUT_EMPTY_CELLS = [
         "dca",
         "drimpute",
         "saver",
+        "scgnn",
         "scimpute",
         "sdimpute",
     }

@@ -48,6 +48,19 @@ def sum_of_squares(points, labels):
     )
 
 
+def test_inner_products_of_all_cells_lead_to_the_same_end(monkeypatch):
+    from impbench_plugins.shared import r_kmeans as module
+
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(60, 12))
+    starts = np.array([rng.choice(60, 4, replace=False) for _ in range(20)])
+    by_products, total = r_kmeans(points, starts, 1000)
+    monkeypatch.setattr(module, "GRAM_CELLS", 0)
+    by_coordinates, same = r_kmeans(points, starts, 1000)
+    assert total == pytest.approx(same, rel=1e-12)
+    assert same_partition(by_products, by_coordinates)
+
+
 @pytest.mark.r
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_one_start_ends_where_r_ends(tmp_path, k):

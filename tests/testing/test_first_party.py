@@ -13,12 +13,13 @@ from impbench.testing import parametrize_checks
 pytestmark = pytest.mark.slow
 
 QUICK = {"epochs": 2, "n_starts": 2, "k": 5, "steps": 1000, "hidden": 64, "perplexity": 15,
-         "n_embeddings": 1, "repaired": True, "pretraining_epochs": 2}  # fmt: skip
+         "n_embeddings": 1, "n_components": 20, "repaired": True, "em_epochs": 2,
+         "em_iterations": 2, "cluster_epochs": 1, "pretraining_epochs": 2}  # fmt: skip
 """Promises hold whatever the number of epochs or starts; two of each are quick. ALRA chooses its k
-from 100 cells and genes or more, and refuses the example data without it. cnnImpute's t-SNE
-refuses the example's 60 cells with its published perplexity. AutoImpute's random start
-is so wide that its output has no scale before some hundred steps. SDImpute as published breaks one
-of the promises; tests/plugins/sdimpute says which."""
+from 100 cells and genes or more, and refuses the example data without it; so does graph-sc, whose
+50 components they lack. cnnImpute's t-SNE refuses the example's 60 cells with its published
+perplexity. AutoImpute's random start is so wide that its output has no scale before some hundred
+steps. SDImpute as published breaks one of the promises; tests/plugins/sdimpute says which."""
 
 FEW_CELLS: dict[str, dict[str, int]] = {"scname": {"batch_size": 20}}
 """The example has 60 cells, too few for the published mini-batch, which must be full."""

@@ -91,13 +91,12 @@ def test_groups_are_those_of_clearly_different_cells():
     assert set(find_groups(counts, 4, 10.0, 1)[0]) == {0, 1, 2, 3}
 
 
-@pytest.mark.parametrize(("scenario", "n_embeddings"), [("small_rare", 5), ("small_batch", 1)])
-def test_groups_are_those_of_the_program(scenario, n_embeddings):
-    counts = anndata.read_h5ad(DATA / "inputs" / f"{scenario}.h5ad").X.toarray()
-    program = np.load(DATA / "cnnimpute" / "original.npz")[f"clusters_{scenario}"]
+def test_groups_are_those_of_the_program():
+    counts = anndata.read_h5ad(DATA / "inputs" / "small_batch.h5ad").X.toarray()
+    program = np.load(DATA / "cnnimpute" / "original.npz")["clusters_small_batch"]
     # Where t-SNE ends depends on the last bit, so single cells may differ.
-    found = find_groups(counts, None, None, n_embeddings)[0]
-    assert adjusted_rand_score(program, found) > 0.8
+    found = find_groups(counts, None, None, 1)[0]
+    assert adjusted_rand_score(program, found) > 0.9
 
 
 def test_of_several_groupings_the_most_typical_is_taken():

@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from impbench_plugins.scvi import Scvi
+from impbench_plugins.scvi import Scvi, ScviLd
 
 from impbench import Context, Observed
 from impbench.errors import InputError, UnavailableError
@@ -20,23 +20,26 @@ def example():
     return Observed.from_counts(example_counts())
 
 
-def test_says_what_installs_it_exactly_when_it_is_missing(monkeypatch):
-    assert (Scvi.unavailable() is None) == INSTALLED
+@pytest.mark.parametrize("model", [Scvi, ScviLd])
+def test_says_what_installs_it_exactly_when_it_is_missing(monkeypatch, model):
+    assert (model.unavailable() is None) == INSTALLED
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "pip install 'scvi-tools>=1.1'" in Scvi.unavailable()
-    with pytest.raises(UnavailableError, match="pip install"):
-        Scvi().prepare(Context())
+    assert "pip install 'scvi-tools>=1.1'" in model.unavailable()
+    with pytest.raises(UnavailableError, match=f"{model.name} cannot run.*pip install"):
+        model().prepare(Context())
 
 
 @pytest.mark.skipif(INSTALLED, reason="scvi-tools is installed")
-def test_refuses_to_run_without_scvi_tools_and_says_how_to_get_it(example):
+@pytest.mark.parametrize("model", [Scvi, ScviLd])
+def test_refuses_to_run_without_scvi_tools_and_says_how_to_get_it(example, model):
     with pytest.raises(UnavailableError, match="scvi-tools is not installed"):
-        Scvi().impute(example, Context())
+        model().impute(example, Context())
 
 
 @needs_scvi
-def test_expression_keeps_each_cells_own_library_size(example):
-    imputed = Scvi(epochs=3).impute(example, Context())
+@pytest.mark.parametrize("model", [Scvi, ScviLd])
+def test_expression_keeps_each_cells_own_library_size(example, model):
+    imputed = model(epochs=3).impute(example, Context())
     imputed.check(example)
     assert imputed.scale == "counts"
     assert imputed.embedding.shape == (60, 10)
@@ -65,15 +68,17 @@ def test_leaves_the_settings_of_scvi_tools_as_they_were(example):
 
 
 @needs_scvi
-def test_every_parameter_changes_the_result(example):
+@pytest.mark.parametrize("model", [Scvi, ScviLd])
+def test_every_parameter_changes_the_result(example, model):
     observed = Observed.from_counts(example.counts, batch=["a", "b"] * 30)
-    default = Scvi(epochs=3).impute(observed, Context()).expression
+    default = model(epochs=3).impute(observed, Context()).expression
     for changed in (
-        {"gene_likelihood": "nb"}, {"dispersion": "gene-cell"}, {"n_latent": 5}, {"n_hidden": 64},
-        {"n_layers": 2}, {"dropout_rate": 0.3}, {"covariates": "batch"}, {"epochs": 2},
+        {"gene_likelihood": "poisson"}, {"n_latent": 5}, {"n_hidden": 64}, {"n_layers": 2},
+        *([{"dispersion": "gene-cell"}] if model is Scvi else []),
+        {"dropout_rate": 0.3}, {"covariates": "batch"}, {"epochs": 2},
         {"batch_size": 20}, {"learning_rate": 1e-2}, {"n_samples": 5},
     ):  # fmt: skip
-        imputer = Scvi(**{"epochs": 3, **changed})
+        imputer = model(**{"epochs": 3, **changed})
         assert not np.array_equal(imputer.impute(observed, Context()).expression, default), changed
 
 
@@ -83,5 +88,7 @@ def test_empty_cells_and_missing_batches_are_refused(example):
     counts[3] = 0
     with pytest.raises(InputError, match="1 of them empty"):
         Scvi().impute(Observed.from_counts(sp.csr_matrix(counts)), Context())
+    with pytest.raises(InputError, match=r"scvi-ld needs .* 1 of them empty"):
+        ScviLd().impute(Observed.from_counts(sp.csr_matrix(counts)), Context())
     with pytest.raises(InputError, match="hold no batches"):
         Scvi(covariates="batch").impute(example, Context())

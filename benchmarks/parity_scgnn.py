@@ -1,0 +1,116 @@
+"""Our scGNN against its authors' stored results: its parts by value, whole runs by distance.
+
+Run ``python benchmarks/parity_scgnn.py REFERENCE``, where REFERENCE holds ``inputs`` and ``scgnn``
+(outputs of commit 09ac50b with ``--quickmode --EM-iteration 2``, without LTMG). One core; seconds
+are of the processor. Distances are relative Frobenius, of ln(1 + count).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import anndata
+import numpy as np
+import torch
+from impbench_plugins.scgnn import Scgnn
+from impbench_plugins.scgnn.clusters import mates
+from impbench_plugins.scgnn.genes import SeenCounts, choose
+from impbench_plugins.scgnn.neighbours import nearest
+from impbench_plugins.scgnn.network import FeatureAutoencoder
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from impbench import Context, Observed
+
+INPUTS = ("small_rare", "small_celseq2")
+Floats = NDArray[np.float32]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("reference", type=Path)
+    parser.add_argument("--inputs", nargs="+", default=INPUTS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=(1, 2, 3))
+    options = parser.parse_args()
+    Scgnn().prepare(Context())
+    for name in options.inputs:
+        compare(name, options.reference, options.seeds)
+
+
+def compare(name: str, reference: Path, wanted: Sequence[int]) -> None:
+    cells = anndata.read_h5ad(reference / "inputs" / f"{name}.h5ad")
+    observed, types = Observed.from_counts(cells.X), cells.obs["cell_type"].to_numpy()
+    stored = np.load(reference / "scgnn" / f"quick2_{name}.npz")
+    told = json.loads((reference / "scgnn" / f"quick2_{name}.json").read_text())
+    seeds = [int(seed) for seed in told["cpu_seconds"]]
+    theirs = {seed: stored[f"imputed_seed{seed}"] for seed in seeds}
+    seen = choose(observed, 2000)
+    print(f"{name}: {observed.n_cells} × {observed.n_genes}, {len(np.unique(types))} types")
+    print(f"  genes in the original's order: {np.mean(seen.genes == stored['gene_index']):.1%}")
+    for one, other in combinations(seeds, 2):
+        print(f"  original, seeds {one} and {other}: {_distance(theirs[one], theirs[other]):.1%}")
+    for seed in [seed for seed in seeds if seed in wanted]:
+        embedding, edges = stored[f"embedding_seed{seed}"], stored[f"edges_seed{seed}"]
+        graph = nearest(embedding, 10)
+        equal = (graph.neighbours.ravel() == edges[:, 1]) & (graph.near.ravel() == edges[:, 2])
+        weights = 0.3 * graph.degrees() + 0.1 * mates(stored[f"cluster_seed{seed}"])
+        given = impute(seen, weights.astype(np.float32), seed)
+        start = time.process_time()
+        ours = Scgnn(quickmode=True, em_iterations=2).impute(observed, Context(seed=seed))
+        seconds = time.process_time() - start
+        values = np.log1p(ours.expression[:, seen.genes])
+        print(
+            f"  seed {seed}: edges {equal.mean():.1%} equal; given edges and clusters "
+            f"{_distance(given, theirs[seed]):.1%}; whole run {_distance(values, theirs[seed]):.1%}"
+            f", embedding {_distance(ours.embedding, embedding):.1%}; ARI "
+            f"{_ari(ours.embedding, types):.3f} and {_ari(embedding, types):.3f}; clusters "
+            f"{ours.info['clusters']}; {seconds:.1f} s and {told['cpu_seconds'][str(seed)]} s",
+            flush=True,
+        )
+    floor = multiply(seen)
+    print(f"  of it, the products of 1 099 steps: {floor:.1f} s", flush=True)
+
+
+def impute(seen: SeenCounts, weights: Floats, seed: int) -> Floats:
+    generator = torch.Generator().manual_seed(seed)
+    network = FeatureAutoencoder(seen.values, 512, 128, 1.0, generator)
+    for _ in range(200):
+        layers = network.step(weights)
+    return layers[-1]
+
+
+def multiply(seen: SeenCounts) -> float:
+    """Time the 11 products of a step alone, and return the seconds of 1 099 steps."""
+    network = FeatureAutoencoder(seen.values, 512, 128, 1.0, torch.Generator().manual_seed(1))
+    layers = network.forward()
+    start = time.process_time()
+    for _ in range(100):
+        for place, matrix in enumerate(network.matrices):
+            layers[place] @ matrix
+            np.dot(layers[place].T, layers[place + 1], out=network.matrix_gradients[place])
+            if place:
+                layers[place + 1] @ matrix.T
+    return (time.process_time() - start) / 100 * 1099
+
+
+def _distance(ours: Floats, theirs: Floats) -> float:
+    return float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
+
+
+def _ari(rows: Floats, types: NDArray[np.str_]) -> float:
+    k = len(np.unique(types))
+    found = [KMeans(k, n_init=1, random_state=run).fit_predict(rows) for run in range(5)]
+    return float(np.mean([adjusted_rand_score(types, labels) for labels in found]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""scGNN's feature autoencoder, its gradient by hand (Wang et al. 2021, Methods).
+
+    h₁ = ReLU(x W₁ + b₁),  z = ReLU(h₁ W₂ + b₂),  h₂ = ReLU(z W₃ + b₃),  x̂ = ReLU(h₂ W₄ + b₄)
+
+The loss is Σ_j w_j Σ_g (x̂_jg − x_jg)² + γ Σ |θ| over all weights and biases θ: sums, not means.
+
+All cells make one batch: nearly all time goes into products of matrices.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.flat_weights import Float32, flat_zeros
+from impbench_plugins.shared.torch_adam import torch_adam
+
+LEARNING_RATE = 1e-3
+
+
+class FeatureAutoencoder:
+    """The network, its gradients and its optimiser, trained on all cells at once.
+
+    Parameters
+    ----------
+    x
+        (cells, genes) float32, ln(1 + count).
+    hidden, latent
+        Widths of the outer hidden layers and of the embedding.
+    penalty
+        γ, weight of Σ |θ|.
+    generator
+        PyTorch's, which draws the first weights as the published program does.
+    """
+
+    def __init__(
+        self, x: Float32, hidden: int, latent: int, penalty: float, generator: torch.Generator
+    ) -> None:
+        widths = (x.shape[1], hidden, latent, hidden, x.shape[1])
+        shapes: list[tuple[int, ...]] = [*pairwise(widths), *((width,) for width in widths[1:])]
+        n = len(widths) - 1
+        self._flat, parts = flat_zeros(shapes)
+        self.matrices, self.biases = parts[:n], parts[n:]
+        self._flat_gradients, parts = flat_zeros(shapes)
+        self.matrix_gradients, self.bias_gradients = parts[:n], parts[n:]
+        _draw(self.matrices, self.biases, generator)
+        self._first = self._flat.copy()
+        self._x, self._penalty = x, penalty
+        self._moments = np.zeros((2, self._flat.size), np.float32)
+        self._steps = 0
+
+    def restart(self) -> None:
+        """Go back to the first weights and a fresh optimiser."""
+        self._flat[:] = self._first
+        self._moments[:] = 0
+        self._steps = 0
+
+    def forward(self) -> list[Float32]:
+        """Return x, h₁, z, h₂ and x̂, (cells, width) each."""
+        layers = [self._x]
+        for matrix, bias in zip(self.matrices, self.biases, strict=True):
+            outputs = layers[-1] @ matrix
+            outputs += bias
+            layers.append(np.maximum(outputs, 0, out=outputs))
+        return layers
+
+    def step(self, cell_weights: Float32) -> list[Float32]:
+        """Take one step of Adam; return what `forward` gave before it.
+
+        Parameters
+        ----------
+        cell_weights
+            w, (cells,) float32.
+        """
+        layers = self.forward()
+        self.backpropagate(layers, cell_weights)
+        self._steps += 1
+        torch_adam(self._flat, self._flat_gradients, *self._moments, self._steps, LEARNING_RATE)
+        return layers
+
+    def backpropagate(self, layers: list[Float32], cell_weights: Float32) -> None:
+        """Fill the gradients by what `forward` gave."""
+        by = layers[-1] - self._x
+        by *= 2 * cell_weights[:, None]
+        for layer in reversed(range(len(self.matrices))):
+            by *= layers[layer + 1] > 0
+            np.sum(by, axis=0, out=self.bias_gradients[layer])
+            np.dot(layers[layer].T, by, out=self.matrix_gradients[layer])
+            if layer > 0:
+                by = by @ self.matrices[layer].T
+        add_signs(self._flat, np.float32(self._penalty), self._flat_gradients)
+
+
+@njit(nogil=True)
+def add_signs(weights: Any, penalty: Any, gradients: Any) -> None:
+    """Add the derivatives of penalty · Σ |θ|, 0 at 0, to the gradients; float32, in place."""
+    one, zero = np.float32(1), np.float32(0)
+    for k in range(weights.size):
+        # Two choices of a number, and no branch, become vector instructions.
+        up = one if weights[k] > 0 else zero
+        down = one if weights[k] < 0 else zero
+        gradients[k] += penalty * (up - down)
+
+
+def _draw(matrices: list[Float32], biases: list[Float32], generator: torch.Generator) -> None:
+    """Draw weights and biases from U(±1/√inputs), layer by layer, as PyTorch starts them."""
+    for matrix, bias in zip(matrices, biases, strict=True):
+        bound = len(matrix) ** -0.5
+        drawn = torch.empty(*matrix.shape[::-1]).uniform_(-bound, bound, generator=generator)
+        matrix[:] = drawn.numpy().T
+        bias[:] = torch.empty(len(bias)).uniform_(-bound, bound, generator=generator).numpy()

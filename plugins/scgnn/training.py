@@ -1,0 +1,155 @@
+"""scGNN's stages: pre-training, the loop of clustering and training, and the imputation."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .clusters import cluster, count_communities, how_many, mates
+from .neighbours import nearest
+from .network import FeatureAutoencoder
+
+_RECONSTRUCTION = np.float32(0.1)
+"""Weight of the squared errors in all stages but the last, where it is 0."""
+
+
+@dataclass(frozen=True)
+class ScgnnSettings:
+    """Hyper-parameters; the defaults are the published code's."""
+
+    k: int = 10
+    hidden: int = 512
+    latent: int = 128
+    epochs: int = 500
+    em_iterations: int = 10
+    em_epochs: int = 200
+    cluster_epochs: int = 200
+    quickmode: bool = False
+    resolution: float | None = None
+    same_labels: float = 0.99
+    graph_weight: float = 0.3
+    cluster_weight: float = 0.1
+    penalty: float = 1.0
+
+
+@dataclass(frozen=True)
+class ScgnnFit:
+    """What training leaves.
+
+    Attributes
+    ----------
+    imputed
+        x̂, (cells, genes) float32, ln(1 + count).
+    embedding
+        z at the end of the loop, (cells, latent) float32.
+    communities, clusters
+        Numbers that Louvain and k-means gave, one for each iteration.
+    similarities
+        Adjusted Rand index of an iteration's labels with those before; the first has 0.
+    """
+
+    imputed: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    communities: list[int]
+    clusters: list[int]
+    similarities: list[float]
+
+
+def run(
+    values: NDArray[np.float32],
+    settings: ScgnnSettings,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> ScgnnFit:
+    """Train, cluster, train again, and impute; on one thread.
+
+    Parameters
+    ----------
+    values
+        x, (cells, genes) float32, ln(1 + count).
+    progress
+        Gets the epochs done and how many there will be at most, and may raise to stop.
+    """
+    from impbench_plugins.shared.torch_networks import single_thread
+    from threadpoolctl import threadpool_limits
+
+    # Several threads add in another order, and training makes much of the last bits.
+    with single_thread(), threadpool_limits(1):
+        return _Stages(values, settings, seed, progress).all_stages()
+
+
+class _Stages:
+    def __init__(
+        self,
+        values: NDArray[np.float32],
+        settings: ScgnnSettings,
+        seed: int,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self._network = FeatureAutoencoder(
+            values, settings.hidden, settings.latent, settings.penalty, generator
+        )
+        self._n_cells = len(values)
+        self._settings, self._progress = settings, progress
+        self._generator = random.Random(seed)
+        self._done = 0
+        self._to_come = settings.epochs + (settings.em_iterations + 1) * settings.em_epochs
+
+    def all_stages(self) -> ScgnnFit:
+        """Pre-train, then cluster and train by turns, then impute."""
+        from sklearn.metrics import adjusted_rand_score
+
+        settings = self._settings
+        plain = np.full(self._n_cells, _RECONSTRUCTION)
+        embedding = self._train(plain, settings.epochs)[2]
+        graph = nearest(embedding, settings.k)
+        labels = np.zeros(self._n_cells, np.int64)
+        communities, clusters, similarities = [], [], []
+        for iteration in range(settings.em_iterations):
+            before = labels
+            found = count_communities(self._n_cells, graph.pairs_to_cluster(), self._generator)
+            labels = cluster(embedding, how_many(found, self._n_cells, settings.resolution))
+            communities.append(found)
+            clusters.append(len(np.unique(labels)))
+            if not settings.quickmode:
+                # The program means one network for each cluster, and trains the one on all cells.
+                n_epochs = clusters[-1] * settings.cluster_epochs
+                self._to_come += n_epochs
+                self._train(plain, n_epochs)
+            embedding = self._train(plain, settings.em_epochs)[2]
+            graph = nearest(embedding, settings.k)
+            similarities.append(float(adjusted_rand_score(labels, before)) if iteration else 0.0)
+            if similarities[-1] > settings.same_labels:
+                self._to_come = settings.em_epochs
+                break
+        self._network.restart()
+        imputed = self._train(self.cell_weights(graph.degrees(), labels), settings.em_epochs)[-1]
+        return ScgnnFit(imputed, embedding, communities, clusters, similarities)
+
+    def cell_weights(
+        self, degrees: NDArray[np.int64], labels: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the weight of each cell's squared errors in the imputation, (cells,).
+
+        The program's graph term Σ(A·E), with E the squared errors and · a product of matrices, is
+        Σ_j degree_j Σ_g E_jg: a weight for each cell, and likewise for the clusters.
+        """
+        settings = self._settings
+        weights = settings.graph_weight * degrees + settings.cluster_weight * mates(labels)
+        return np.asarray(weights, dtype=np.float32)
+
+    def _train(self, cell_weights: NDArray[np.float32], n_epochs: int) -> list[NDArray[np.float32]]:
+        """Return what the last pass gave, ahead of its step, as the program does."""
+        layers: list[NDArray[np.float32]] = []
+        for _ in range(n_epochs):
+            layers = self._network.step(cell_weights)
+            self._done += 1
+            self._to_come -= 1
+            self._progress(self._done, self._done + self._to_come)
+        return layers
