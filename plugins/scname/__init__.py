@@ -43,21 +43,21 @@ class ScName(Imputer):
     )
     n_hvg: int = parameter(1000, "Most variable genes that the network sees.", min=1)
     corruption: float = parameter(
-        0.3, "Share of entries drawn for exchange (not with networks=separate).", min=0, max=1
+        0.3, "Share of entries drawn for exchange (only with networks=shared).", min=0, max=1
     )
     mask_weight: float = parameter(
-        1.0, "Weight of the mask's loss (not with networks=separate).", min=0, symbol="α"
+        1.0, "Weight of the mask's loss (only with networks=shared).", min=0, symbol="α"
     )
     neighbour_weight: float = parameter(
-        0.1, "Weight of the neighbours' loss (not with networks=separate).", min=0, symbol="β"
+        0.1, "Weight of the neighbours' loss (only with networks=shared).", min=0, symbol="β"
     )
     cluster_weight: float = parameter(0.1, "Weight of soft k-means.", min=0, symbol="γ")
     n_neighbours: int = parameter(
-        10, "Cells that count as neighbours (not with networks=separate).", min=1
+        10, "Cells that count as neighbours (only with networks=shared).", min=1
     )
     temperature: float = parameter(
         0.7,
-        "By which similarities are divided (not with networks=separate).",
+        "By which similarities are divided (only with networks=shared).",
         min=0.03,
         symbol="τ",
     )

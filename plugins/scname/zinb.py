@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from impbench_plugins.shared.flat_weights import Float32
 
 MEAN_BOUNDS = (1e-5, 1e6)
@@ -73,15 +73,15 @@ def _finish(
                 share = (1.0 - p) * z / likelihood
                 change = -(1.0 - z) / likelihood
             else:
-                share, change = 1.0, 1.0 / (1.0 - p + EPSILON)
+                share, change = np.float64(1.0), 1.0 / (1.0 - p + EPSILON)
                 gain -= _digamma_difference(y, t)
             by_pi[i, j] = scale * p * (1.0 - p) * (change + 2.0 * RIDGE * p)
             by_theta[i, j] = scale * slope[i, j] * share * gain
             by_mu[i, j] = scale * learns[i, j] * share * t * (m - y) * rest
 
 
-@njit(error_model="numpy", nogil=True)
-def _digamma_difference(y: float, theta: float) -> float:
+@njit_unkept(error_model="numpy", nogil=True)
+def _digamma_difference(y: Any, theta: Any) -> Any:
     """ψ(θ + y) − ψ(θ): six steps of ψ(x + 1) = ψ(x) + 1 / x, then the asymptotic series."""
     # The six differences as one fraction, since a division is what costs.
     top, bottom = 0.0, 1.0
@@ -93,8 +93,8 @@ def _digamma_difference(y: float, theta: float) -> float:
     return np.log(a / b) + _tail(b) - _tail(a) + y * top / bottom
 
 
-@njit(error_model="numpy", nogil=True)
-def _tail(x: float) -> float:
+@njit_unkept(error_model="numpy", nogil=True)
+def _tail(x: Any) -> Any:
     """Return ln x − ψ(x), for x of 6 or more."""
     f = 1.0 / (x * x)
     return 0.5 / x + f * (1.0 / 12.0 - f * (1.0 / 120.0 - f * (1.0 / 252.0 - f / 240.0)))
