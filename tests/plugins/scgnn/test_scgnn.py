@@ -59,7 +59,7 @@ def test_graph_of_the_originals_embedding_is_the_originals(original):
 
 
 def test_imputation_given_graph_and_clusters_is_the_originals_up_to_rounding(rare, original):
-    """Rounding alone moves this by 4 to 9 %, on this seed 4; another seed moves it by 26 %."""
+    """Rounding alone moves this by some per cent; another seed moves it by 26 %."""
     seen = choose(rare, 2000)
     graph = NearestCells(original["neighbours"].astype(np.int64), original["near"])
     weights = 0.3 * graph.degrees() + 0.1 * mates(original["clusters"].astype(np.int64))
@@ -68,7 +68,7 @@ def test_imputation_given_graph_and_clusters_is_the_originals_up_to_rounding(rar
         layers = network.step(weights.astype(np.float32))
     ours, theirs = layers[-1][CELLS], original["imputed"].astype(np.float32)
     other = original["imputed_seed3"].astype(np.float32)
-    assert np.linalg.norm(ours - theirs) < 0.1 * np.linalg.norm(theirs)
+    assert np.linalg.norm(ours - theirs) < 0.08 * np.linalg.norm(theirs)
     assert np.linalg.norm(other - theirs) > 0.2 * np.linalg.norm(theirs)
 
 
