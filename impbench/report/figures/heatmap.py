@@ -107,7 +107,12 @@ def _heatmap(
     write = skill_text if value == "mean_skill" else rank_text
     sns.heatmap(
         values,
-        annot=np.vectorize(lambda cell, n_lost: marked(write(cell), n_lost))(values, lost),
+        annot=np.array(
+            [
+                [marked(write(cell), n_lost) for cell, n_lost in zip(*row, strict=True)]
+                for row in zip(np.asarray(values), np.asarray(lost), strict=True)
+            ]
+        ),
         fmt="",
         annot_kws={"fontsize": 7},
         cmap=colours,

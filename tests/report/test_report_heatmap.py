@@ -1,0 +1,32 @@
+"""The figures of ranks and skills over all questions."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import pytest
+
+from impbench.registry import registry
+from impbench.report.analysis.run import make_run
+from impbench.report.analysis.tables import leaderboard_of
+from impbench.report.figures.drawing import style
+from impbench.report.figures.scene import Scene
+from impbench.results.store import Store
+
+
+@pytest.mark.parametrize("name", ["heatmap-rank", "heatmap-skill"])
+def test_a_question_that_one_was_not_asked_is_an_empty_cell_and_no_warning(
+    default_run: Store, name: str
+) -> None:
+    scene = Scene.of(make_run(default_run.read()))
+    left_out = (scene.summary["imputer"] == "magic") & (scene.summary["protocol"] == "clustering")
+    assert left_out.any()
+    summary = scene.summary[~left_out]
+    scene = replace(scene, summary=summary, board=leaderboard_of(scene.run, summary))
+    with style(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = registry().figures[name].draw(scene)
+    assert drawn is not None
+    texts = [text.get_text() for axes in drawn.axes for text in axes.texts]
+    assert "—" in texts
