@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
 from impbench.errors import UnavailableError
@@ -19,46 +19,17 @@ def lack_of_scvi_tools() -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Scvi(Imputer):
-    """Variational autoencoder with a count likelihood (Lopez et al. 2018), run by scvi-tools.
+class ScviTools(Imputer):
+    """What the models of scvi-tools have in common; their parameters are their own."""
 
-    Every entry becomes the cell's normalised expression, which sums to 1, times the cell's own
-    library size. scvi-tools is an extra, because it brings many packages with it.
-    """
-
-    name = "scvi"
-    summary = "Variational autoencoder with a count likelihood (scvi-tools)"
-    citation = (
-        "Lopez et al. (2018), Deep generative modeling for single-cell transcriptomics, Nature "
-        "Methods 15:1053-1058; Gayoso et al. (2022), A Python library for probabilistic analysis "
-        "of single-cell omics data, Nature Biotechnology 40:163-166"
-    )
     gives = ("expression", "embedding")
     stochastic = True
     packages = ("anndata", "lightning", "numba", "scikit-learn", "scvi-tools", "torch")
 
-    gene_likelihood: Literal["zinb", "nb", "poisson"] = parameter(
-        "zinb", "Distribution of the counts."
-    )
-    dispersion: Literal["gene", "gene-batch", "gene-cell"] = parameter(
-        "gene", "What shares one dispersion."
-    )
-    n_latent: int = parameter(10, "Dimensions of the latent space.", min=1)
-    n_hidden: int = parameter(128, "Width of the hidden layers.", min=1)
-    n_layers: int = parameter(1, "Hidden layers of encoder and decoder.", min=1)
-    dropout_rate: float = parameter(0.1, "Share of hidden units dropped.", min=0, max=0.99)
-    covariates: Literal["none", "batch"] = parameter(
-        "none", "batch tells the model the batch of each cell, as scVI's batch correction does."
-    )
-    epochs: int | None = parameter(
-        None, "Passes over the cells; none: scvi-tools' rule, min(400, 8 million / cells).", min=1
-    )
-    batch_size: int = parameter(128, "Cells per mini-batch.", min=2)
-    learning_rate: float = parameter(1e-3, "Adam's learning rate.", min=0)
-    n_samples: int = parameter(
-        1, "Draws from the posterior over which normalised expression is averaged.", min=1
-    )
+    model: ClassVar[str]
+    """Name of the class in `scvi.model`."""
+    network: ClassVar[tuple[str, ...]]
+    """Parameters that the class takes; the others say how it is trained and asked."""
 
     @classmethod
     def unavailable(cls) -> str | None:
@@ -94,28 +65,58 @@ class Scvi(Imputer):
             If scvi-tools is not installed.
         """
         self.prepare(context)
+        from impbench_plugins.shared.same_fields import same_fields
+
         from .fitting import ScviTraining, fitted
 
-        training = ScviTraining(
-            covariates=self.covariates,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            n_samples=self.n_samples,
-        )
-        network = {
-            "n_hidden": self.n_hidden,
-            "n_latent": self.n_latent,
-            "n_layers": self.n_layers,
-            "dropout_rate": self.dropout_rate,
-            "dispersion": self.dispersion,
-            "gene_likelihood": self.gene_likelihood,
-        }
-        return fitted("SCVI", network, training, observed, context, self.name)
+        network = {name: getattr(self, name) for name in self.network}
+        training = same_fields(ScviTraining, self)
+        return fitted(self.model, network, training, observed, context, self.name)
 
 
 @dataclass(frozen=True)
-class ScviLd(Imputer):
+class Scvi(ScviTools):
+    """Variational autoencoder with a count likelihood (Lopez et al. 2018), run by scvi-tools.
+
+    Every entry becomes the cell's normalised expression, which sums to 1, times the cell's own
+    library size. scvi-tools is an extra, because it brings many packages with it.
+    """
+
+    name = "scvi"
+    summary = "Variational autoencoder with a count likelihood (scvi-tools)"
+    citation = (
+        "Lopez et al. (2018), Deep generative modeling for single-cell transcriptomics, Nature "
+        "Methods 15:1053-1058; Gayoso et al. (2022), A Python library for probabilistic analysis "
+        "of single-cell omics data, Nature Biotechnology 40:163-166"
+    )
+    model = "SCVI"
+    network = ("n_hidden", "n_latent", "n_layers", "dropout_rate", "dispersion", "gene_likelihood")
+
+    gene_likelihood: Literal["zinb", "nb", "poisson"] = parameter(
+        "zinb", "Distribution of the counts."
+    )
+    dispersion: Literal["gene", "gene-batch", "gene-cell"] = parameter(
+        "gene", "What shares one dispersion."
+    )
+    n_latent: int = parameter(10, "Dimensions of the latent space.", min=1)
+    n_hidden: int = parameter(128, "Width of the hidden layers.", min=1)
+    n_layers: int = parameter(1, "Hidden layers of encoder and decoder.", min=1)
+    dropout_rate: float = parameter(0.1, "Share of hidden units dropped.", min=0, max=0.99)
+    covariates: Literal["none", "batch"] = parameter(
+        "none", "batch tells the model the batch of each cell, as scVI's batch correction does."
+    )
+    epochs: int | None = parameter(
+        None, "Passes over the cells; none: scvi-tools' rule, min(400, 8 million / cells).", min=1
+    )
+    batch_size: int = parameter(128, "Cells per mini-batch.", min=2)
+    learning_rate: float = parameter(1e-3, "Adam's learning rate.", min=0)
+    n_samples: int = parameter(
+        1, "Draws from the posterior over which normalised expression is averaged.", min=1
+    )
+
+
+@dataclass(frozen=True)
+class ScviLd(ScviTools):
     """scVI with a linear decoder (Svensson et al. 2020), scvi-tools' LinearSCVI.
 
     A gene's share is the softmax of a linear map of the latents: each latent is a factor with one
@@ -130,8 +131,8 @@ class ScviLd(Imputer):
         "library for probabilistic analysis of single-cell omics data, Nature Biotechnology "
         "40:163-166"
     )
-    stochastic = True
-    packages = Scvi.packages
+    model = "LinearSCVI"
+    network = ("n_hidden", "n_latent", "n_layers", "dropout_rate", "gene_likelihood")
 
     gene_likelihood: Literal["zinb", "nb", "poisson"] = parameter(
         "nb", "Distribution of the counts."
@@ -151,38 +152,6 @@ class ScviLd(Imputer):
     n_samples: int = parameter(
         1, "Draws from the posterior over which normalised expression is averaged.", min=1
     )
-
-    @classmethod
-    def unavailable(cls) -> str | None:
-        """Say so where scvi-tools is not installed."""
-        return lack_of_scvi_tools()
-
-    def prepare(self, context: Context) -> None:
-        """Import scvi-tools, as `Scvi.prepare`; raises the same."""
-        if lack := self.unavailable():
-            raise UnavailableError(f"{self.name} cannot run: {lack}")
-        import scvi  # noqa: F401
-
-    def impute(self, observed: Observed, context: Context) -> Imputed:
-        """Train on `observed` and take the expected expression of its cells, as `Scvi.impute`."""
-        self.prepare(context)
-        from .fitting import ScviTraining, fitted
-
-        training = ScviTraining(
-            covariates=self.covariates,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            n_samples=self.n_samples,
-        )
-        network = {
-            "n_hidden": self.n_hidden,
-            "n_latent": self.n_latent,
-            "n_layers": self.n_layers,
-            "dropout_rate": self.dropout_rate,
-            "gene_likelihood": self.gene_likelihood,
-        }
-        return fitted("LinearSCVI", network, training, observed, context, self.name)
 
 
 @hookimpl

@@ -29,6 +29,11 @@ def test_says_what_installs_it_exactly_when_it_is_missing(monkeypatch, model):
         model().prepare(Context())
 
 
+@pytest.mark.parametrize("model", [Scvi, ScviLd])
+def test_declares_what_every_result_holds(model):
+    assert model.gives == ("expression", "embedding")
+
+
 @pytest.mark.skipif(INSTALLED, reason="scvi-tools is installed")
 @pytest.mark.parametrize("model", [Scvi, ScviLd])
 def test_refuses_to_run_without_scvi_tools_and_says_how_to_get_it(example, model):
@@ -41,6 +46,7 @@ def test_refuses_to_run_without_scvi_tools_and_says_how_to_get_it(example, model
 def test_expression_keeps_each_cells_own_library_size(example, model):
     imputed = model(epochs=3).impute(example, Context())
     imputed.check(example)
+    imputed.must_hold(model.gives)
     assert imputed.scale == "counts"
     assert imputed.embedding.shape == (60, 10)
     np.testing.assert_allclose(imputed.expression.sum(1), example.counts.sum(1), rtol=1e-4)
