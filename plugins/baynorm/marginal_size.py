@@ -1,4 +1,4 @@
-"""The size under which one gene's counts are most likely, sought as the original seeks it.
+"""The size that makes the counts of one gene most likely, searched for as the original does.
 
 Counts are negative binomial with mean μβ_i and size s; μ is known. The optimum itself is not what
 the prior holds: the original ends where its optimiser stops. On a flat likelihood, that of a nearly

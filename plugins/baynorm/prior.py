@@ -1,4 +1,4 @@
-"""What is believed of a gene before its count is seen: negative binomial original molecules.
+"""The prior of a gene: a negative binomial distribution of its original molecules.
 
 Mean and moment size come from the counts divided by β; the size that is used follows from a line
 through the sizes under which the counts are most likely (Tang et al. 2020).

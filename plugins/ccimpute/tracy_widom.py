@@ -1,4 +1,4 @@
-"""How many groups of cells there are: eigenvalues beyond what noise would give.
+"""Estimate the number of groups of cells: count the eigenvalues beyond what noise would give.
 
 Patterson, Price and Reich (2006), Population structure and eigenanalysis, PLoS Genetics 2:e190,
 after Johnstone (2001); SC3 (Kiselev et al. 2017) and ccImpute 1.8.0 take their number as that of

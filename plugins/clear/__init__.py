@@ -1,4 +1,4 @@
-"""CLEAR: coordinates of cells by which corrupted views of one cell know each other."""
+"""CLEAR: an embedding of cells, in which corrupted views of the same cell lie close together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""contrastive-sc: coordinates of cells by which two corrupted views of one cell are neighbours."""
+"""contrastive-sc: an embedding in which two corrupted views of the same cell lie close together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""graph-sc: coordinates of cells from one graph convolution over the genes that they express."""
+"""graph-sc: an embedding of cells from one graph convolution over the genes that they express."""
 
 from __future__ import annotations
 

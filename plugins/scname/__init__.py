@@ -1,4 +1,4 @@
-"""scNAME: coordinates of cells that explain their counts and gather around centres."""
+"""scNAME: an embedding of cells that explains their counts and gathers around centres."""
 
 from __future__ import annotations
 

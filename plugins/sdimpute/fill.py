@@ -1,4 +1,4 @@
-"""What likely dropouts become: means over other cells, weighted by how near they are."""
+"""The new values of likely dropouts: means over other cells, weighted by how near these are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HDF5 inside something else, broken in any way: a modality of an h5mu file, a gzipped h5ad."""
+"""HDF5 inside other files, damaged in any way: a modality of an h5mu file, a gzipped h5ad."""
 
 from __future__ import annotations
 

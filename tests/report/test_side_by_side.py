@@ -1,4 +1,4 @@
-"""Work that forked processes share: the same results, whoever dies, and with threads about."""
+"""Work in forked processes: the same results, also if a process dies or other threads run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At the door: every part that a method declares is there, whoever wrote the answer."""
+"""An answer holds every part that its method declares, also if a stranger wrote it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Call a function for several numbers in forked processes, where that is safe."""
+"""Call a function in forked processes, once for each number, where forking is safe."""
 
 from __future__ import annotations
 

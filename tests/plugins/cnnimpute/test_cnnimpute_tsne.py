@@ -1,3 +1,5 @@
+"""cnnImpute's t-SNE: its forces against sums over all pairs, and where it starts."""
+
 import numpy as np
 import pytest
 from impbench_plugins.cnnimpute.barnes_hut import repel
