@@ -30,7 +30,7 @@ class CnnImpute(Imputer):
 
     name: ClassVar[str] = "cnnimpute"
     summary: ClassVar[str] = "Likely dropouts from correlated genes by 1-D convolutions (native)"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     citation: ClassVar[str] = (
         "Zhang, Huckaby, Talburt, Weissman & Yang (2024), cnnImpute: missing value recovery for "
         "single cell RNA sequencing data, Scientific Reports 14:3946"
