@@ -1,4 +1,7 @@
-"""Silhouette widths of several groupings of the same cells, from one pass over all pairs."""
+"""Silhouette widths of several groupings of the same cells, from one pass over all pairs.
+
+The same input gives the same widths to the last bit, whatever number of threads is allowed.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,8 @@ def silhouettes(points: NDArray[Any], groupings: Sequence[NDArray[Any]]) -> list
     ValueError
         If a coordinate is NaN or infinite.
     """
+    from threadpoolctl import threadpool_limits
+
     coordinates = np.asarray(points, dtype=np.float64)
     if not np.isfinite(coordinates).all():
         raise ValueError("silhouettes need finite points; there is NaN or infinity among them")
@@ -60,7 +65,8 @@ def silhouettes(points: NDArray[Any], groupings: Sequence[NDArray[Any]]) -> list
     # Cells of a group lie together, so that a tile's cells lie close to its centre.
     order = np.lexsort(meant)
     sums = np.empty_like(member)
-    sums[order] = _sums_of_distances(coordinates[order], member[order])
+    with threadpool_limits(1):
+        sums[order] = _sums_of_distances(coordinates[order], member[order])
     widths = iter(
         _mean_width(sums[:, start : start + size], one)
         for one, start, size in zip(meant, starts, sizes, strict=False)
