@@ -111,7 +111,7 @@ class CnnImpute(Imputer):
         rng = np.random.default_rng(0)
         counts = rng.poisson(rng.gamma(2.0, 15.0, (1, 30)), (20, 30))
         counts[rng.random(counts.shape) < 0.3] = 0
-        quick = type(self)(n_clusters=1, epochs=1)
+        quick = type(self)(n_clusters=1, epochs=1, block_size=10)
         quick.impute(Observed.from_counts(counts), Context())
         from .groups import find_groups
 
