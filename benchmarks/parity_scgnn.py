@@ -63,7 +63,7 @@ def compare(name: str, reference: Path, wanted: Sequence[int]) -> None:
         graph = nearest(embedding, 10)
         equal = (graph.neighbours.ravel() == edges[:, 1]) & (graph.near.ravel() == edges[:, 2])
         weights = 0.3 * graph.degrees() + 0.1 * mates(stored[f"cluster_seed{seed}"])
-        given = impute(seen, weights.astype(np.float32), seed)
+        given = impute(seen, weights.astype(np.float32)[:, None], seed)
         start = time.process_time()
         ours = Scgnn(quickmode=True, em_iterations=2).impute(observed, Context(seed=seed))
         seconds = time.process_time() - start

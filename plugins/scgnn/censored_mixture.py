@@ -28,7 +28,7 @@ SETTLED = 1e-10
 """Mean absolute change of the proportions, of the means and of the deviations."""
 
 NEGLIGIBLE = -600.0
-"""Logarithm of a share that is taken as 0: e to less underflows, which costs twenty times as much."""
+"""Log of a share that is taken as 0: e to less underflows, which takes twenty times as long."""
 
 FAR = -30.0
 """Below it, Φ(α) is taken from its expansion, as it soon is 0."""

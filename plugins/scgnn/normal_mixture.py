@@ -26,7 +26,7 @@ SMALLEST_PROPORTION = 0.05
 """Of a start, after which proportions may become smaller."""
 
 NEGLIGIBLE = -600.0
-"""Logarithm of a share that is taken as 0: e to less underflows, which costs twenty times as much."""
+"""Log of a share that is taken as 0: e to less underflows, which takes twenty times as long."""
 
 
 @dataclass(frozen=True)
