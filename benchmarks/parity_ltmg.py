@@ -86,14 +86,18 @@ def tell(values: Floats, repaired: bool) -> ExpressionStates:
     start = time.process_time()
     found = find_states(values, repaired)
     seconds = time.process_time() - start
-    positive, ones = values > 0, values == np.log(2)
     print(
         f"  {'repaired' if repaired else 'published'}: limit {found.limit:.5f}, genes with "
-        f"0, 1, 2, … states {np.bincount(found.n_states).tolist()}; state above 0 in "
-        f"{(found.states[ones] > 0).mean():.1%} of ones and "
-        f"{(found.states[positive & ~ones] > 0).mean():.1%} of larger counts; {seconds:.2f} s",
-        flush=True,
+        f"0, 1, 2, … states {np.bincount(found.n_states).tolist()}; {seconds:.2f} s"
     )
+    ones = values == np.log(2)
+    if ones.any():
+        above, larger = found.states > 0, values > np.log(2)
+        print(
+            f"    state above 0 in {above[ones].mean():.1%} of ones and {above[larger].mean():.1%} "
+            f"of larger counts, above 1 in {(found.states[larger] > 1).mean():.1%}",
+            flush=True,
+        )
     return found
 
 
