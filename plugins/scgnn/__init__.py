@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
 from impbench.errors import InputError
@@ -15,12 +16,13 @@ __all__ = ["Scgnn"]
 
 @dataclass(frozen=True)
 class Scgnn(Imputer):
-    """Autoencoder of ln(1 + count) with a graph of cells (Wang et al. 2021), without LTMG.
+    """Autoencoder of ln(1 + count) with a graph of cells (Wang et al. 2021).
 
     The 2 000 genes whose raw counts vary most are imputed, all of their entries; other genes, and
     cells with hardly a gene, come back as observed. In the published program the graph does no
-    more than weigh each cell by its number of neighbours. The embedding is the autoencoder's; cells
-    left out have zeros.
+    more than weigh each cell by its number of neighbours. The embedding is the autoencoder's, or
+    with graph_embedding=true the graph autoencoder's; cells left out have zeros. With ltmg=true
+    the states of LTMG weigh the errors of the first stage.
     """
 
     name = "scgnn"
@@ -70,6 +72,24 @@ class Scgnn(Imputer):
     penalty: float = parameter(
         1.0, "Weight of the sum of all absolute weights and biases.", min=0, symbol="γ"
     )
+    ltmg: bool = parameter(
+        False, "Weigh the errors before the loop by LTMG's expression states as well."
+    )
+    ltmg_binary: bool = parameter(
+        False, "Weigh by whether the state is above 0, not by its number (LTMG01)."
+    )
+    ltmg_repaired: bool = parameter(
+        False,
+        "Find the states without two faults of the R program, by which genes get ever fewer "
+        "states and values below the limit are not noticed.",
+    )
+    state_weight: float = parameter(0.9, "Weight of the errors times the states.", min=0)
+    graph_embedding: bool = parameter(
+        False,
+        "Find the clusters in the embedding of a graph autoencoder, which then also is the "
+        "embedding that is given (--useGAEembedding; the paper's results have it).",
+    )
+    graph_epochs: int = parameter(200, "Passes of the graph autoencoder in each turn.", min=1)
 
     def prepare(self, context: Context) -> None:
         """Import what computes, and compile the optimiser."""
@@ -78,19 +98,27 @@ class Scgnn(Imputer):
             k=2, hidden=2, latent=2, epochs=1, em_iterations=1, em_epochs=1, quickmode=True
         )
         tiny.impute(Observed.from_counts(counts), Context())
+        if self.ltmg:
+            from .ltmg import find_states
+
+            for repaired in (False, True):
+                find_states(np.log1p(counts.astype(float)), repaired)
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Train on `observed`; what the networks make of it are the imputed values.
 
         Returns
         -------
-        Counts, the embedding (cells, latent), and in `info` genes seen, Louvain's and k-means'
-        numbers of clusters and the similarity of labels for each turn.
+        Counts, the embedding, (cells, latent) or (cells, 16), and in `info` genes seen, Louvain's
+        and k-means' numbers of clusters and the similarity of labels for each turn. With ltmg=true
+        also LTMG's limit, the share of entries with a state above 0, and how many genes have
+        each number of states.
 
         Raises
         ------
         InputError
-            If no more than k cells are left by the published filters.
+            If no more than k cells are left by the published filters, or the graph autoencoder
+            finds almost all of them linked.
         """
         from impbench_plugins.shared.same_fields import same_fields
 
@@ -104,18 +132,38 @@ class Scgnn(Imputer):
                 f"cells; {len(seen.cells)} of {observed.n_cells} hold 1 % of the genes that are "
                 "found in 1 % of the cells: a smaller k lifts this"
             )
-        fit = run(seen.values, same_fields(ScgnnSettings, self), context.seed, context.progress)
         expression = observed.dense_counts.astype(np.float32)
+        states, told = self._states(expression[np.ix_(seen.cells, seen.genes)])
+        settings = same_fields(ScgnnSettings, self)
+        fit = run(seen.values, settings, context.seed, context.progress, states)
         expression[np.ix_(seen.cells, seen.genes)] = np.expm1(fit.imputed)
-        embedding = np.zeros((observed.n_cells, self.latent), np.float32)
+        embedding = np.zeros((observed.n_cells, fit.embedding.shape[1]), np.float32)
         embedding[seen.cells] = fit.embedding
         info: dict[str, Any] = {
             "genes_seen": len(seen.genes),
             "communities": fit.communities,
             "clusters": fit.clusters,
             "similarities": fit.similarities,
+            **told,
         }
         return Imputed(expression, "counts", embedding=embedding, info=info)
+
+    def _states(
+        self, counts: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int8] | None, dict[str, Any]]:
+        """Return LTMG's states where they are asked for, and what `info` tells of them."""
+        from .ltmg import find_states
+
+        if not self.ltmg:
+            return None, {}
+        found = find_states(np.log1p(counts.astype(np.float64)), self.ltmg_repaired)
+        above = found.states > 0
+        told = {
+            "ltmg_limit": found.limit,
+            "ltmg_share_above_0": float(above.mean()),
+            "ltmg_genes_by_states": np.bincount(found.n_states).tolist(),
+        }
+        return above.astype(np.int8) if self.ltmg_binary else found.states, told
 
 
 @hookimpl

@@ -27,16 +27,20 @@ class NearestCells:
     neighbours: NDArray[np.int64]
     near: NDArray[np.bool_]
 
-    def degrees(self) -> NDArray[np.int64]:
-        """Return each cell's number of neighbours in the union of all lists, near or not.
+    def union(self) -> sp.csr_matrix:
+        """Return the graph of all lists, near or not, (cells, cells), not 0 where linked.
 
         The published program builds this graph from the lists alone, so that pruning has no effect
-        on it. It is what its imputation sees.
+        on it. It is what its imputation and its graph autoencoder see.
         """
         n, k = self.neighbours.shape
         from_cell, to_cell = np.repeat(np.arange(n), k), self.neighbours.ravel()
         listed = sp.csr_matrix((np.ones(n * k), (from_cell, to_cell)), (n, n))
-        return np.asarray((listed + listed.T).getnnz(axis=1))
+        return sp.csr_matrix(listed + listed.T)
+
+    def degrees(self) -> NDArray[np.int64]:
+        """Return each cell's number of neighbours in the union of all lists."""
+        return np.asarray(self.union().getnnz(axis=1))
 
     def pairs_to_cluster(self) -> NDArray[np.int64]:
         """Return the pairs of cells, (pairs, 2), that Louvain sees.

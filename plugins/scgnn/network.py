@@ -2,7 +2,7 @@
 
     h₁ = ReLU(x W₁ + b₁),  z = ReLU(h₁ W₂ + b₂),  h₂ = ReLU(z W₃ + b₃),  x̂ = ReLU(h₂ W₄ + b₄)
 
-The loss is Σ_j w_j Σ_g (x̂_jg − x_jg)² + γ Σ |θ| over all weights and biases θ: sums, not means.
+The loss is Σ_j Σ_g w_jg (x̂_jg − x_jg)² + γ Σ |θ| over all weights and biases θ: sums, not means.
 
 All cells make one batch: nearly all time goes into products of matrices.
 """
@@ -67,24 +67,24 @@ class FeatureAutoencoder:
             layers.append(np.maximum(outputs, 0, out=outputs))
         return layers
 
-    def step(self, cell_weights: Float32) -> list[Float32]:
+    def step(self, weights: Float32) -> list[Float32]:
         """Take one step of Adam; return what `forward` gave before it.
 
         Parameters
         ----------
-        cell_weights
-            w, (cells,) float32.
+        weights
+            w of the squared errors, float32: (cells, genes), or (cells, 1) for one of each cell.
         """
         layers = self.forward()
-        self.backpropagate(layers, cell_weights)
+        self.backpropagate(layers, weights)
         self._steps += 1
         torch_adam(self._flat, self._flat_gradients, *self._moments, self._steps, LEARNING_RATE)
         return layers
 
-    def backpropagate(self, layers: list[Float32], cell_weights: Float32) -> None:
+    def backpropagate(self, layers: list[Float32], weights: Float32) -> None:
         """Fill the gradients by what `forward` gave."""
         by = layers[-1] - self._x
-        by *= 2 * cell_weights[:, None]
+        by *= 2 * weights
         for layer in reversed(range(len(self.matrices))):
             by *= layers[layer + 1] > 0
             np.sum(by, axis=0, out=self.bias_gradients[layer])

@@ -1,7 +1,8 @@
-"""R's `set.seed`, `sample` and `rnorm`: draws that equal R's, so that results can equal R's.
+"""R's `set.seed`, `sample`, `rnorm` and `rexp`: draws that equal R's, so that results can too.
 
 R ≥ 3.6: a Mersenne Twister whose state a linear congruential generator fills; integers below n
-drawn as random bits, again while they are not below n; normal numbers by inversion of 53 bits.
+drawn as random bits, again while they are not below n; normal numbers by inversion of 53 bits;
+exponential ones by algorithm SA of Ahrens & Dieter (1972), Communications of the ACM 15:873-882.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def folds(seed: int, n_cells: int, n_folds: int) -> NDArray[np.int64]:
 
 def uniforms(seed: int, n: int) -> NDArray[np.float64]:
     """Return what R's ``set.seed(seed); runif(n)`` gives, (n,)."""
-    return np.asarray(_twister(seed).random_raw(n) * _TO_UNIT)
+    return Draws(seed).uniforms(n)
 
 
 class Samples:
@@ -45,6 +46,50 @@ class Samples:
         return np.array(drawn, dtype=np.int64)
 
 
+class Draws:
+    """The one stream that `rnorm`, `rexp` and `runif` draw from after ``set.seed(seed)``."""
+
+    def __init__(self, seed: int) -> None:
+        self._twister = _twister(seed)
+
+    def uniforms(self, n: int) -> NDArray[np.float64]:
+        """Return what ``runif(n)`` gives, (n,)."""
+        return np.asarray(self._twister.random_raw(n) * _TO_UNIT)
+
+    def normals(self, n: int) -> NDArray[np.float64]:
+        """Return what ``rnorm(n)`` gives, (n,)."""
+        from scipy.special import ndtri
+
+        raw = self.uniforms(2 * n)
+        return np.asarray(ndtri((np.floor(raw[::2] * 2**27) + raw[1::2]) / 2**27))
+
+    def exponentials(self, n: int) -> NDArray[np.float64]:
+        """Return what ``rexp(n)`` gives, (n,)."""
+        return np.array([self._exponential() for _ in range(n)])
+
+    def _exponential(self) -> float:
+        # Doublings that reach 1 count multiples of ln 2; the rest is the least of some uniforms.
+        u, whole = 2 * self._uniform(), 0
+        while u <= 1:
+            u, whole = 2 * u, whole + 1
+        u -= 1
+        if u <= _LEAST_OF[0]:
+            return whole * _LEAST_OF[0] + u
+        least = min(self._uniform(), self._uniform())
+        for share in _LEAST_OF[1:]:
+            if u <= share:
+                break
+            least = min(least, self._uniform())
+        return (whole + least) * _LEAST_OF[0]
+
+    def _uniform(self) -> float:
+        return float(self.uniforms(1)[0])
+
+
+_LEAST_OF = np.cumsum(np.cumprod(np.log(2) / np.arange(1, 17))).tolist()
+"""Σ (ln 2)^i / i!, i from 1: up to these shares, the least of 1, 2, … uniforms is drawn."""
+
+
 class Normals(np.random.RandomState):
     """The stream ``set.seed(seed); rnorm(...)`` draws from, for libraries that take a RandomState.
 
@@ -53,14 +98,11 @@ class Normals(np.random.RandomState):
 
     def __init__(self, seed: int) -> None:
         super().__init__(0)
-        self._twister = _twister(seed)
+        self._draws = Draws(seed)
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = ()) -> Any:
         """Draw float64 of shape `size`, filled column by column as R fills a matrix."""
-        from scipy.special import ndtri
-
-        raw = self._twister.random_raw(2 * int(np.prod(size))) * _TO_UNIT
-        draws = ndtri((np.floor(raw[::2] * 2**27) + raw[1::2]) / 2**27)
+        draws = self._draws.normals(int(np.prod(size)))
         return np.asarray(loc + scale * draws.reshape(size, order="F"))
 
 

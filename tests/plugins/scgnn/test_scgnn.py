@@ -67,7 +67,7 @@ def test_imputation_given_graph_and_clusters_is_the_originals_up_to_rounding(rar
     network = FeatureAutoencoder(seen.values, 512, 128, 1.0, torch.Generator().manual_seed(SEED))
     with threadpool_limits(1):
         for _ in range(200):
-            layers = network.step(weights.astype(np.float32))
+            layers = network.step(weights.astype(np.float32)[:, None])
     ours, theirs = layers[-1][CELLS], original["imputed"].astype(np.float32)
     other = original["imputed_seed3"].astype(np.float32)
     assert np.linalg.norm(ours - theirs) < 0.08 * np.linalg.norm(theirs)
@@ -91,7 +91,7 @@ def test_loss_weights_of_cells_are_the_published_products_of_matrices():
     published = nn.Sequential(*layers)
     network = FeatureAutoencoder(x, 8, 4, 0.5, torch.Generator().manual_seed(7))
     optimizer = torch.optim.Adam(published.parameters(), lr=1e-3)
-    weights = (0.3 * graph.degrees() + 0.1 * mates(labels)).astype(np.float32)
+    weights = (0.3 * graph.degrees() + 0.1 * mates(labels)).astype(np.float32)[:, None]
     for _ in range(5):
         given = published(torch.from_numpy(x))
         errors = (given - torch.from_numpy(x)).square()
