@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from threadpoolctl import ThreadpoolController
 
-_found: dict[int, ThreadpoolController] = {}
-"""The libraries that are loaded, by how many modules were imported when they were looked for."""
+_found: list[tuple[int, ThreadpoolController]] = []
+"""The libraries that are loaded, and how many modules were imported when they were looked for."""
 
 
 @contextmanager
@@ -20,8 +20,8 @@ def one_thread() -> Iterator[None]:
     looked for again only where a module has been imported since.
     """
     n_modules = len(sys.modules)
-    if n_modules not in _found:
-        _found.clear()
-        _found[n_modules] = ThreadpoolController()
-    with _found[n_modules].limit(limits=1):
+    if not _found or _found[-1][0] != n_modules:
+        # In one step, since several threads may come here.
+        _found[:] = [(n_modules, ThreadpoolController())]
+    with _found[-1][1].limit(limits=1):
         yield
