@@ -6,6 +6,7 @@ Heavy libraries are imported on use, because every metric is loaded whenever imp
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,9 @@ from numpy.typing import NDArray
 
 from impbench.metrics.metric import metric
 
-Points = NDArray[np.floating[Any]]
 Groups = NDArray[Any]
-_MIB_OF_DISTANCES = 128
-"""Distances between all pairs of 100 000 cells would take 75 GiB."""
+Widths = Mapping[str, float]
+"""Average silhouette widths of clusters, labels and batch; NaN where one has no meaning."""
 
 
 @metric(
@@ -105,9 +105,9 @@ def entropy(labels: Groups, clusters: Groups) -> float:
     reference="Rousseeuw (1987) on the assigned clusters; MaskClass, section 2.8 (iii)",
     bound="none",
 )
-def asw(components: Points, clusters: Groups) -> float:
+def asw(silhouettes: Widths) -> float:
     """Average silhouette width of the assigned clusters; says nothing about the cell types."""
-    return _silhouette(components, clusters)
+    return silhouettes["clusters"]
 
 
 @metric(
@@ -121,9 +121,9 @@ def asw(components: Points, clusters: Groups) -> float:
     reference="(ASW + 1) / 2 on the true cell types; scMAE, equation 8",
     bound="none",
 )
-def celltype_asw(components: Points, labels: Groups) -> float:
+def celltype_asw(silhouettes: Widths) -> float:
     """Average silhouette width of the true cell types, scaled to 0 to 1."""
-    return (_silhouette(components, labels) + 1) / 2
+    return (silhouettes["labels"] + 1) / 2
 
 
 @metric(
@@ -135,9 +135,9 @@ def celltype_asw(components: Points, labels: Groups) -> float:
     reference="1 − |ASW| on the batches; scMAE, equation 9",
     bound="none",
 )
-def batch_asw(components: Points, batch: Groups) -> float:
+def batch_asw(silhouettes: Widths) -> float:
     """Mixing of batches: one minus the absolute average silhouette width of the batches."""
-    return 1 - abs(_silhouette(components, batch))
+    return 1 - abs(silhouettes["batch"])
 
 
 def _cells_by_cluster_and_type(labels: Groups, clusters: Groups) -> NDArray[np.int64]:
@@ -145,17 +145,3 @@ def _cells_by_cluster_and_type(labels: Groups, clusters: Groups) -> NDArray[np.i
     from sklearn.metrics.cluster import contingency_matrix
 
     return np.asarray(contingency_matrix(clusters, labels), dtype=np.int64)
-
-
-def _silhouette(points: Points, groups: Groups) -> float:
-    """Average silhouette width, or NaN where it has no meaning: one group, or one cell in each.
-
-    Exact for any number of cells: all distances are taken, some cells at a time.
-    """
-    from sklearn import config_context
-    from sklearn.metrics import silhouette_score
-
-    if not 2 <= len(np.unique(groups)) < len(groups):
-        return math.nan
-    with config_context(working_memory=_MIB_OF_DISTANCES):
-        return float(silhouette_score(np.asarray(points, dtype=np.float64), groups))

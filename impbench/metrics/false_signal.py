@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.metrics.metric import metric
+from impbench.metrics.silhouette import silhouettes
 
 FALSE_DISCOVERY_RATE = 0.05
 REFERENCE = "share of genes with adjusted p ≤ 0.05; Andrews and Hemberg 2018, F1000Res 7:1740"
@@ -40,11 +41,8 @@ def false_clusters(clusters: NDArray[Any]) -> float:
 )
 def false_silhouette(components: NDArray[np.floating[Any]], clusters: NDArray[Any]) -> float:
     """How well the made-up clusters seem to lie apart: their average silhouette width, or 0."""
-    from sklearn.metrics import silhouette_score
-
-    if not 2 <= len(np.unique(clusters)) < len(clusters):
-        return 0.0
-    return max(0.0, float(silhouette_score(components, clusters)))
+    (width,) = silhouettes(components, [clusters])
+    return 0.0 if math.isnan(width) else max(0.0, width)
 
 
 @metric("false-de", title="False DE genes", direction="min", range=(0, 1), reference=REFERENCE)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from impbench.data.dataset import Dataset
 from impbench.errors import InputError
 from impbench.imputer import Imputed, Part
+from impbench.metrics.silhouette import silhouettes
 from impbench.parameters import parameter
 from impbench.protocols.components import principal_components, tsne
 from impbench.protocols.partition import kmeans, leiden
@@ -34,6 +35,7 @@ class Clustering(Protocol):
     offers: ClassVar[Mapping[str, str]] = {
         "components": "principal components of the imputation, (cells, components)",
         "clusters": "clusters found in the imputation, (cells,)",
+        "silhouettes": "average silhouette widths of clusters, labels and batch, by these names",
     }
 
     library: Literal["own", "true"] = parameter(
@@ -104,10 +106,10 @@ class Clustering(Protocol):
     def evidence(
         self, problem: Problem, imputed: Imputed, seed: int
     ) -> Mapping[str, Callable[[], Any]]:
-        """Return ``components`` (the coordinates clustered) and ``clusters``, each computed once.
+        """Return ``components`` (the coordinates clustered), ``clusters`` and ``silhouettes``.
 
-        Calling ``components`` raises `InputError` if ``source`` is ``"embedding"`` and the method
-        offers none.
+        Each is computed once. Calling ``components`` raises `InputError` if ``source`` is
+        ``"embedding"`` and the method offers none.
         """
 
         @cache
@@ -124,7 +126,17 @@ class Clustering(Protocol):
                 return leiden(components(), k, seed)
             return kmeans(components(), k, self.n_init, seed)
 
-        return {"components": components, "clusters": clusters}
+        def widths() -> dict[str, float]:
+            groupings = {
+                "clusters": clusters(),
+                "labels": problem.hidden.labels,
+                "batch": problem.hidden.batch,
+            }
+            given = {name: groups for name, groups in groupings.items() if groups is not None}
+            found = silhouettes(components(), list(given.values()))
+            return dict(zip(given, found, strict=True))
+
+        return {"components": components, "clusters": clusters, "silhouettes": cache(widths)}
 
     def _coordinates(self, problem: Problem, imputed: Imputed) -> NDArray[np.float64]:
         without = self.source == "either" and imputed.embedding is None

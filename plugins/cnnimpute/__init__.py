@@ -30,7 +30,7 @@ class CnnImpute(Imputer):
 
     name: ClassVar[str] = "cnnimpute"
     summary: ClassVar[str] = "Likely dropouts from correlated genes by 1-D convolutions (native)"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     citation: ClassVar[str] = (
         "Zhang, Huckaby, Talburt, Weissman & Yang (2024), cnnImpute: missing value recovery for "
         "single cell RNA sequencing data, Scientific Reports 14:3946"
@@ -111,7 +111,7 @@ class CnnImpute(Imputer):
         rng = np.random.default_rng(0)
         counts = rng.poisson(rng.gamma(2.0, 15.0, (1, 30)), (20, 30))
         counts[rng.random(counts.shape) < 0.3] = 0
-        quick = type(self)(n_clusters=1, epochs=1)
+        quick = type(self)(n_clusters=1, epochs=1, block_size=10)
         quick.impute(Observed.from_counts(counts), Context())
         from .groups import find_groups
 

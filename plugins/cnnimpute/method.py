@@ -84,7 +84,7 @@ def impute_counts(
     labels
         (cells,) groups from 0, none empty.
     seed
-        For the first weights, the validation cells, the order of the cells and the dropout layer.
+        For the first weights, the order of the cells and the dropout layer.
     progress
         Gets done and total steps, and may raise to stop.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import floor
+from math import ceil
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from .network import CnnImputeNetwork, Shape, masked_loss
 
 _CELLS_PER_BATCH = 256
 VALIDATION_SHARE = 0.1
+VALIDATION_SEED = 1111
+"""The program's, set anew before each block, whatever seed it is given."""
 ADAM_EPSILON = 1e-7
 """Keras's."""
 
@@ -22,7 +24,7 @@ ADAM_EPSILON = 1e-7
 class Trainee:
     """A network, its optimiser and the cells that validate it: all that goes on to a next block.
 
-    A tenth of the cells, drawn at random and at least one, validates.
+    Which cells validate depends on their number alone, as in the program: see `split`.
     """
 
     def __init__(
@@ -33,9 +35,7 @@ class Trainee:
         self._adam = torch.optim.Adam(
             self.network.parameters(), lr=schedule.learning_rate, eps=ADAM_EPSILON, fused=True
         )
-        order = torch.randperm(n_cells, generator=generator)
-        n_training = min(floor(n_cells * (1 - VALIDATION_SHARE)), n_cells - 1)
-        self._training, self._validation = order[:n_training], order[n_training:]
+        self._training, self._validation = split(n_cells)
 
     def train(
         self, inputs: Tensor, targets: Tensor, progress: Callable[[int, int], None]
@@ -64,6 +64,20 @@ class Trainee:
             return float(masked_loss(predicted, targets[self._validation]))
 
         return train_by_epochs(self._schedule, shuffled, step, validation_loss, progress)
+
+
+def split(n_cells: int) -> tuple[Tensor, Tensor]:
+    """Return which cells train and which validate, a tenth of them, rounded up.
+
+    The program shuffles the cells and has scikit-learn shuffle and split them once more, both by
+    NumPy's legacy generator at the same seed for every block, so all its runs validate on the same.
+    """
+    random = np.random.RandomState(VALIDATION_SEED)
+    order = np.arange(n_cells)
+    random.shuffle(order)
+    order = order[random.permutation(n_cells)]
+    n_validating = ceil(VALIDATION_SHARE * n_cells)
+    return torch.from_numpy(order[n_validating:]), torch.from_numpy(order[:n_validating])
 
 
 def predict(network: CnnImputeNetwork, inputs: Tensor) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ class KnnSmoothing(Imputer):
         "single-cell RNA-Seq data, bioRxiv 217737"
     )
     stochastic = True
-    packages = ("scikit-learn",)
+    packages = ("numba", "scikit-learn")
 
     k: int = parameter(32, "Nearest cells summed over, besides the cell itself.", min=1)
     d: int = parameter(
@@ -42,8 +42,14 @@ class KnnSmoothing(Imputer):
     )
 
     def prepare(self, context: Context) -> None:
-        """Import what computes."""
+        """Import what computes, and compile the search."""
+        from impbench_plugins.shared.nearest import compile_nearest
+        from impbench_plugins.shared.sparse_products import compile_multiply
+
         from . import smoothing  # noqa: F401
+
+        compile_nearest()
+        compile_multiply()
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Smooth in ceil(log2(k + 1)) steps.

@@ -11,8 +11,9 @@ from math import ceil, log2
 
 import numpy as np
 import scipy.sparse as sp
+from impbench_plugins.shared.nearest import nearest
+from impbench_plugins.shared.sparse_products import multiply
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
@@ -83,8 +84,9 @@ def sum_over_neighbours(counts: Matrix, neighbours: Cells) -> Float32:
         (np.ones(neighbours.size, np.float32), neighbours.ravel(), np.arange(n_cells + 1) * n),
         shape=(n_cells, n_cells),
     )
-    sums = chosen @ counts.astype(np.float32)
-    return np.asarray(sums.toarray() if sp.issparse(sums) else sums)
+    if sp.issparse(counts):
+        return np.asarray((chosen @ counts.astype(np.float32)).toarray())
+    return multiply(chosen, np.asarray(counts, dtype=np.float32))
 
 
 def with_library_sizes(smoothed: Float32, counts: Matrix) -> Float32:
@@ -110,7 +112,8 @@ def _components(smoothed: Float32, d: int, rng: np.random.Generator) -> NDArray[
 
 def _nearest(points: NDArray[np.float64], k: int) -> Cells:
     """Return each cell and its `k` nearest others, (cells, k + 1), by Euclidean distance."""
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points)
-    # Without points to look up, the search leaves each cell out of its own neighbours.
-    others = search.kneighbors(return_distance=False)
-    return np.hstack([np.arange(len(points))[:, None], others]).astype(np.int64)
+    own = np.arange(len(points))[:, None]
+    _, found = nearest(points, points, k + 1)
+    # Where more cells than that coincide, a cell may not have found itself.
+    others = np.argsort(found == own, axis=1, kind="stable")[:, :k]
+    return np.hstack([own, np.take_along_axis(found, others, axis=1)])

@@ -55,6 +55,11 @@ class Magic(Imputer):
 
     def prepare(self, context: Context) -> None:
         """Import magic-impute, and what it imports when it is first used: that takes seconds."""
+        from impbench_plugins.shared.nearest import compile_nearest
+        from impbench_plugins.shared.sparse_products import compile_multiply
+
+        compile_nearest()
+        compile_multiply()
         counts = np.random.default_rng(0).poisson(2.0, (10, 8)) + 1
         Magic(knn=2, n_pca=4).impute(Observed.from_counts(counts), Context())
 
@@ -68,6 +73,9 @@ class Magic(Imputer):
         """
         import graphtools
         import magic
+        from impbench_plugins.shared.sparse_products import multiply
+
+        from .neighbours import FEWEST_CELLS, NearestCells
 
         n_cells, n_genes = observed.n_cells, observed.n_genes
         if n_cells < self.knn + 2:
@@ -93,11 +101,18 @@ class Magic(Imputer):
                 decay=self.decay,
                 distance=self.distance,
                 thresh=1e-4,
+                initialize=False,
                 **common,
             )
+            many = n_cells > FEWEST_CELLS
+            if many and self.distance == "euclidean":
+                graph._knn_tree = NearestCells(graph.data_nu)
             operator.fit(observed.lognorm, graph=graph)
             context.progress(1, 2)
-            values = operator.transform()
+            if many and self.solver == "exact" and self.t != "auto":
+                values = multiply(graph.diff_op, observed.lognorm, self.t, context.threads)
+            else:
+                values = operator.transform()
             context.progress(2, 2)
         info: dict[str, Any] = {"n_pca": n_pca}
         if caught:

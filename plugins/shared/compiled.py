@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
@@ -90,18 +90,19 @@ def _keep_copies_private() -> None:
 
 @cache
 def _mend_the_cache() -> None:
-    """Let processes take turns in saving, and take what cannot be read for not there.
+    """Let processes take turns in saving, and take what cannot be read or kept for not there.
 
     Two that save a function for different types at the same moment choose the same name for
     the machine code (numba 0.68), and the next to load it runs the wrong one. What was compiled for
     a named tuple of another file names its class, which a later version may not have any more.
+    While a method imputes, the folder is closed: what is compiled only then is not kept.
     """
     plain_save, plain_index = IndexDataCacheFile.save, IndexDataCacheFile._load_index
 
     @wraps(plain_save)
     def save(self: Any, key: Any, data: Any) -> None:
         index = Path(self._index_path)
-        with index.with_suffix(".lock").open("w") as lock:
+        with suppress(PermissionError), index.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             plain_save(self, key, data)
 

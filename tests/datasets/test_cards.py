@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import anndata
 import numpy as np
@@ -57,6 +58,11 @@ def test_card_says_where_the_data_come_from(card):
 @pytest.mark.parametrize("card", cards().values(), ids=lambda card: card.name)
 def test_genes_chosen_with_the_labels_carry_their_warning(card):
     assert card.name.endswith("_markers1000") == ("never to rank methods" in card.warning)
+
+
+@pytest.mark.parametrize("name", cards())
+def test_the_page_of_data_sets_names_each_card(name):
+    assert f"`{name}`" in (Path(__file__).parents[2] / "docs" / "datasets.md").read_text()
 
 
 def test_good_card_is_read(tmp_path):

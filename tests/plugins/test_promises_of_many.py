@@ -101,6 +101,36 @@ def test_empty_genes_come_back_as_zeros_and_change_nothing_else(grouped, spec):
     np.testing.assert_array_equal(rest, imputer.impute(grouped, Context()).expression)
 
 
+@pytest.mark.slow
+def test_prepare_compiles_all_that_imputing_needs(grouped, tmp_path):
+    """While a method imputes, its time is measured and what it compiles cannot be kept."""
+    counts = tmp_path / "counts.npy"
+    np.save(counts, grouped.counts)
+    code = f"""
+import gc
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+import impbench
+from impbench import Context, Observed
+
+def compiled():
+    ours = (d for d in gc.get_objects() if isinstance(d, Dispatcher))
+    return {{(d.py_func.__module__, d.py_func.__name__, str(s)) for d in ours for s in d.signatures
+            if d.py_func.__module__.startswith("impbench_plugins")}}
+
+for spec in {SAME_WITH_ANY_THREADS!r}:
+    observed = Observed.from_counts(np.load({str(counts)!r}), n_groups=3)
+    imputer = impbench.get_imputer(spec)
+    imputer.prepare(Context())
+    before = compiled()
+    imputer.impute(observed, Context(seed=1))
+    for late in sorted(compiled() - before):
+        print(spec, *late)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+
+
 def test_listing_imputers_imports_no_heavy_library():
     methods = sorted(path.parent.name for path in PLUGINS.glob("*/__init__.py"))
     heavy = {

@@ -123,4 +123,4 @@ def test_mixing_of_batches_is_that_of_the_embedding(splat, source):
     code = np.unique(splat.batch, return_inverse=True)[1]
     apart = np.random.default_rng(0).normal(size=(300, 2)) + 50 * code[:, None]
     found = RareTypes(source=source).evidence(problem, Imputed(embedding=apart), 1)
-    assert batch_asw(components=found["components"](), batch=splat.batch) < 0.1
+    assert batch_asw(found["silhouettes"]()) < 0.1

@@ -3,9 +3,11 @@ import pytest
 import torch
 from impbench_plugins.cnnimpute import CnnImpute
 from impbench_plugins.cnnimpute.network import BatchNorm, CnnImputeNetwork, Shape, masked_loss
-from impbench_plugins.cnnimpute.training import Trainee, predict
+from impbench_plugins.cnnimpute.training import Trainee, predict, split
 from impbench_plugins.shared.keras_training import KerasSchedule
 from impbench_plugins.shared.same_fields import same_fields
+from sklearn.model_selection import train_test_split
+from sklearn.utils import shuffle
 from torch.nn import functional
 
 LENGTH, TARGETS = 60, 6
@@ -189,3 +191,13 @@ def test_network_learns_a_sum_of_its_inputs():
     net = fit(inputs, targets, dropout_rate=0.0, epochs=60, early_stop=60)[0].train()
     # By the mini-batch's moments: the running ones lag behind by hundreds of steps.
     assert masked_loss(net(inputs), targets).item() < 0.3 * float(targets.var())
+
+
+@pytest.mark.parametrize("n_cells", [11, 55, 145])
+def test_the_cells_that_validate_are_those_of_the_program_whatever_the_seed(n_cells):
+    # What it does: NumPy's seed, scikit-learn's shuffle, then scikit-learn's split.
+    random = np.random.RandomState(1111)
+    cells_in_order = shuffle(np.arange(n_cells), random_state=random)
+    expected = train_test_split(cells_in_order, test_size=0.1, random_state=random)
+    for ours, theirs in zip(split(n_cells), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

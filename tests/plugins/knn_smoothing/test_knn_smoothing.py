@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from impbench_plugins.knn_smoothing import KnnSmoothing
 from impbench_plugins.knn_smoothing.smoothing import nearest_cells, sum_over_neighbours
+from impbench_plugins.shared.nearest import compile_nearest
 
 from impbench import Context, Observed
 from impbench.errors import InputError
@@ -151,6 +152,7 @@ def test_as_many_neighbours_as_cells_are_refused(grouped):
 def test_memory_grows_with_cells_and_not_with_their_square():
     counts = sp.csr_matrix(np.random.default_rng(0).poisson(0.5, (6000, 12)))
     nearest_cells(counts[:100], 32)  # Imports.
+    compile_nearest()
     tracemalloc.start()
     sum_over_neighbours(counts, nearest_cells(counts, 32))
     peak = tracemalloc.get_traced_memory()[1]

@@ -147,3 +147,21 @@ def test_nothing_is_printed_and_warnings_end_in_the_record(tiny, capfd):
 def test_knn_max_below_knn_is_refused():
     with pytest.raises(InputError, match="knn_max=3 must be at least knn=5"):
         Magic(knn_max=3)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "n_twins"), [({}, 0), ({}, 30), ({"knn": 3, "knn_max": 40}, 0)]
+)
+def test_many_cells_come_out_as_with_the_search_of_graphtools(monkeypatch, parameters, n_twins):
+    """Also where a second search is for more, and where cells coincide."""
+    rng = np.random.default_rng(4)
+    levels = rng.gamma(2.0, 1.0, (6, 150))[rng.integers(0, 6, 1300)]
+    counts = rng.poisson(levels * rng.gamma(5.0, 0.5, (1300, 1)))
+    counts[100 : 100 + n_twins] = counts[100]
+    observed = Observed.from_counts(counts)
+    ours = Magic(**parameters).impute(observed, Context(seed=1))
+    monkeypatch.setattr("impbench_plugins.magic.neighbours.FEWEST_CELLS", 10**9)
+    theirs = Magic(**parameters).impute(observed, Context(seed=1))
+    np.testing.assert_allclose(ours.expression, theirs.expression, rtol=1e-4, atol=1e-5)
+    if n_twins:  # With rounding, graphtools does not see them all.
+        assert any("zero distance" in text for text in ours.info["warnings"])
