@@ -26,6 +26,8 @@ GRAM_STARTS = 20
 GRAM_SHARE = 0.1
 """Inner products of all cells are used up to that many cells, from that many starts and from that
 many dimensions for each cell: below, distances are cheap and moves are not."""
+TOGETHER = 4
+"""Clusters from which a cell's distances are computed at once."""
 MOST_QUICK_PASSES = 50
 """R ends a quick-transfer stage, and the start, after this many passes over the cells."""
 
@@ -121,7 +123,8 @@ def _best(
 ) -> tuple[Labels, float]:
     n_cells, k = rows.shape[0], starts.shape[1]
     best_labels, labels = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)
-    sums, about = np.empty((k, rows.shape[1])), np.empty((k, 6))
+    # Clusters in fours, of which the last may have no cells.
+    sums, about = np.zeros((-(-k // TOGETHER) * TOGETHER, rows.shape[1])), np.empty((k, 6))
     best = np.inf
     for start in range(starts.shape[0]):
         if k > 1:
@@ -156,6 +159,7 @@ def _descend(
     """
     n_cells, k = rows.shape[0], seeds.shape[0]
     ic2 = np.zeros(n_cells, np.int64)
+    distances = np.empty(sums.shape[0])
     for cluster in range(k):
         sums[cluster] = rows[seeds[cluster]]
         about[cluster, SIZE] = 1.0
@@ -163,8 +167,9 @@ def _descend(
         _renew(about, cluster)
     for cell in range(n_cells):
         near, next_near = np.inf, np.inf
+        _all_distances(rows, gram, squares, cell, sums, about, distances)
         for cluster in range(k):
-            distance = _distance(rows, gram, squares, cell, sums, about, cluster)
+            distance = distances[cluster]
             if distance < near:
                 near, next_near = distance, near
                 ic1[cell], ic2[cell] = cluster, ic1[cell]
@@ -183,7 +188,7 @@ def _descend(
     quiet = 0
     for _ in range(max_rounds):
         quiet = _optimal_transfer(
-            rows, gram, squares, sums, about, ic1, ic2, r1, ncp, moved, live, quiet
+            rows, gram, squares, sums, about, ic1, ic2, r1, ncp, moved, live, quiet, distances
         )
         if quiet == n_cells:
             break
@@ -211,6 +216,7 @@ def _optimal_transfer(
     moved: NDArray[np.bool_],
     live: Labels,
     quiet: int,
+    distances: Floats,
 ) -> int:
     """Look at each point once; return for how many points in a row nothing has moved.
 
@@ -226,22 +232,18 @@ def _optimal_transfer(
         quiet += 1
         own = ic1[cell]
         if about[own, SIZE] > 1.0:
+            _all_distances(rows, gram, squares, cell, sums, about, distances)
             if ncp[own] != 0:
-                distance = _distance(rows, gram, squares, cell, sums, about, own)
-                r1[cell] = distance * about[own, LEAVE]
+                r1[cell] = distances[own] * about[own, LEAVE]
             before = ic2[cell]
             other = before
-            distance = _distance(rows, gram, squares, cell, sums, about, before)
-            lowest = distance * about[before, JOIN]
+            lowest = distances[before] * about[before, JOIN]
             looks_at_all = cell < live[own]
+            distances[own] = np.inf
             for cluster in range(k):
-                if cluster in (own, before):
-                    continue
-                if looks_at_all or cell < live[cluster]:
-                    distance = _distance(rows, gram, squares, cell, sums, about, cluster)
-                    if distance * about[cluster, JOIN] < lowest:
-                        lowest = distance * about[cluster, JOIN]
-                        other = cluster
+                gain = distances[cluster] * about[cluster, JOIN]
+                if (looks_at_all or cell < live[cluster]) and gain < lowest:
+                    lowest, other = gain, cluster
             if lowest >= r1[cell]:
                 ic2[cell] = other
             else:
@@ -364,6 +366,39 @@ def _distance(
     """Return the squared distance of a cell from a cluster's centre."""
     inner = _inner(rows, gram, cell, sums, cluster)
     return squares[cell] + about[cluster, OFFSET] - inner * about[cluster, TWICE_SHARE]
+
+
+@njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _all_distances(
+    rows: Floats,
+    gram: bool,
+    squares: Floats,
+    cell: int,
+    sums: Floats,
+    about: Floats,
+    distances: Floats,
+) -> None:
+    """Fill in the squared distances of a cell from all centres; four at a time hide each other."""
+    k = about.shape[0]
+    if gram:
+        for cluster in range(k):
+            distances[cluster] = sums[cluster, cell]
+    else:
+        x = rows[cell]
+        for cluster in range(0, k, TOGETHER):
+            a, b, c, d = 0.0, 0.0, 0.0, 0.0
+            s, t = sums[cluster], sums[cluster + 1]
+            u, v = sums[cluster + 2], sums[cluster + 3]
+            for dim in range(x.size):
+                a += x[dim] * s[dim]
+                b += x[dim] * t[dim]
+                c += x[dim] * u[dim]
+                d += x[dim] * v[dim]
+            distances[cluster], distances[cluster + 1] = a, b
+            distances[cluster + 2], distances[cluster + 3] = c, d
+    for cluster in range(k):
+        inner = distances[cluster] * about[cluster, TWICE_SHARE]
+        distances[cluster] = squares[cell] + about[cluster, OFFSET] - inner
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)
