@@ -286,12 +286,14 @@ def _quick_transfer(
                 return False
             own, other = ic1[cell], ic2[cell]
             if about[own, SIZE] > 1.0:
-                if step <= ncp[own]:
-                    distance = _distance(rows, gram, squares, cell, sums, about, own)
-                    r1[cell] = distance * about[own, LEAVE]
-                if step < ncp[own] or step < ncp[other]:
-                    distance = _distance(rows, gram, squares, cell, sums, about, other)
-                    if distance * about[other, JOIN] < r1[cell]:
+                if step <= ncp[own] or step < ncp[other]:
+                    own_inner, inner = _two_inner(rows, gram, cell, sums, own, other)
+                    distance = _from_inner(squares, cell, about, own, own_inner)
+                    if step <= ncp[own]:
+                        r1[cell] = distance * about[own, LEAVE]
+                    distance = _from_inner(squares, cell, about, other, inner)
+                    looks = step < ncp[own] or step < ncp[other]
+                    if looks and distance * about[other, JOIN] < r1[cell]:
                         since_move = 0
                         moved[own] = moved[other] = True
                         ncp[own] = ncp[other] = step + n_cells
@@ -354,17 +356,8 @@ def _renew(about: Floats, cluster: int) -> None:
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)
-def _distance(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    cell: int,
-    sums: Floats,
-    about: Floats,
-    cluster: int,
-) -> float:
-    """Return the squared distance of a cell from a cluster's centre."""
-    inner = _inner(rows, gram, cell, sums, cluster)
+def _from_inner(squares: Floats, cell: int, about: Floats, cluster: int, inner: float) -> float:
+    """Return the squared distance of a cell from a cluster's centre, from x·s."""
     return squares[cell] + about[cluster, OFFSET] - inner * about[cluster, TWICE_SHARE]
 
 
@@ -397,8 +390,7 @@ def _all_distances(
             distances[cluster], distances[cluster + 1] = a, b
             distances[cluster + 2], distances[cluster + 3] = c, d
     for cluster in range(k):
-        inner = distances[cluster] * about[cluster, TWICE_SHARE]
-        distances[cluster] = squares[cell] + about[cluster, OFFSET] - inner
+        distances[cluster] = _from_inner(squares, cell, about, cluster, distances[cluster])
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)
@@ -409,3 +401,17 @@ def _inner(rows: Floats, gram: bool, cell: int, sums: Floats, cluster: int) -> f
     for dim in range(rows.shape[1]):
         total += rows[cell, dim] * sums[cluster, dim]
     return total
+
+
+@njit(nogil=True, fastmath=True, forceinline=True)
+def _two_inner(
+    rows: Floats, gram: bool, cell: int, sums: Floats, one: int, other: int
+) -> tuple[float, float]:
+    if gram:
+        return sums[one, cell], sums[other, cell]
+    x, s, t = rows[cell], sums[one], sums[other]
+    a, b = 0.0, 0.0
+    for dim in range(x.size):
+        a += x[dim] * s[dim]
+        b += x[dim] * t[dim]
+    return a, b
