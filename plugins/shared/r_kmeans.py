@@ -143,15 +143,9 @@ def _best(
 
 @njit(nogil=True)
 def _descend(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    seeds: Labels,
-    max_rounds: int,
-    sums: Floats,
-    about: Floats,
-    ic1: Labels,
-) -> bool:
+    rows: Floats, gram: bool, squares: Floats, seeds: Labels, max_rounds: int, sums: Floats,
+    about: Floats, ic1: Labels,
+) -> bool:  # fmt: skip
     """Run one start; fills `ic1`. False if a cluster is empty at first. Letters are the paper's.
 
     IC1 and IC2 are a point's own cluster and its second nearest; R1 = n D² / (n − 1) for its own
@@ -204,20 +198,10 @@ def _descend(
 
 @njit(nogil=True)
 def _optimal_transfer(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    sums: Floats,
-    about: Floats,
-    ic1: Labels,
-    ic2: Labels,
-    r1: Floats,
-    ncp: Labels,
-    moved: NDArray[np.bool_],
-    live: Labels,
-    quiet: int,
+    rows: Floats, gram: bool, squares: Floats, sums: Floats, about: Floats, ic1: Labels,
+    ic2: Labels, r1: Floats, ncp: Labels, moved: NDArray[np.bool_], live: Labels, quiet: int,
     distances: Floats,
-) -> int:
+) -> int:  # fmt: skip
     """Look at each point once; return for how many points in a row nothing has moved.
 
     A cluster is live for a point if it changed since the point was last looked at: in the last
@@ -261,17 +245,9 @@ def _optimal_transfer(
 
 @njit(nogil=True)
 def _quick_transfer(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    sums: Floats,
-    about: Floats,
-    ic1: Labels,
-    ic2: Labels,
-    r1: Floats,
-    ncp: Labels,
-    moved: NDArray[np.bool_],
-) -> bool:
+    rows: Floats, gram: bool, squares: Floats, sums: Floats, about: Floats, ic1: Labels,
+    ic2: Labels, r1: Floats, ncp: Labels, moved: NDArray[np.bool_],
+) -> bool:  # fmt: skip
     """Swap points between their two nearest clusters until a whole pass moves none.
 
     Marks in `moved` the clusters that changed; returns whether the stage came to its end by itself.
@@ -285,20 +261,19 @@ def _quick_transfer(
             if step >= MOST_QUICK_PASSES * n_cells:
                 return False
             own, other = ic1[cell], ic2[cell]
-            if about[own, SIZE] > 1.0:
-                if step <= ncp[own] or step < ncp[other]:
-                    own_inner, inner = _two_inner(rows, gram, cell, sums, own, other)
-                    distance = _from_inner(squares, cell, about, own, own_inner)
-                    if step <= ncp[own]:
-                        r1[cell] = distance * about[own, LEAVE]
-                    distance = _from_inner(squares, cell, about, other, inner)
-                    looks = step < ncp[own] or step < ncp[other]
-                    if looks and distance * about[other, JOIN] < r1[cell]:
-                        since_move = 0
-                        moved[own] = moved[other] = True
-                        ncp[own] = ncp[other] = step + n_cells
-                        _move(rows, gram, squares, cell, sums, about, own, other)
-                        ic1[cell], ic2[cell] = other, own
+            if about[own, SIZE] > 1.0 and (step <= ncp[own] or step < ncp[other]):
+                own_inner, inner = _two_inner(rows, gram, cell, sums, own, other)
+                distance = _from_inner(squares, cell, about, own, own_inner)
+                if step <= ncp[own]:
+                    r1[cell] = distance * about[own, LEAVE]
+                distance = _from_inner(squares, cell, about, other, inner)
+                looks = step < ncp[own] or step < ncp[other]
+                if looks and distance * about[other, JOIN] < r1[cell]:
+                    since_move = 0
+                    moved[own] = moved[other] = True
+                    ncp[own] = ncp[other] = step + n_cells
+                    _move(rows, gram, squares, cell, sums, about, own, other)
+                    ic1[cell], ic2[cell] = other, own
             if since_move == n_cells:
                 return True
 
@@ -326,15 +301,9 @@ def _add_up(rows: Floats, gram: bool, labels: Labels, sums: Floats, about: Float
 
 @njit(nogil=True)
 def _move(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    cell: int,
-    sums: Floats,
-    about: Floats,
-    old: int,
+    rows: Floats, gram: bool, squares: Floats, cell: int, sums: Floats, about: Floats, old: int,
     new: int,
-) -> None:
+) -> None:  # fmt: skip
     about[old, WITHIN] -= 2.0 * _inner(rows, gram, cell, sums, old) - squares[cell]
     about[new, WITHIN] += 2.0 * _inner(rows, gram, cell, sums, new) + squares[cell]
     for column in range(rows.shape[1]):
@@ -363,14 +332,9 @@ def _from_inner(squares: Floats, cell: int, about: Floats, cluster: int, inner: 
 
 @njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _all_distances(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    cell: int,
-    sums: Floats,
-    about: Floats,
+    rows: Floats, gram: bool, squares: Floats, cell: int, sums: Floats, about: Floats,
     distances: Floats,
-) -> None:
+) -> None:  # fmt: skip
     """Fill in the squared distances of a cell from all centres; four at a time hide each other."""
     k = about.shape[0]
     if gram:
