@@ -133,10 +133,10 @@ def _dispersion(counts: Matrix, factors: NDArray[np.float64], genes: int) -> NDA
 
 
 def _sparse_lognorm(counts: Matrix, factors: NDArray[np.float64]) -> sp.csr_matrix:
-    """`scale.lognorm` a thousand cells at a time, so that a large matrix never stands dense."""
-    rows = counts.tocsr() if sp.issparse(counts) else np.asarray(counts)
-    blocks = [
-        sp.csr_matrix(scale.lognorm(rows[start : start + 1000], factors[start : start + 1000]))
-        for start in range(0, rows.shape[0], 1000)
-    ]
-    return sp.csr_matrix(sp.vstack(blocks, format="csr"))
+    """`scale.lognorm`, of the entries above 0 alone, so that no large matrix stands dense."""
+    logs = sp.csr_matrix(counts, dtype=np.float32, copy=True)
+    logs.sum_duplicates()
+    cells = np.repeat(np.arange(len(factors)), np.diff(logs.indptr))
+    logs.data = scale.lognorm(logs.data[:, None], factors[cells])[:, 0]
+    logs.eliminate_zeros()
+    return logs

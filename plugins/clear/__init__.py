@@ -24,6 +24,7 @@ class Clear(Imputer):
     """
 
     name = "clear"
+    version = "2"
     summary = "Momentum contrast of corrupted cells, made for clustering"
     citation = (
         "Han, Cheng, Chen et al. (2022), Self-supervised contrastive learning for integrative "

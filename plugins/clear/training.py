@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from impbench_plugins.shared.torch_networks import single_thread
+from impbench_plugins.shared.one_thread import one_thread
 from numpy.typing import NDArray
-from torch.nn import functional
 
-from .network import ClearWeights, contrast, encode
+from .autograd import AutogradSteps
+from .by_hand import HandSteps
+from .start import Start
 from .views import ViewCorruption, draw_views
-
-WEIGHT_DECAY, SGD_MOMENTUM = 1e-6, 0.9
 
 _CELLS_PER_BLOCK = 4096
 
@@ -101,42 +100,23 @@ def run(
     widths = (n_genes, settings.hidden, settings.embedding)
     generator = torch.Generator().manual_seed(seed)
     state = np.random.default_rng(seed).integers(2**64, size=1, dtype=np.uint64)
-    drawn = ClearWeights.draw(widths, generator)
-    # The program draws the key's weights as well, and then copies the query's into them.
-    ClearWeights.draw(widths, generator)
-    query, key = drawn.to(device), drawn.to(device)
-    queue = torch.randn(settings.embedding, queue_length, generator=generator)
-    queue = functional.normalize(queue, dim=0).to(device)
-    oldest, losses = 0, []
-    trained = [weights.requires_grad_() for weights in query.all()]
-    optimizer = torch.optim.SGD(
-        trained, lr=settings.learning_rate, momentum=SGD_MOMENTUM, weight_decay=WEIGHT_DECAY
-    )
-    with single_thread():
+    start = Start.draw(widths, queue_length, generator)
+    steps: HandSteps | AutogradSteps
+    if device == "cpu":
+        steps = HandSteps(start, settings.temperature, settings.momentum)
+    else:
+        steps = AutogradSteps(start, settings.temperature, settings.momentum, device)
+    losses = []
+    with one_thread():
         for epoch in range(settings.epochs):
-            optimizer.param_groups[0]["lr"] = settings.rate(epoch)
             found, pool = [], values.copy()
             order = torch.randperm(n_cells, generator=generator).numpy()
-            for start in range(0, n_cells - batch_size + 1, batch_size):
-                cells = order[start : start + batch_size]
-                views = torch.from_numpy(draw_views(values, cells, pool, corruption, state))
-                seen, other = views.to(device)
-                with torch.no_grad():
-                    key.follow(query, settings.momentum)
-                    keys = encode(other, key)
-                loss = contrast(encode(seen, query), keys, queue, settings.temperature)
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                queue[:, oldest : oldest + batch_size] = keys.T
-                oldest = (oldest + batch_size) % queue_length
-                found.append(float(loss.detach()))
+            for first in range(0, n_cells - batch_size + 1, batch_size):
+                cells = order[first : first + batch_size]
+                views = draw_views(values, cells, pool, corruption, state)
+                found.append(steps.descend(views, settings.rate(epoch)))
             losses.append(float(np.mean(found)))
             progress(epoch + 1, settings.epochs)
-        with torch.no_grad():
-            blocks = range(0, n_cells, _CELLS_PER_BLOCK)
-            parts = [
-                encode(torch.from_numpy(values[start : start + _CELLS_PER_BLOCK]).to(device), key)
-                for start in blocks
-            ]
-    return ClearFit(torch.cat(parts).cpu().numpy(), losses)
+        blocks = range(0, n_cells, _CELLS_PER_BLOCK)
+        parts = [steps.encode(values[first : first + _CELLS_PER_BLOCK]) for first in blocks]
+    return ClearFit(np.concatenate(parts), losses)

@@ -12,7 +12,6 @@ Random numbers are those of splitmix64 (Steele, Lea & Flood 2014), whose state i
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,8 +66,9 @@ def draw_views(
                     x[genes[place]] = 0.0
             if _uniform(state) < corruption.chance:
                 _draw(genes, corruption.noisy, state)
+                noise = _normals(corruption.noisy, state)
                 for place in range(corruption.noisy):
-                    x[genes[place]] += np.float32(corruption.noise_sd * _normal(state))
+                    x[genes[place]] += np.float32(corruption.noise_sd) * noise[place]
             if _uniform(state) < corruption.chance:
                 _swap(x, corruption.pairs, state)
             if _uniform(state) < corruption.chance:
@@ -125,7 +125,47 @@ def _below(n: int, state: Any) -> int:
 
 
 @njit(nogil=True)
-def _normal(state: Any) -> float:
-    """Draw from the standard normal distribution (Box and Muller)."""
-    radius = math.sqrt(-2.0 * math.log(1.0 - _uniform(state)))
-    return radius * math.cos(2.0 * math.pi * _uniform(state))
+def _normals(n: int, state: Any) -> NDArray[np.float32]:
+    """Draw from the standard normal distribution (Box and Muller), to single precision."""
+    radius, turn = np.empty(n, np.float32), np.empty(n, np.float32)
+    for k in range(n):
+        radius[k], turn[k] = 1.0 - _uniform(state), _uniform(state)
+    # Polynomials instead of the library's functions: a loop takes several side by side.
+    for k in range(n):
+        radius[k] = np.sqrt(np.float32(-2) * _logarithm(radius[k])) * _cosine(turn[k])
+    return radius
+
+
+@njit(nogil=True)
+def _logarithm(x: Any) -> Any:
+    """Return ln x in single precision, for x of 2⁻⁵³ to 1 (Cephes library, Moshier 1992)."""
+    bits = np.float32(x).view(np.int32)
+    exponent = np.float32(np.int32(bits >> 23) - 127)
+    f = np.int32((bits & 0x7FFFFF) | 0x3F800000).view(np.float32)
+    if f > np.float32(1.41421356):
+        f, exponent = f * np.float32(0.5), exponent + np.float32(1)
+    f -= np.float32(1)
+    y = np.float32(7.0376836292e-2)
+    y = y * f - np.float32(1.1514610310e-1)
+    y = y * f + np.float32(1.1676998740e-1)
+    y = y * f - np.float32(1.2420140846e-1)
+    y = y * f + np.float32(1.4249322787e-1)
+    y = y * f - np.float32(1.6668057665e-1)
+    y = y * f + np.float32(2.0000714765e-1)
+    y = y * f - np.float32(2.4999993993e-1)
+    y = y * f + np.float32(3.3333331174e-1)
+    y = (y * f - np.float32(0.5)) * (f * f)
+    return f + y + exponent * np.float32(0.69314718)
+
+
+@njit(nogil=True)
+def _cosine(turn: Any) -> Any:
+    """Return cos 2πx in single precision, for x of 0 to 1: the series of the sine of π/2 − 2πx."""
+    y = np.float32(6.2831853) * (np.abs(turn - np.float32(0.5)) - np.float32(0.25))
+    z = y * y
+    p = np.float32(-2.5052108e-8)
+    p = p * z + np.float32(2.7557319e-6)
+    p = p * z - np.float32(1.9841270e-4)
+    p = p * z + np.float32(8.3333333e-3)
+    p = p * z - np.float32(1.6666667e-1)
+    return y + y * z * p

@@ -23,6 +23,7 @@ class ContrastiveSc(Imputer):
     """
 
     name = "contrastive-sc"
+    version = "2"
     summary = "Contrastive encoder of cells, made for clustering"
     citation = (
         "Ciortan & Defrance (2021), Contrastive self-supervised clustering of scRNA-seq data, BMC "
@@ -30,7 +31,7 @@ class ContrastiveSc(Imputer):
     )
     gives = ("embedding",)
     stochastic = True
-    packages = ("numba", "scanpy", "torch")
+    packages = ("numba", "scanpy")
 
     n_hvg: int = parameter(500, "Most variable genes that the network sees.", min=1)
     dropout: float = parameter(
@@ -49,7 +50,7 @@ class ContrastiveSc(Imputer):
     )
 
     def prepare(self, context: Context) -> None:
-        """Import scanpy, which chooses the genes, and compile the optimiser."""
+        """Import scanpy, which chooses the genes, and compile."""
         import scanpy  # noqa: F401
 
         counts = np.random.default_rng(0).poisson(2, (4, 3)) + 1

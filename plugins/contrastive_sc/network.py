@@ -11,22 +11,20 @@ At a few hundred cells a step, a framework spends longer on its bookkeeping than
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
 from impbench_plugins.shared.flat_weights import Float32, flat_zeros
 from impbench_plugins.shared.torch_adam import torch_adam
+from impbench_plugins.shared.torch_random import TorchRandom
 
-from .first_layer import gradient_of_kept, multiply_kept
+from .contrast import contrast
+from .first_layer import KeptInput
+from .normalised_layer import TINY, activate, back_through_activation
 
 WIDTHS = (200, 40, 60)
 """Of the published program's layers; its docstrings name others."""
-
-MOMENTUM, TINY = 0.1, 1e-5
-"""Batch normalisation as PyTorch starts it: weight of the newest batch, and what is added to a
-variance."""
 
 VIEWS = 2
 
@@ -61,9 +59,8 @@ class EncoderWeights:
         return cls(flat, parts[:n], parts[n : 2 * n - 1], parts[2 * n - 1 : -1], parts[-1])
 
 
-@dataclass
-class _Pass:
-    """What the way back needs of each hidden layer.
+class _HiddenLayer:
+    """What the way back needs of a hidden layer, and its running averages.
 
     Attributes
     ----------
@@ -71,11 +68,25 @@ class _Pass:
         (2 · cells, outputs): after the normalisation, and after ReLU.
     scales
         (2, outputs): 1 / standard deviation of each view.
+    running
+        (2, outputs): means and variances.
     """
 
-    normalised: list[Float32] = field(default_factory=list)
-    active: list[Float32] = field(default_factory=list)
-    scales: list[Float32] = field(default_factory=list)
+    def __init__(self, bias: Float32) -> None:
+        # A bias ahead of a batch normalisation is taken away by it, and gets no gradient. All that
+        # is left of it is where the running mean starts, 0 with the bias.
+        self.running = np.stack([-bias, np.ones_like(bias)])
+        self.scales = np.empty((VIEWS, len(bias)), np.float32)
+
+    def activate(self, sums: Float32, gain: Float32, shift: Float32) -> Float32:
+        self.normalised, self.active = np.empty_like(sums), np.empty_like(sums)
+        activate(sums, gain, shift, self.running, self.normalised, self.active, self.scales)
+        return self.active
+
+    def back(self, by: Float32, gain: Float32, by_gain: Float32, by_shift: Float32) -> Float32:
+        parts = (self.normalised, self.active, self.scales)
+        back_through_activation(by, gain, *parts, by_gain, by_shift)
+        return by
 
 
 class ContrastiveNetwork:
@@ -89,115 +100,73 @@ class ContrastiveNetwork:
         p, share of the input that a view lacks.
     temperature
         T, 0.03 or more: below, single precision would lose the other cells.
-    generator
-        PyTorch's, which draws the weights and every dropout.
+    random
+        Draws the weights and every dropout.
     """
 
     def __init__(
-        self, n_genes: int, dropout: float, temperature: float, generator: torch.Generator
+        self, n_genes: int, dropout: float, temperature: float, random: TorchRandom
     ) -> None:
         widths = (n_genes, *WIDTHS)
         self.weights, self.gradients = EncoderWeights.zeros(widths), EncoderWeights.zeros(widths)
-        biases = _draw_weights(self.weights.matrices, generator)
+        biases = _draw_weights(self.weights.matrices, random)
         for gain in self.weights.gains:
             gain[:] = 1
-        # A bias ahead of a batch normalisation is taken away by it, and gets no gradient. All that
-        # is left of it is where the running mean starts, 0 with the bias.
         *before, self.weights.last_bias[:] = biases
-        self.means = [-bias for bias in before]
-        self.variances = [np.ones(width, np.float32) for width in WIDTHS[:-1]]
+        self._hidden = [_HiddenLayer(bias) for bias in before]
         self._moments = np.zeros((2, self.weights.flat.size), np.float32)
         self._steps = 0
         self._dropout = dropout
         self._temperature = temperature
-        self._generator = generator
+        self._random = random
 
     def descend(self, cells: Float32, rate: float) -> float:
         """Take one step on a mini-batch, (cells, genes), and return its loss."""
-        loss = self.backpropagate(cells, self.draw_dropout(cells.shape))
+        loss = self.backpropagate(self.drop_out(cells))
         self._steps += 1
         torch_adam(self.weights.flat, self.gradients.flat, *self._moments, self._steps, rate)
         return loss
 
-    def draw_dropout(self, shape: tuple[int, ...]) -> Float32:
-        """Draw d of both views of a mini-batch, one below the other, (2 · cells, genes), 0 or 1."""
-        kept = torch.empty((VIEWS, *shape))
-        for view in kept:
-            view.bernoulli_(1 - self._dropout, generator=self._generator)
-        return np.asarray(kept.numpy().reshape(VIEWS * shape[0], -1))
+    def drop_out(self, cells: Float32) -> KeptInput:
+        """Draw d of both views of a mini-batch, (cells, genes)."""
+        n_cells, n_genes = cells.shape
+        drawn = self._random.successes(VIEWS * n_cells, n_genes, 1 - self._dropout)
+        return KeptInput.of(cells, 1 / (1 - self._dropout), *drawn)
 
-    def backpropagate(self, cells: Float32, kept: Float32) -> float:
-        """Fill `gradients` for two views, renew the running averages, and return the loss.
-
-        Parameters
-        ----------
-        cells, kept
-            x and d, (cells, genes) and (2 · cells, genes).
-        """
-        w, d, done = self.weights, self.gradients, _Pass()
-        gain = np.float32(1 / (1 - self._dropout))
-        sums = np.empty((len(kept), WIDTHS[0]), np.float32)
-        multiply_kept(kept, cells, gain, w.matrices[0], sums)
-        x = self._activate(sums, 0, done)
-        x = self._activate(x @ w.matrices[1], 1, done)
+    def backpropagate(self, kept: KeptInput) -> float:
+        """Fill `gradients` for two views, renew the running averages, and return the loss."""
+        w, d, (first, second) = self.weights, self.gradients, self._hidden
+        sums = kept.multiply(w.matrices[0])
+        x = first.activate(sums, w.gains[0], w.shifts[0])
+        x = second.activate(x @ w.matrices[1], w.gains[1], w.shifts[1])
         outputs = x @ w.matrices[2] + w.last_bias
         lengths = np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), 1e-12)
         z = outputs / lengths
         loss, by_z = contrast(z, self._temperature)
         by = (by_z - z * np.sum(z * by_z, axis=1, keepdims=True)) / lengths
         np.sum(by, axis=0, out=d.last_bias)
-        np.dot(done.active[1].T, by, out=d.matrices[2])
-        by = self._back_through_activation(by @ w.matrices[2].T, 1, done)
-        np.dot(done.active[0].T, by, out=d.matrices[1])
-        by = self._back_through_activation(by @ w.matrices[1].T, 0, done)
-        gradient_of_kept(kept, cells, gain, by, d.matrices[0])
+        np.dot(second.active.T, by, out=d.matrices[2])
+        by = second.back(by @ w.matrices[2].T, w.gains[1], d.gains[1], d.shifts[1])
+        np.dot(first.active.T, by, out=d.matrices[1])
+        by = first.back(by @ w.matrices[1].T, w.gains[0], d.gains[0], d.shifts[0])
+        kept.gradient(by, d.matrices[0])
         return loss
 
     def encode(self, cells: Float32) -> Float32:
         """Return unit rows, (cells, 60), without dropout, by the running means and variances."""
         w, x = self.weights, cells
         for layer, gain in enumerate(w.gains):
-            scale = gain / np.sqrt(self.variances[layer] + np.float32(TINY))
-            x = (x @ w.matrices[layer] - self.means[layer]) * scale + w.shifts[layer]
+            mean, variance = self._hidden[layer].running
+            scale = gain / np.sqrt(variance + TINY)
+            x = (x @ w.matrices[layer] - mean) * scale + w.shifts[layer]
             np.maximum(x, 0, out=x)
         outputs = x @ w.matrices[-1] + w.last_bias
         return np.asarray(
             outputs / np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), 1e-12)
         )
 
-    def _activate(self, x: Float32, layer: int, done: _Pass) -> Float32:
-        """Normalise each view by its own mean and variance, and let ReLU follow; in place."""
-        by_view = x.reshape(VIEWS, -1, x.shape[1])
-        n = by_view.shape[1]
-        means = by_view.mean(axis=1)
-        by_view -= means[:, None]
-        variances = np.mean(np.square(by_view), axis=1)
-        scales = 1 / np.sqrt(variances + np.float32(TINY))
-        by_view *= scales[:, None]
-        done.normalised.append(x.copy())
-        done.scales.append(scales)
-        for mean, variance in zip(means, variances * np.float32(n / (n - 1)), strict=True):
-            for kept, new in ((self.means[layer], mean), (self.variances[layer], variance)):
-                kept += np.float32(MOMENTUM) * (new - kept)
-        x *= self.weights.gains[layer]
-        x += self.weights.shifts[layer]
-        np.maximum(x, 0, out=x)
-        done.active.append(x)
-        return x
 
-    def _back_through_activation(self, by: Float32, layer: int, done: _Pass) -> Float32:
-        w, d, normalised = self.weights, self.gradients, done.normalised[layer]
-        by *= done.active[layer] > 0
-        np.sum(by * normalised, axis=0, out=d.gains[layer])
-        np.sum(by, axis=0, out=d.shifts[layer])
-        shape = (VIEWS, -1, by.shape[1])
-        g, y = (by * w.gains[layer]).reshape(shape), normalised.reshape(shape)
-        g -= g.mean(axis=1, keepdims=True) + y * np.mean(g * y, axis=1, keepdims=True)
-        g *= done.scales[layer][:, None]
-        return np.asarray(g.reshape(by.shape))
-
-
-def _draw_weights(matrices: list[Float32], generator: torch.Generator) -> list[Float32]:
+def _draw_weights(matrices: list[Float32], random: TorchRandom) -> list[Float32]:
     """Draw every layer's weights, (inputs, outputs), in place; return its biases.
 
     In the program's order, so that a seed gives what it gives there: each layer as PyTorch starts
@@ -207,39 +176,9 @@ def _draw_weights(matrices: list[Float32], generator: torch.Generator) -> list[F
     for weights in matrices:
         n_inputs, n_outputs = weights.shape
         bound = n_inputs**-0.5
-        torch.empty(n_outputs, n_inputs).uniform_(-bound, bound, generator=generator)
-        biases.append(torch.empty(n_outputs).uniform_(-bound, bound, generator=generator).numpy())
+        random.uniform((n_outputs, n_inputs), bound)
+        biases.append(random.uniform((n_outputs,), bound))
     for weights in matrices:
         bound = float(np.sqrt(6 / sum(weights.shape)))
-        drawn = torch.empty(*weights.shape[::-1]).uniform_(-bound, bound, generator=generator)
-        weights[:] = drawn.numpy().T
+        weights[:] = random.uniform(weights.shape[::-1], bound).T
     return biases
-
-
-def contrast(z: Float32, temperature: float) -> tuple[float, Float32]:
-    """NT-Xent of two views, one below the other.
-
-    Parameters
-    ----------
-    z
-        (2B, dimensions), unit rows.
-    temperature
-        T, 0.03 or more: below, single precision would lose the other cells.
-
-    Returns
-    -------
-    Mean over the 2B rows, and its derivatives by `z`.
-    """
-    n = len(z)
-    other = (np.arange(n) + n // VIEWS) % n
-    own = np.sum(z * z[other], axis=1) / np.float32(temperature)
-    # e^{s_ij − 1/T}: no cosine is above 1, so none needs a maximum of its own, and it is symmetric.
-    likelihood = z @ (z.T / np.float32(temperature))
-    likelihood -= np.float32(1 / temperature)
-    np.exp(likelihood, out=likelihood)
-    np.fill_diagonal(likelihood, 0)
-    total = np.maximum(likelihood.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    loss = float(np.mean(np.log(total[:, 0]) + 1 / temperature - own, dtype=np.float64))
-    sums = likelihood @ np.hstack([z, z / total])
-    by = sums[:, : z.shape[1]] / total + sums[:, z.shape[1] :] - 2 * z[other]
-    return loss, by * np.float32(1 / (n * temperature))

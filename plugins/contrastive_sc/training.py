@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from impbench_plugins.shared.torch_networks import single_thread
+from impbench_plugins.shared.one_thread import one_thread
+from impbench_plugins.shared.torch_random import TorchRandom
 from numpy.typing import NDArray
 
 from .network import ContrastiveNetwork
@@ -53,15 +53,14 @@ def run(
     progress
         Gets the epochs done and their total, and may raise to stop.
     """
-    from threadpoolctl import threadpool_limits
-
     # The program's generators, so that a seed gives what it gives there.
-    generator = torch.Generator().manual_seed(seed)
+    random = TorchRandom(seed)
     rng = np.random.RandomState(seed % 2**32)
-    network = ContrastiveNetwork(values.shape[1], settings.dropout, settings.temperature, generator)
+    network = ContrastiveNetwork(values.shape[1], settings.dropout, settings.temperature, random)
+    values = np.ascontiguousarray(values)
     order, losses = np.arange(len(values)), []
     # Several threads add in another order, and training makes much of the last bits.
-    with single_thread(), threadpool_limits(1):
+    with one_thread():
         for epoch in range(settings.epochs):
             cosine = (1 + np.cos(np.pi * epoch / settings.decay_epochs)) / 2
             rate = settings.learning_rate * (_SLOWEST + (1 - _SLOWEST) * cosine)

@@ -26,6 +26,8 @@ GRAM_STARTS = 20
 GRAM_SHARE = 0.1
 """Inner products of all cells are used up to that many cells, from that many starts and from that
 many dimensions for each cell: below, distances are cheap and moves are not."""
+TOGETHER = 4
+"""Clusters from which a cell's distances are computed at once."""
 MOST_QUICK_PASSES = 50
 """R ends a quick-transfer stage, and the start, after this many passes over the cells."""
 
@@ -121,7 +123,8 @@ def _best(
 ) -> tuple[Labels, float]:
     n_cells, k = rows.shape[0], starts.shape[1]
     best_labels, labels = np.zeros(n_cells, np.int64), np.zeros(n_cells, np.int64)
-    sums, about = np.empty((k, rows.shape[1])), np.empty((k, 6))
+    # Clusters in fours, of which the last may have no cells.
+    sums, about = np.zeros((-(-k // TOGETHER) * TOGETHER, rows.shape[1])), np.empty((k, 6))
     best = np.inf
     for start in range(starts.shape[0]):
         if k > 1:
@@ -140,15 +143,9 @@ def _best(
 
 @njit(nogil=True)
 def _descend(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    seeds: Labels,
-    max_rounds: int,
-    sums: Floats,
-    about: Floats,
-    ic1: Labels,
-) -> bool:
+    rows: Floats, gram: bool, squares: Floats, seeds: Labels, max_rounds: int, sums: Floats,
+    about: Floats, ic1: Labels,
+) -> bool:  # fmt: skip
     """Run one start; fills `ic1`. False if a cluster is empty at first. Letters are the paper's.
 
     IC1 and IC2 are a point's own cluster and its second nearest; R1 = n D² / (n − 1) for its own
@@ -156,6 +153,7 @@ def _descend(
     """
     n_cells, k = rows.shape[0], seeds.shape[0]
     ic2 = np.zeros(n_cells, np.int64)
+    distances = np.empty(sums.shape[0])
     for cluster in range(k):
         sums[cluster] = rows[seeds[cluster]]
         about[cluster, SIZE] = 1.0
@@ -163,8 +161,9 @@ def _descend(
         _renew(about, cluster)
     for cell in range(n_cells):
         near, next_near = np.inf, np.inf
+        _all_distances(rows, gram, squares, cell, sums, about, distances)
         for cluster in range(k):
-            distance = _distance(rows, gram, squares, cell, sums, about, cluster)
+            distance = distances[cluster]
             if distance < near:
                 near, next_near = distance, near
                 ic1[cell], ic2[cell] = cluster, ic1[cell]
@@ -183,7 +182,7 @@ def _descend(
     quiet = 0
     for _ in range(max_rounds):
         quiet = _optimal_transfer(
-            rows, gram, squares, sums, about, ic1, ic2, r1, ncp, moved, live, quiet
+            rows, gram, squares, sums, about, ic1, ic2, r1, ncp, moved, live, quiet, distances
         )
         if quiet == n_cells:
             break
@@ -199,19 +198,10 @@ def _descend(
 
 @njit(nogil=True)
 def _optimal_transfer(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    sums: Floats,
-    about: Floats,
-    ic1: Labels,
-    ic2: Labels,
-    r1: Floats,
-    ncp: Labels,
-    moved: NDArray[np.bool_],
-    live: Labels,
-    quiet: int,
-) -> int:
+    rows: Floats, gram: bool, squares: Floats, sums: Floats, about: Floats, ic1: Labels,
+    ic2: Labels, r1: Floats, ncp: Labels, moved: NDArray[np.bool_], live: Labels, quiet: int,
+    distances: Floats,
+) -> int:  # fmt: skip
     """Look at each point once; return for how many points in a row nothing has moved.
 
     A cluster is live for a point if it changed since the point was last looked at: in the last
@@ -226,22 +216,18 @@ def _optimal_transfer(
         quiet += 1
         own = ic1[cell]
         if about[own, SIZE] > 1.0:
+            _all_distances(rows, gram, squares, cell, sums, about, distances)
             if ncp[own] != 0:
-                distance = _distance(rows, gram, squares, cell, sums, about, own)
-                r1[cell] = distance * about[own, LEAVE]
+                r1[cell] = distances[own] * about[own, LEAVE]
             before = ic2[cell]
             other = before
-            distance = _distance(rows, gram, squares, cell, sums, about, before)
-            lowest = distance * about[before, JOIN]
+            lowest = distances[before] * about[before, JOIN]
             looks_at_all = cell < live[own]
+            distances[own] = np.inf
             for cluster in range(k):
-                if cluster in (own, before):
-                    continue
-                if looks_at_all or cell < live[cluster]:
-                    distance = _distance(rows, gram, squares, cell, sums, about, cluster)
-                    if distance * about[cluster, JOIN] < lowest:
-                        lowest = distance * about[cluster, JOIN]
-                        other = cluster
+                gain = distances[cluster] * about[cluster, JOIN]
+                if (looks_at_all or cell < live[cluster]) and gain < lowest:
+                    lowest, other = gain, cluster
             if lowest >= r1[cell]:
                 ic2[cell] = other
             else:
@@ -259,17 +245,9 @@ def _optimal_transfer(
 
 @njit(nogil=True)
 def _quick_transfer(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    sums: Floats,
-    about: Floats,
-    ic1: Labels,
-    ic2: Labels,
-    r1: Floats,
-    ncp: Labels,
-    moved: NDArray[np.bool_],
-) -> bool:
+    rows: Floats, gram: bool, squares: Floats, sums: Floats, about: Floats, ic1: Labels,
+    ic2: Labels, r1: Floats, ncp: Labels, moved: NDArray[np.bool_],
+) -> bool:  # fmt: skip
     """Swap points between their two nearest clusters until a whole pass moves none.
 
     Marks in `moved` the clusters that changed; returns whether the stage came to its end by itself.
@@ -283,18 +261,19 @@ def _quick_transfer(
             if step >= MOST_QUICK_PASSES * n_cells:
                 return False
             own, other = ic1[cell], ic2[cell]
-            if about[own, SIZE] > 1.0:
+            if about[own, SIZE] > 1.0 and (step <= ncp[own] or step < ncp[other]):
+                own_inner, inner = _two_inner(rows, gram, cell, sums, own, other)
+                distance = _from_inner(squares, cell, about, own, own_inner)
                 if step <= ncp[own]:
-                    distance = _distance(rows, gram, squares, cell, sums, about, own)
                     r1[cell] = distance * about[own, LEAVE]
-                if step < ncp[own] or step < ncp[other]:
-                    distance = _distance(rows, gram, squares, cell, sums, about, other)
-                    if distance * about[other, JOIN] < r1[cell]:
-                        since_move = 0
-                        moved[own] = moved[other] = True
-                        ncp[own] = ncp[other] = step + n_cells
-                        _move(rows, gram, squares, cell, sums, about, own, other)
-                        ic1[cell], ic2[cell] = other, own
+                distance = _from_inner(squares, cell, about, other, inner)
+                looks = step < ncp[own] or step < ncp[other]
+                if looks and distance * about[other, JOIN] < r1[cell]:
+                    since_move = 0
+                    moved[own] = moved[other] = True
+                    ncp[own] = ncp[other] = step + n_cells
+                    _move(rows, gram, squares, cell, sums, about, own, other)
+                    ic1[cell], ic2[cell] = other, own
             if since_move == n_cells:
                 return True
 
@@ -322,15 +301,9 @@ def _add_up(rows: Floats, gram: bool, labels: Labels, sums: Floats, about: Float
 
 @njit(nogil=True)
 def _move(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    cell: int,
-    sums: Floats,
-    about: Floats,
-    old: int,
+    rows: Floats, gram: bool, squares: Floats, cell: int, sums: Floats, about: Floats, old: int,
     new: int,
-) -> None:
+) -> None:  # fmt: skip
     about[old, WITHIN] -= 2.0 * _inner(rows, gram, cell, sums, old) - squares[cell]
     about[new, WITHIN] += 2.0 * _inner(rows, gram, cell, sums, new) + squares[cell]
     for column in range(rows.shape[1]):
@@ -352,18 +325,36 @@ def _renew(about: Floats, cluster: int) -> None:
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)
-def _distance(
-    rows: Floats,
-    gram: bool,
-    squares: Floats,
-    cell: int,
-    sums: Floats,
-    about: Floats,
-    cluster: int,
-) -> float:
-    """Return the squared distance of a cell from a cluster's centre."""
-    inner = _inner(rows, gram, cell, sums, cluster)
+def _from_inner(squares: Floats, cell: int, about: Floats, cluster: int, inner: float) -> float:
+    """Return the squared distance of a cell from a cluster's centre, from x·s."""
     return squares[cell] + about[cluster, OFFSET] - inner * about[cluster, TWICE_SHARE]
+
+
+@njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _all_distances(
+    rows: Floats, gram: bool, squares: Floats, cell: int, sums: Floats, about: Floats,
+    distances: Floats,
+) -> None:  # fmt: skip
+    """Fill in the squared distances of a cell from all centres; four at a time hide each other."""
+    k = about.shape[0]
+    if gram:
+        for cluster in range(k):
+            distances[cluster] = sums[cluster, cell]
+    else:
+        x = rows[cell]
+        for cluster in range(0, k, TOGETHER):
+            a, b, c, d = 0.0, 0.0, 0.0, 0.0
+            s, t = sums[cluster], sums[cluster + 1]
+            u, v = sums[cluster + 2], sums[cluster + 3]
+            for dim in range(x.size):
+                a += x[dim] * s[dim]
+                b += x[dim] * t[dim]
+                c += x[dim] * u[dim]
+                d += x[dim] * v[dim]
+            distances[cluster], distances[cluster + 1] = a, b
+            distances[cluster + 2], distances[cluster + 3] = c, d
+    for cluster in range(k):
+        distances[cluster] = _from_inner(squares, cell, about, cluster, distances[cluster])
 
 
 @njit(nogil=True, fastmath=True, forceinline=True)
@@ -374,3 +365,17 @@ def _inner(rows: Floats, gram: bool, cell: int, sums: Floats, cluster: int) -> f
     for dim in range(rows.shape[1]):
         total += rows[cell, dim] * sums[cluster, dim]
     return total
+
+
+@njit(nogil=True, fastmath=True, forceinline=True)
+def _two_inner(
+    rows: Floats, gram: bool, cell: int, sums: Floats, one: int, other: int
+) -> tuple[float, float]:
+    if gram:
+        return sums[one, cell], sums[other, cell]
+    x, s, t = rows[cell], sums[one], sums[other]
+    a, b = 0.0, 0.0
+    for dim in range(x.size):
+        a += x[dim] * s[dim]
+        b += x[dim] * t[dim]
+    return a, b

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from impbench import Observed
+from impbench import Observed, scale
 
 FEWEST_CELLS = 3
 """Cells by which genes can be ranked at all."""
@@ -48,7 +48,9 @@ def scaled_genes(observed: Observed, n_genes: int) -> ScaledGenes:
     from impbench.data.genes import highly_variable
 
     genes = highly_variable(observed.counts, observed.size_factors, n_genes, "dispersion")
-    seen = observed.lognorm[:, genes]
+    logs = scale.lognorm(observed.counts[:, genes], observed.size_factors)
+    # Gene by gene in memory, which decides the order of a mean's sum.
+    seen = np.asfortranarray(logs)
     mean, sd = seen.mean(axis=0), seen.std(axis=0, ddof=1)
     sd[sd == 0] = 1
     return ScaledGenes((seen - mean) / sd, genes, mean, sd)

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import torch
 from impbench_plugins.clear import Clear
+from impbench_plugins.clear.autograd import AutogradSteps
+from impbench_plugins.clear.by_hand import HandSteps
 from impbench_plugins.clear.input import prepare_input
 from impbench_plugins.clear.network import ClearWeights, contrast, encode
+from impbench_plugins.clear.start import Start
 from impbench_plugins.clear.training import ClearSettings, run
 from impbench_plugins.clear.views import ViewCorruption, draw_views
 from scipy.spatial.distance import pdist
@@ -210,6 +213,21 @@ def test_key_follows_the_query_slowly():
     expected = 0.999 * key.first.numpy() + 0.001 * query.first.numpy()
     key.follow(query, 0.999)
     np.testing.assert_allclose(key.first, expected, rtol=1e-6)
+
+
+def test_steps_by_hand_are_pytorchs():
+    """Three of them: a queue that goes round, a rate that changes, weights that decay."""
+    rng = np.random.default_rng(3)
+    start = Start.draw((12, 9, 5), 14, torch.Generator().manual_seed(2))
+    ours, theirs = HandSteps(start, 0.2, 0.7), AutogradSteps(start, 0.2, 0.7, "cpu")
+    for rate in (1.0, 0.5, 0.2):
+        views = rng.standard_normal((2, 7, 12)).astype(np.float32)
+        losses = [steps.descend(views, rate) for steps in (ours, theirs)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    cells = rng.standard_normal((6, 12)).astype(np.float32)
+    np.testing.assert_allclose(ours.encode(cells), theirs.encode(cells), atol=1e-5)
+    untrained = HandSteps(start, 0.2, 0.7).encode(cells)
+    assert np.abs(ours.encode(cells) - untrained).max() > 0.01
 
 
 def test_few_cells_are_one_mini_batch_and_many_leave_out_what_is_not_full(monkeypatch):

@@ -1,5 +1,6 @@
 """contrastive-sc against its authors' program, and its pieces against PyTorch and scanpy."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import anndata
@@ -9,9 +10,11 @@ import scanpy
 import scipy.sparse as sp
 import torch
 from impbench_plugins.contrastive_sc import ContrastiveSc
-from impbench_plugins.contrastive_sc.network import ContrastiveNetwork
+from impbench_plugins.contrastive_sc.contrast import contrast
+from impbench_plugins.contrastive_sc.network import WIDTHS, ContrastiveNetwork
 from impbench_plugins.shared.scaled_genes import WithoutEmpty, scaled_genes
 from impbench_plugins.shared.torch_adam import torch_adam
+from impbench_plugins.shared.torch_random import TorchRandom
 from torch import nn
 from torch.nn import functional
 
@@ -70,7 +73,7 @@ def test_input_is_made_in_the_published_steps():
         assert list(np.flatnonzero(~used.genes)) == [11]
 
 
-def torch_encoder(network):
+def torch_encoder(network, biases):
     """Return the same layers in PyTorch, with the network's weights."""
     w = network.weights
     layers = []
@@ -78,23 +81,40 @@ def torch_encoder(network):
         layers += [nn.Linear(*matrix.shape), nn.BatchNorm1d(matrix.shape[1]), nn.ReLU()]
     encoder = nn.Sequential(*layers[:-2])
     with torch.no_grad():
-        for i, matrix in enumerate(w.matrices):
+        for i, (matrix, bias) in enumerate(zip(w.matrices, biases, strict=True)):
             encoder[3 * i].weight.copy_(torch.from_numpy(matrix.T.copy()))
-            bias = -network.means[i] if i < 2 else w.last_bias
             encoder[3 * i].bias.copy_(torch.from_numpy(bias))
     return encoder
 
 
-def test_gradient_and_running_averages_are_those_of_pytorch():
-    network = ContrastiveNetwork(30, 0.5, 0.07, torch.Generator().manual_seed(1))
-    encoder = torch_encoder(network)
-    cells = np.random.default_rng(2).standard_normal((12, 30)).astype(np.float32)
-    kept = network.draw_dropout(cells.shape)
-    assert set(np.unique(kept)) == {0, 1}
-    loss = network.backpropagate(cells, kept)
+def drawn_by_pytorch(n_genes, seed):
+    """Return a generator that has drawn the first weights, the last matrix, and the biases."""
+    generator = torch.Generator().manual_seed(seed)
+    widths = [*pairwise((n_genes, *WIDTHS))]
+    biases = []
+    for inputs, outputs in widths:
+        for shape in ((outputs, inputs), (outputs,)):
+            drawn = torch.empty(shape).uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
+        biases.append(drawn.numpy())
+    for shape in widths:
+        bound = (6 / sum(shape)) ** 0.5
+        matrix = torch.empty(shape[::-1]).uniform_(-bound, bound, generator=generator)
+    return generator, matrix.numpy().T, biases
 
-    halves = torch.from_numpy(2 * kept * np.tile(cells, (2, 1))).split(12)
-    z = functional.normalize(torch.cat([encoder(half) for half in halves]))
+
+def test_draws_gradient_and_running_averages_are_those_of_pytorch():
+    network = ContrastiveNetwork(30, 0.5, 0.07, TorchRandom(1))
+    generator, last, biases = drawn_by_pytorch(30, seed=1)
+    np.testing.assert_array_equal(network.weights.matrices[-1], last)
+    encoder = torch_encoder(network, biases)
+    cells = np.random.default_rng(2).standard_normal((12, 30)).astype(np.float32)
+    loss = network.backpropagate(network.drop_out(cells))
+
+    views = [
+        2 * torch.empty(12, 30).bernoulli_(0.5, generator=generator) * torch.from_numpy(cells)
+        for _ in range(2)
+    ]
+    z = functional.normalize(torch.cat([encoder(view) for view in views]))
     similar = (z @ z.T / 0.07).fill_diagonal_(-torch.inf)
     expected = functional.cross_entropy(similar, torch.arange(24).roll(12))
     expected.backward()
@@ -113,6 +133,20 @@ def test_gradient_and_running_averages_are_those_of_pytorch():
     with torch.no_grad():
         given = functional.normalize(encoder(torch.from_numpy(cells)))
     np.testing.assert_allclose(network.encode(cells), given, atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.03, 0.07, 1.0])
+def test_loss_and_its_gradient_are_the_formulas_in_double_precision(temperature):
+    rng = np.random.default_rng(4)
+    z = (rng.standard_normal((38, 60)) + 0.5).astype(np.float32)
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    whole = torch.from_numpy(z.astype(np.float64)).requires_grad_()
+    similar = (whole @ whole.T / temperature).fill_diagonal_(-torch.inf)
+    expected = functional.cross_entropy(similar, torch.arange(38).roll(19))
+    expected.backward()
+    loss, by = contrast(z, temperature)
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+    np.testing.assert_allclose(by, whole.grad, atol=2e-6 / temperature)
 
 
 def test_adam_is_pytorchs():
