@@ -21,7 +21,8 @@ class Magic(Imputer):
     """X' = Mᵗ X, M a Markov matrix over nearest cells (van Dijk et al. 2018), log2 values in.
 
     Every entry is replaced. The approximate solver diffuses principal components instead of genes
-    and may return values below zero; they are left as they come.
+    and may return values below zero; they are left as they come. With more than 1 024 cells the
+    search for neighbours, and the steps of the exact solver, are ours: faster, and equal to 1e-6.
     """
 
     name = "magic"
