@@ -76,7 +76,7 @@ class Magic(Imputer):
         import magic
         from impbench_plugins.shared.sparse_products import multiply
 
-        from .neighbours import FEWEST_CELLS, NearestCells
+        from .neighbours import FEWEST_CELLS, GraphSearch
 
         n_cells, n_genes = observed.n_cells, observed.n_genes
         if n_cells < self.knn + 2:
@@ -107,7 +107,7 @@ class Magic(Imputer):
             )
             many = n_cells > FEWEST_CELLS
             if many and self.distance == "euclidean":
-                graph._knn_tree = NearestCells(graph.data_nu)
+                graph._knn_tree = GraphSearch(graph.data_nu)
             operator.fit(observed.lognorm, graph=graph)
             context.progress(1, 2)
             if many and self.solver == "exact" and self.t != "auto":

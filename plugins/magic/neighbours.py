@@ -17,7 +17,7 @@ FEWEST_CELLS = 1024
 """Up to so many graphtools searches by itself, which takes no time."""
 
 
-class NearestCells:
+class GraphSearch:
     """What graphtools needs of scikit-learn's `NearestNeighbors`.
 
     Parameters
@@ -31,7 +31,7 @@ class NearestCells:
         self._rows = {row.tobytes(): i for i, row in enumerate(self._points)}
         self._found: dict[int, tuple[NDArray[np.float64], NDArray[np.int64]]] = {}
 
-    def set_params(self, **_: Any) -> NearestCells:
+    def set_params(self, **_: Any) -> GraphSearch:
         """Take note of nothing: the number of threads makes no difference."""
         return self
 
