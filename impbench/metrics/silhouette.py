@@ -54,24 +54,20 @@ def silhouettes(points: NDArray[Any], groupings: Sequence[NDArray[Any]]) -> list
     if not np.isfinite(coordinates).all():
         raise ValueError("silhouettes need finite points; there is NaN or infinity among them")
     codes = [np.unique(groups, return_inverse=True)[1] for groups in groupings]
-    meant = [one for one in codes if 1 <= one.max(initial=0) < len(one) - 1]
+    widths = [math.nan] * len(codes)
+    meant = {i: one for i, one in enumerate(codes) if 1 <= one.max(initial=0) < len(one) - 1}
     if not meant:
-        return [math.nan] * len(codes)
-    sizes = [int(one.max()) + 1 for one in meant]
-    starts = np.cumsum([0, *sizes])
-    member = np.zeros((len(coordinates), starts[-1]))
-    for one, start in zip(meant, starts, strict=False):
-        member[np.arange(len(one)), start + one] = 1
+        return widths
+    members = [np.eye(one.max() + 1)[one] for one in meant.values()]
     # Cells of a group lie together, so that a tile's cells lie close to its centre.
-    order = np.lexsort(meant)
-    sums = np.empty_like(member)
+    order = np.lexsort(list(meant.values()))
+    sums = np.empty((len(order), sum(member.shape[1] for member in members)))
     with threadpool_limits(1):
-        sums[order] = _sums_of_distances(coordinates[order], member[order])
-    widths = iter(
-        _mean_width(sums[:, start : start + size], one)
-        for one, start, size in zip(meant, starts, sizes, strict=False)
-    )
-    return [next(widths) if any(one is other for other in meant) else math.nan for one in codes]
+        sums[order] = _sums_of_distances(coordinates[order], np.hstack(members)[order])
+    parts = np.split(sums, np.cumsum([member.shape[1] for member in members])[:-1], axis=1)
+    for (i, one), part in zip(meant.items(), parts, strict=True):
+        widths[i] = _mean_width(part, one)
+    return widths
 
 
 def _mean_width(sums: Float64, codes: NDArray[np.intp]) -> float:

@@ -49,7 +49,7 @@ class GraphSearch:
             self._found[n_neighbors] = nearest(self._points, self._points, n_neighbors)
         distances, indices = self._found[n_neighbors]
         rows = [self._rows[row.tobytes()] for row in np.ascontiguousarray(queries)]
-        # Of cells that coincide one stands for all, but each is its own nearest.
+        # Cells that coincide have the same distances: the last of them stands for all.
         return distances[rows], indices[rows]
 
     def radius_neighbors(

@@ -89,14 +89,6 @@ def test_embedding_is_pytorchs_of_the_published_loss(cells):
     assert np.linalg.norm(found - start) > np.linalg.norm(start)
 
 
-@pytest.fixture(scope="module")
-def grouped():
-    rng = np.random.default_rng(5)
-    counts = rng.poisson(rng.gamma(2.0, 4.0, (3, 20))[np.repeat(np.arange(3), 12)])
-    counts[rng.random(counts.shape) < 0.33] = 0
-    return Observed.from_counts(counts)
-
-
 def test_whole_run_draws_what_the_program_draws(grouped):
     """Its loader of batches takes one number for every pass; the graph's noise comes after."""
     imputer = Scgnn(

@@ -10,7 +10,7 @@ from impbench_plugins.shared.r_random import Draws
 from scipy.optimize import minimize
 from scipy.stats import norm
 
-from impbench import Context, Observed
+from impbench import Context
 
 SHORT = {"epochs": 4, "em_iterations": 1, "em_epochs": 2, "quickmode": True, "k": 3}
 
@@ -143,14 +143,6 @@ def test_cells_and_genes_without_a_value_take_no_part(two_and_three):
     lone[2] = 1
     assert find_states(lone).states.sum() == 0
     assert find_states(lone).n_states.tolist() == [1]
-
-
-@pytest.fixture(scope="module")
-def grouped():
-    rng = np.random.default_rng(5)
-    counts = rng.poisson(rng.gamma(2.0, 4.0, (3, 20))[np.repeat(np.arange(3), 8)])
-    counts[rng.random(counts.shape) < 0.33] = 0
-    return Observed.from_counts(counts)
 
 
 def test_states_weigh_the_errors_before_the_loop(grouped):

@@ -39,15 +39,6 @@ def original():
         return dict(stored)
 
 
-@pytest.fixture(scope="module")
-def grouped():
-    rng = np.random.default_rng(5)
-    means = rng.gamma(2.0, 4.0, (3, 20))
-    counts = rng.poisson(means[np.repeat(np.arange(3), 12)])
-    counts[rng.random(counts.shape) < 0.33] = 0
-    return Observed.from_counts(counts)
-
-
 def test_genes_stand_in_the_originals_order(rare, original):
     np.testing.assert_array_equal(choose(rare, 2000).genes, original["genes"])
     np.testing.assert_array_equal(choose(rare, 30).genes, original["genes"][-30:])
