@@ -31,7 +31,6 @@ from impbench_plugins.maskclass.fast_network import (
     full_output,
     masked_output,
 )
-from impbench_plugins.maskclass.network import MaskClassNetwork
 from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
 
 BATCH, REPEATS = 32, 200
@@ -76,8 +75,7 @@ def simulated(n_cells: int, n_genes: int) -> MaskClassData:
 
 
 def fast_step(data: MaskClassData, settings: MaskClassSettings) -> float:
-    network = MaskClassNetwork.initial(data.n_genes, settings, 1)
-    training = fast.Training.start(data, settings, network, 1)
+    training = fast.Training.start(data, settings, 1)
     n_epochs = max(3, 20000 // data.n_cells)
     times = [timed(lambda epoch=epoch: training.run(epoch)) for epoch in range(n_epochs)]
     return min(times) / math.ceil(data.n_cells / BATCH)
@@ -94,8 +92,7 @@ def reference_step(data: MaskClassData, settings: MaskClassSettings) -> float:
 
 
 def parts_alone(data: MaskClassData, settings: MaskClassSettings) -> float:
-    network = MaskClassNetwork.initial(data.n_genes, settings, 1)
-    training = fast.Training.start(data, settings, network, 1)
+    training = fast.Training.start(data, settings, 1)
     training.run(0)
     rates = Rates(settings.p_zero, settings.p_nonzero, settings.nu, settings.w_bio, settings.w_nz)
     arguments = (

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from impbench.worker.blas_threads import without_blas_threads
 from impbench.worker.cpu_time import cpu_seconds, reaped_seconds
 from impbench.worker.fork_server import can_watch
 from impbench.worker.handover import give_files
@@ -132,7 +133,8 @@ class KeptWorker:
         }
         if order.kind != self._kind or self._service is None or not self._service.take(message):
             self.close()
-            self._service = _Service([*order.command, str(order.path)], launch)
+            forking = replace(launch, env=without_blas_threads(launch.env))
+            self._service = _Service([*order.command, str(order.path)], forking)
             self._kind = order.kind
             self._service.take(message)
         job, again = _Job(self._service, order.view, launch.mark, trusted=True), False

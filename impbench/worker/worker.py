@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from impbench.worker.blas_threads import allow_blas_threads
 from impbench.worker.fork_server import end_descendants, say, serve
 from impbench.worker.handover import take_files
 from impbench.worker.isolation import shut_in
@@ -37,6 +38,8 @@ def main(request_path: Path, channel: socket.socket) -> int:
             request = _read(request_path)
             adopt_orphans()
             _enclose(request)
+            # Only now: a process with threads cannot be shut in.
+            allow_blas_threads(request["threads"])
         else:
             # Before NumPy is imported, whose threads would stay free.
             _enclose(request)

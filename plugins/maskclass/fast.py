@@ -15,17 +15,9 @@ from impbench_plugins.shared.compiled import njit
 from . import fast_corruption, fast_network, rows
 from .biozero import DropoutCurve
 from .fast_corruption import Batch, Rates, Scaled, corrupt, hashed, shuffle
-from .fast_network import (
-    Activations,
-    Float32,
-    Weights,
-    adam,
-    backward,
-    forward,
-    full_output,
-    masked_output,
-)
-from .network import MaskClassNetwork
+from .fast_network import Activations, adam, backward, forward, full_output, masked_output
+from .fast_reconstruction import TrainedNetwork
+from .fast_weights import Float32, Weights
 from .rows import aligned_zeros
 from .scaler import GeneScaler
 from .training import MaskClassData, MaskClassSettings
@@ -36,20 +28,18 @@ def train(
     settings: MaskClassSettings,
     seed: int,
     progress: Callable[[int, int], None],
-) -> tuple[MaskClassNetwork, list[float]]:
+) -> tuple[TrainedNetwork, list[float]]:
     """Train on every cell of `data`; every engine does the same in distribution.
 
-    Returns the trained network, on the CPU, and the mean loss of each epoch. `progress` gets the
-    epochs done and their total, and may raise to stop.
+    Returns the trained network and the mean loss of each epoch. `progress` gets the epochs done and
+    their total, and may raise to stop.
     """
-    network = MaskClassNetwork.initial(data.n_genes, settings, seed)
-    training = Training.start(data, settings, network, seed)
+    training = Training.start(data, settings, seed)
     losses = []
     for epoch in range(settings.epochs):
         losses.append(training.run(epoch))
         progress(epoch + 1, settings.epochs)
-    training.weights.copy_to(network)
-    return network, losses
+    return TrainedNetwork(training.weights, settings.hidden, settings.bottleneck), losses
 
 
 @dataclass(frozen=True)
@@ -75,18 +65,12 @@ class Training:
     activations: Activations
 
     @classmethod
-    def start(
-        cls,
-        data: MaskClassData,
-        settings: MaskClassSettings,
-        network: MaskClassNetwork,
-        seed: int,
-    ) -> Training:
-        """Start from the weights of `network`."""
-        weights = Weights.of(network)
+    def start(cls, data: MaskClassData, settings: MaskClassSettings, seed: int) -> Training:
+        """Start from weights drawn by `seed`."""
+        hidden, bottleneck = settings.hidden, settings.bottleneck
+        weights = Weights.initial(data.n_genes, hidden, bottleneck, seed)
         m, v = (aligned_zeros(weights.flat.size) for _ in range(2))
         batch_size = min(settings.batch_size, data.n_cells)
-        hidden, bottleneck = settings.hidden, settings.bottleneck
         return cls(
             scaled=Scaled.of(data),
             settings=settings,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 
 from .rows import LANES, inlined, jit, prefetch
@@ -216,7 +217,7 @@ def _mask_zeros(scaled: Any, cell: Any, key: Any, rates: Any, batch: Any, i: Any
     batch.n[i], batch.n_masked[i] = n, n_masked
 
 
-@jit
+@njit(error_model="numpy", nogil=True)
 def _count(lognorm: Any, start: Any) -> int:
     """Fill `start` and return the number of observed entries."""
     n = 0
@@ -228,7 +229,7 @@ def _count(lognorm: Any, start: Any) -> int:
     return n
 
 
-@jit
+@njit(error_model="numpy", nogil=True)
 def _fill(lognorm: Any, q_low: Any, q_high: Any, slope: Any, genes: Any, d: Any) -> None:
     e = 0
     for cell in range(lognorm.shape[0]):

@@ -1,91 +1,18 @@
-"""The network of section 2.3 for the fast engine: forward, gradient and Adam, written by hand.
-
-Weights lie in one buffer, so that Adam is one loop. They stand the way sums of rows need them: one
-row per input for the first three layers (PyTorch's transposed), one row per output for the last.
-"""
+"""The network of section 2.3 for the fast engine: forward, gradient and Adam, written by hand."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numba.core import types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
 from .fast_corruption import GENES_PER_ROUND
-from .network import MaskClassNetwork
+from .fast_weights import Float32, Weights
 from .rows import LANES, add_to_rows, add_weighted_rows, aligned_zeros, dot, inlined, jit, matmul
 
-Float32 = NDArray[np.float32]
-_LAYER_NORM_EPSILON = np.float32(1e-5)
-
-
-class Weights(NamedTuple):
-    """Weights w, biases b, LayerNorm gains g and shifts c; or the gradients of them all.
-
-    Shapes are (genes, hidden) for `w1` and `w4`, (hidden, bottleneck) for `w2`, (bottleneck,
-    hidden) for `w3`; hidden and bottleneck are padded to a multiple of `LANES` by zeros. `flat`
-    holds all.
-    """
-
-    flat: Float32
-    w1: Float32
-    w2: Float32
-    w3: Float32
-    w4: Float32
-    b1: Float32
-    b2: Float32
-    b3: Float32
-    b4: Float32
-    g1: Float32
-    g2: Float32
-    g3: Float32
-    c1: Float32
-    c2: Float32
-    c3: Float32
-
-    @classmethod
-    def zeros(cls, n_genes: int, hidden: int, bottleneck: int) -> Weights:
-        """Allocate; hidden and bottleneck before padding."""
-        h, d = (-(-width // LANES) * LANES for width in (hidden, bottleneck))
-        matrices, vectors = [(n_genes, h), (h, d), (d, h), (n_genes, h)], [(h,), (d,), (h,)]
-        # b4, whose length is any, stands last in the buffer: all others begin a cache line.
-        shapes = [*matrices, *vectors * 3, (n_genes,)]
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-        flat = aligned_zeros(int(ends[-1]))
-        parts = [
-            part.reshape(shape)
-            for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)
-        ]
-        return cls(flat, *parts[:7], parts[-1], *parts[7:-1])
-
-    @classmethod
-    def of(cls, network: MaskClassNetwork) -> Weights:
-        """Copy a network's weights."""
-        first = network.encoder[0]
-        weights = cls.zeros(first.in_features, first.out_features, network.encoder[3].out_features)
-        for ours, theirs in weights.pairs(network):
-            ours[tuple(slice(n) for n in theirs.shape)] = theirs.detach().numpy()
-        return weights
-
-    def copy_to(self, network: MaskClassNetwork) -> None:
-        """Write the weights into a network of the same shape."""
-        with torch.no_grad():
-            for ours, theirs in self.pairs(network):
-                theirs.copy_(torch.from_numpy(ours[tuple(slice(n) for n in theirs.shape)]))
-
-    def pairs(self, network: MaskClassNetwork) -> list[tuple[Float32, torch.Tensor]]:
-        """Pair each array with the network's tensor that means the same, the same way round."""
-        e, d = network.encoder, network.decoder
-        return [
-            (self.w1, e[0].weight.T), (self.w2, e[3].weight.T), (self.w3, d[0].weight.T),
-            (self.w4, d[3].weight),
-            (self.b1, e[0].bias), (self.b2, e[3].bias), (self.b3, d[0].bias), (self.b4, d[3].bias),
-            (self.g1, e[1].weight), (self.g2, e[4].weight), (self.g3, d[1].weight),
-            (self.c1, e[1].bias), (self.c2, e[4].bias), (self.c3, d[1].bias),
-        ]  # fmt: skip
+LAYER_NORM_EPSILON = np.float32(1e-5)
 
 
 class Layer(NamedTuple):
@@ -321,7 +248,7 @@ def _activate(layer: Any, gain: Any, shift: Any, n: int) -> None:
         mean, squares = total / width, np.float32(0)
         for k in range(layer.width):
             squares += (z[k] - mean) * (z[k] - mean)
-        rsd = 1 / np.sqrt(squares / width + _LAYER_NORM_EPSILON)
+        rsd = 1 / np.sqrt(squares / width + LAYER_NORM_EPSILON)
         layer.rsd[i] = rsd
         for k in range(layer.width):
             z[k] = (z[k] - mean) * rsd

@@ -29,6 +29,7 @@ class MaskClassBest(Imputer):
         "analysis (anonymous authors, under review)"
     )
     gives: ClassVar[tuple[str, ...]] = ("expression", "embedding")
+    version: ClassVar[str] = "2"
     stochastic: ClassVar[bool] = True
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     packages: ClassVar[tuple[str, ...]] = ("numba", "torch")
@@ -82,7 +83,7 @@ class MaskClassBest(Imputer):
             )
 
     def prepare(self, context: Context) -> None:
-        """Import PyTorch and compile the engine."""
+        """Compile the engine; the one for a CPU needs no PyTorch, which takes seconds to import."""
         device = choose_device(context.device)
         if self._engine(device) == "fast":
             from .fast import compile_kernels

@@ -7,6 +7,8 @@ import signal
 import threading
 from dataclasses import dataclass
 
+from threadpoolctl import threadpool_info
+
 from impbench import Context, Imputed, Imputer, Observed, hookimpl, parameter
 
 seen: list[int] = []
@@ -40,6 +42,16 @@ class SaysHow(_Looks):
     def impute(self, observed: Observed, context: Context) -> Imputed:
         imputed = super().impute(observed, context)
         return Imputed(imputed.expression, "lognorm", info={**imputed.info, "how": self.how})
+
+
+@dataclass(frozen=True)
+class CountsThreads(_Looks):
+    name = "counts-threads"
+
+    def impute(self, observed: Observed, context: Context) -> Imputed:
+        imputed = super().impute(observed, context)
+        pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        return Imputed(imputed.expression, "lognorm", info={**imputed.info, "pools": pools})
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,7 @@ def impbench_imputers() -> list[type[Imputer]]:
         Looks,
         SaysHow,
         Lacks,
+        CountsThreads,
         HasThread,
         FailsToPrepare,
         DiesPreparing,

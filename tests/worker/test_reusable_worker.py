@@ -45,10 +45,14 @@ SUITE = Suite(
 
 
 def run(
-    out: Path, *imputers: str, timeout: float = 60.0, datasets: Sequence[str] | None = None
+    out: Path,
+    *imputers: str,
+    timeout: float = 60.0,
+    threads: int = 1,
+    datasets: Sequence[str] | None = None,
 ) -> list[Record]:
     """Impute with three seeds, one after the other; return the records, imputer by imputer."""
-    settings = Settings(jobs=1, threads=1, timeout=timeout)
+    settings = Settings(jobs=1, threads=threads, timeout=timeout)
     impbench.run(SUITE, out, imputers=imputers, datasets=datasets, settings=settings, report=False)
     records = [record for record in Store(out).read().records if record.job.imputer in imputers]
     return sorted(records, key=lambda r: (imputers.index(r.job.imputer), r.job.seed))
@@ -60,6 +64,14 @@ def test_jobs_of_one_imputer_are_forked_from_one_process(tmp_path: Path) -> None
     assert len(parents) == 1
     assert os.getpid() not in parents
     assert len({record.info["process"] for record in records}) == 3
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_jobs_with_threads_of_their_own_are_forked_too(tmp_path: Path, threads: int) -> None:
+    # OpenBLAS starts its threads with NumPy, and a process with threads is not forked.
+    records = run(tmp_path, "counts-threads", threads=threads)
+    assert len({record.info["parent"] for record in records} - {os.getpid()}) == 1
+    assert {pool for record in records for pool in record.info["pools"]} == {threads}
 
 
 def test_jobs_of_another_imputer_of_the_module_are_forked_from_it_too(tmp_path: Path) -> None:

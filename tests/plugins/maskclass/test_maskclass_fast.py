@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numba
 import numpy as np
 import pytest
 import torch
 from impbench_plugins.maskclass import fast
 from impbench_plugins.maskclass.fast_corruption import hashed, shuffle
+from impbench_plugins.maskclass.fast_weights import Weights
 from impbench_plugins.maskclass.network import MaskClassNetwork, biozero_loss, masked_loss
 from impbench_plugins.maskclass.rows import add_to_rows, add_weighted_rows, dot, matmul
 from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
@@ -76,6 +80,45 @@ def test_shuffle_puts_every_cell_everywhere_equally_often():
     assert abs(places / 5000 - 0.2).max() < 4.5 * (0.16 / 5000) ** 0.5
 
 
+def copy(weights, network):
+    """Write the engine's weights, or gradients, into a PyTorch network of the same shape."""
+    w, e, d = weights, network.encoder, network.decoder
+    pairs = [
+        (w.w1, e[0].weight.T), (w.w2, e[3].weight.T), (w.w3, d[0].weight.T), (w.w4, d[3].weight),
+        (w.b1, e[0].bias), (w.b2, e[3].bias), (w.b3, d[0].bias), (w.b4, d[3].bias),
+        (w.g1, e[1].weight), (w.g2, e[4].weight), (w.g3, d[1].weight),
+        (w.c1, e[1].bias), (w.c2, e[4].bias), (w.c3, d[1].bias),
+    ]  # fmt: skip
+    with torch.no_grad():
+        for ours, theirs in pairs:
+            theirs.copy_(torch.from_numpy(ours[tuple(slice(n) for n in theirs.shape)]))
+    return network
+
+
+@pytest.mark.parametrize(("hidden", "bottleneck"), [(64, 32), (37, 9)])
+def test_first_weights_and_the_way_forward_are_pytorchs(data, hidden, bottleneck):
+    settings = MaskClassSettings(hidden=hidden, bottleneck=bottleneck, epochs=2)
+    first = Weights.initial(data.n_genes, hidden, bottleneck, seed=2**33 + 7)
+    theirs = MaskClassNetwork.initial(data.n_genes, settings, seed=2**33 + 7)
+    ours = copy(first, MaskClassNetwork(data.n_genes, hidden, bottleneck))
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=0)
+    trained, _ = fast.train(data, settings, 1, lambda done, total: None)
+    for mine, other in zip(
+        trained.reconstruct(data), copy(trained.weights, ours).reconstruct(data), strict=True
+    ):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=2e-6)
+
+
+def test_a_worker_that_trains_on_a_cpu_imports_no_pytorch():
+    code = (
+        "import sys; from impbench_plugins.maskclass import fast; fast.compile_kernels(); "
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def corrupted(training, epoch, n_genes):
     """Rebuild cells, s̃ and the mask of the only mini-batch of `epoch`, dense."""
     batch = training.batch
@@ -97,7 +140,7 @@ def test_loss_gradient_and_adam_equal_autograd_on_the_same_mask(
     data = first_cells(data, n_cells)
     settings = MaskClassSettings(gamma=gamma, p_zero=0.2, hidden=hidden, bottleneck=bottleneck)
     network = MaskClassNetwork.initial(data.n_genes, settings, seed=3)
-    training = fast.Training.start(data, settings, network, seed=3)
+    training = fast.Training.start(data, settings, seed=3)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     ours = MaskClassNetwork(data.n_genes, hidden, bottleneck)
     for epoch in range(3):
@@ -114,7 +157,7 @@ def test_loss_gradient_and_adam_equal_autograd_on_the_same_mask(
         )
         expected.backward()
         assert loss == pytest.approx(expected.item(), rel=1e-5)
-        training.gradient.copy_to(ours)
+        copy(training.gradient, ours)
         for mine, theirs, weight in zip(
             ours.parameters(), exact.parameters(), network.parameters(), strict=True
         ):
@@ -124,7 +167,7 @@ def test_loss_gradient_and_adam_equal_autograd_on_the_same_mask(
             )
             weight.grad = mine.detach().clone()
         optimizer.step()
-        training.weights.copy_to(ours)
+        copy(training.weights, ours)
         for mine, theirs in zip(ours.parameters(), network.parameters(), strict=True):
             torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-7)
 
@@ -135,7 +178,7 @@ def test_whole_epochs_with_a_partial_last_batch_equal_pytorch(data, gamma):
     data = first_cells(data, 75)
     settings = MaskClassSettings(gamma=gamma, p_nonzero=1.0, p_zero=0.0, learning_rate=1e-3)
     network = MaskClassNetwork.initial(data.n_genes, settings, seed=2)
-    training = fast.Training.start(data, settings, network, seed=2)
+    training = fast.Training.start(data, settings, seed=2)
     before = torch.nn.utils.parameters_to_vector(network.parameters()).detach().clone()
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     zero, p_bio = torch.tensor(data.lognorm == 0), torch.tensor(data.p_bio)
@@ -155,7 +198,7 @@ def test_whole_epochs_with_a_partial_last_batch_equal_pytorch(data, gamma):
             loss.backward()
             optimizer.step()
     ours = MaskClassNetwork(data.n_genes)
-    training.weights.copy_to(ours)
+    copy(training.weights, ours)
     ours, theirs = (
         torch.nn.utils.parameters_to_vector(n.parameters()).detach() for n in (ours, network)
     )
@@ -164,8 +207,7 @@ def test_whole_epochs_with_a_partial_last_batch_equal_pytorch(data, gamma):
 
 def test_corruption_masks_at_the_papers_rates_and_fills_with_the_papers_values(data):
     settings = MaskClassSettings(p_zero=0.4, batch_size=200)
-    network = MaskClassNetwork.initial(data.n_genes, settings, 1)
-    training = fast.Training.start(data, settings, network, 1)
+    training = fast.Training.start(data, settings, 1)
     zero, s = data.lognorm == 0, data.scaler.scale(data.lognorm)
     count, noise, repeats = np.zeros(zero.shape), [], 40
     gene = int(np.argmax(data.p_bio.sum(axis=0) * (data.scaler.q_high > 3)))
@@ -193,11 +235,10 @@ def test_corruption_masks_at_the_papers_rates_and_fills_with_the_papers_values(d
 @pytest.mark.parametrize("p_zero", [0.0, 1.0])
 def test_extreme_mask_rates_are_exact(data, p_zero):
     settings = MaskClassSettings(p_zero=p_zero, p_nonzero=1 - p_zero, batch_size=200)
-    network = MaskClassNetwork.initial(data.n_genes, settings, 1)
     data = MaskClassData(
         data.lognorm, np.float32(data.lognorm == 0), data.max_count, data.scaler, data.curve
     )
-    training = fast.Training.start(data, settings, network, 1)
+    training = fast.Training.start(data, settings, 1)
     training.run(0)
     cells, _, mask = corrupted(training, 0, data.n_genes)
     np.testing.assert_array_equal(mask, (data.lognorm[cells] == 0) == bool(p_zero))
