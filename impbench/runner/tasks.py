@@ -17,7 +17,7 @@ from impbench.truth_control import ORACLE, TruthControl
 
 
 def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]:
-    """Group the jobs that one imputation serves, those of one imputer side by side, controls last.
+    """Group the jobs that one imputation serves, those of one imputer side by side, controls first.
 
     Protocols that show the imputer the same data share its imputation. Seeds share a worker only
     where the method gains by it and runs on a GPU: on a CPU, separate workers use more cores. Each
@@ -55,11 +55,12 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
                 control=one if isinstance(one, TruthControl) else ORACLE,
             )
             tasks.append(task)
-    # Controls last, and side by side what one worker can serve.
+    # Controls first: they are quick, and a score is there while methods are still compiled. Side by
+    # side what one worker can serve.
     answering = list(dict.fromkeys((task.imputer, task.control) for task in tasks))
     modules = [type(imputer).__module__ for imputer, _ in answering]
     order = {
-        one: (one[0] is None or one[0].is_control, modules.index(module), place)
+        one: (one[0] is not None and not one[0].is_control, modules.index(module), place)
         for place, (one, module) in enumerate(zip(answering, modules, strict=True))
     }
     return sorted(tasks, key=lambda task: order[task.imputer, task.control])
