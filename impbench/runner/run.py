@@ -24,7 +24,7 @@ from impbench.runner.problems import Problems, pose_all, strangers_in
 from impbench.runner.secret import Secret, withhold
 from impbench.runner.settings import Listener, Settings, Silent
 from impbench.runner.sigterm import graceful_sigterm
-from impbench.runner.tasks import in_plan_order, make_tasks, time_limit
+from impbench.runner.tasks import controls_first, in_plan_order, make_tasks, time_limit
 from impbench.worker.isolation import in_force
 from impbench.worker.remove import remove_folder
 
@@ -152,7 +152,8 @@ def _run_posed(
         text = f"ignored and done again: {reason}"
         store.note(text)
         tell.noticed(text)
-    todo = [task for task in (_remaining(task, records) for task in tasks) if task]
+    remaining = (_remaining(task, records) for task in controls_first(tasks))
+    todo = [task for task in remaining if task]
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     try:

@@ -17,7 +17,7 @@ from impbench.truth_control import ORACLE, TruthControl
 
 
 def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]:
-    """Group the jobs that one imputation serves, those of one imputer side by side, controls first.
+    """Group the jobs that one imputation serves, those of one imputer side by side, controls last.
 
     Protocols that show the imputer the same data share its imputation. Seeds share a worker only
     where the method gains by it and runs on a GPU: on a CPU, separate workers use more cores. Each
@@ -55,12 +55,11 @@ def make_tasks(plan: Plan, problems: Problems, settings: Settings) -> list[Task]
                 control=one if isinstance(one, TruthControl) else ORACLE,
             )
             tasks.append(task)
-    # Controls first: they are quick, and a score is there while methods are still compiled. Side by
-    # side what one worker can serve.
+    # Controls last, and side by side what one worker can serve.
     answering = list(dict.fromkeys((task.imputer, task.control) for task in tasks))
     modules = [type(imputer).__module__ for imputer, _ in answering]
     order = {
-        one: (one[0] is not None and not one[0].is_control, modules.index(module), place)
+        one: (one[0] is None or one[0].is_control, modules.index(module), place)
         for place, (one, module) in enumerate(zip(answering, modules, strict=True))
     }
     return sorted(tasks, key=lambda task: order[task.imputer, task.control])
@@ -70,6 +69,11 @@ def time_limit(settings: Settings, imputations: int) -> float | None:
     """Return the seconds that so many imputations may take together; None is no limit."""
     each = DEFAULT_TIMEOUT if settings.timeout is None else settings.timeout
     return None if math.isinf(each) else each * imputations
+
+
+def controls_first(tasks: Sequence[Task]) -> list[Task]:
+    """Sort tasks as they are carried out: controls are quick, so that soon there is a score."""
+    return sorted(tasks, key=lambda task: task.imputer is not None and not task.imputer.is_control)
 
 
 def in_plan_order(tasks: Sequence[Task]) -> list[Task]:

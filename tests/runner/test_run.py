@@ -196,6 +196,14 @@ def test_failed_job_is_never_taken_as_done(tmp_path: Path) -> None:
     assert "1.5 s" in after.reason
 
 
+def test_controls_are_imputed_first_and_listed_last(tmp_path: Path) -> None:
+    run(tmp_path, "fine", seeds=1, settings=settings(jobs=1))
+    listed = [record.job.imputer for record in Store(tmp_path).read().records]
+    assert listed[0] == "fine"
+    last = max((tmp_path / "records").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    assert json.loads(last.read_text())["job"]["imputer"] == "fine"
+
+
 def test_changed_parameter_is_another_job(tmp_path: Path) -> None:
     run(tmp_path, "fine", seeds=1)
     results = run(tmp_path, "fine", "fine[offset=2]", seeds=1).scores
