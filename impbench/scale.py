@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Matrix: TypeAlias = "NDArray[Any] | sp.csr_matrix | sp.csr_array"
 """Cells × genes, dense or compressed sparse rows."""
 
+_CELLS_AT_ONCE = 1024
+
 
 def library_sizes(counts: Matrix) -> NDArray[np.float64]:
     """Return each cell's total count, shape (cells,)."""
@@ -50,8 +52,11 @@ def size_factors(library_size: NDArray[np.float64]) -> NDArray[np.float64]:
 def normalise(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]:
     """Divide counts by the size factors, without the log; dense float32, (cells, genes)."""
     if sp.issparse(counts):
-        # Cast before the zeros are filled in: one dense array at a time.
-        values = counts.astype(np.float32).toarray()
+        # Some cells at a time: a copy of all that is above 0 would need as much again.
+        values = np.empty(counts.shape, dtype=np.float32)
+        for start in range(0, len(values), _CELLS_AT_ONCE):
+            cells = slice(start, start + _CELLS_AT_ONCE)
+            values[cells] = counts[cells].toarray()
     else:
         values = np.array(counts, dtype=np.float32)
     values /= np.asarray(factors, dtype=np.float32)[:, None]

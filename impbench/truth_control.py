@@ -16,6 +16,8 @@ from impbench.errors import InputError
 from impbench.imputer import Imputed
 from impbench.protocols.protocol import Hidden, Problem
 
+_GENES_AT_ONCE = 64
+
 
 @dataclass(frozen=True)
 class TruthControl:
@@ -73,11 +75,16 @@ def best_constants(problem: Problem) -> Imputed:
     """
     truth = truth_itself(problem).values
     expression = problem.observed.lognorm.copy()
-    for cells in _alike(problem.hidden):
-        values, zero = expression[cells], expression[cells] == 0
-        total = np.where(zero, truth[cells], 0).sum(axis=0, dtype=np.float64)
-        constants = total / np.maximum(zero.sum(axis=0), 1)
-        expression[cells] = np.where(zero, constants.astype(np.float32), values)
+    groups = list(_alike(problem.hidden))
+    # Some genes at a time: a whole group's values, and the truth, would be copied several times.
+    for start in range(0, expression.shape[1], _GENES_AT_ONCE):
+        genes = slice(start, start + _GENES_AT_ONCE)
+        for cells in groups:
+            values = expression[cells, genes]
+            zero = values == 0
+            total = np.where(zero, truth[cells, genes], 0).sum(axis=0, dtype=np.float64)
+            constants = total / np.maximum(zero.sum(axis=0), 1)
+            expression[cells, genes] = np.where(zero, constants.astype(np.float32), values)
     return Imputed(expression, "lognorm")
 
 
