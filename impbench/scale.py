@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Matrix: TypeAlias = "NDArray[Any] | sp.csr_matrix | sp.csr_array"
 """Cells × genes, dense or compressed sparse rows."""
 
-_CELLS_AT_ONCE = 1024
+_ENTRIES_AT_ONCE = 2**18
 
 
 def library_sizes(counts: Matrix) -> NDArray[np.float64]:
@@ -54,8 +54,9 @@ def normalise(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float3
     if sp.issparse(counts):
         # Some cells at a time: a copy of all that is above 0 would need as much again.
         values = np.empty(counts.shape, dtype=np.float32)
-        for start in range(0, len(values), _CELLS_AT_ONCE):
-            cells = slice(start, start + _CELLS_AT_ONCE)
+        step = max(1, _ENTRIES_AT_ONCE // max(1, counts.shape[1]))
+        for start in range(0, len(values), step):
+            cells = slice(start, start + step)
             values[cells] = counts[cells].toarray()
     else:
         values = np.array(counts, dtype=np.float32)
