@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -71,7 +72,8 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
     Path of the page.
     """
     run, store = make_run(stored), stored.store
-    scene = Scene.of(run, store.picture)
+    # Maps of cells and genes show the same pictures.
+    scene = Scene.of(run, functools.cache(store.picture))
     summary, purposes = scene.summary, scene.purposes
     failed, answered = failures(run), advise(run, summary, scene.comparisons)
     folders = {name: _fresh(store.folder / name) for name in ("figures", "tables")}
