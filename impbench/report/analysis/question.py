@@ -71,7 +71,10 @@ class QuestionResult:
     def _means(self) -> dict[str, dict[str, float]]:
         """Mean rank and mean skill, by imputer."""
         means = self.rows.groupby("imputer", sort=False)[["rank", "skill"]].mean()
-        return {str(column): means[column].to_dict() for column in means}
+        return {
+            column: dict(zip(means.index.astype(str), means[column].tolist(), strict=True))
+            for column in ("rank", "skill")
+        }
 
     def score(self, imputer: str) -> str:
         """Mean ± sd per dataset, at most three of them; over cells where seeds do not vary."""

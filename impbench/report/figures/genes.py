@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import TICKDOWN, Line2D
+from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 

@@ -110,7 +110,7 @@ def _heatmap(
     centre: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "center"}
     for y, x in np.ndindex(values.shape):
         known = not np.isnan(values[y, x])
-        text = marked(write(values[y, x]), lost[y, x]) if known else MISSING
+        text = marked(write(float(values[y, x])), float(lost[y, x])) if known else MISSING
         axes.text(x + 0.5, y + 0.5, text, color=inks[y, x] if known else SOFT, **centre)
     name_imputers(axes, scene, names)
     above, va, _ = axes.get_xaxis_text2_transform(matplotlib.rcParams["xtick.major.pad"])
@@ -152,7 +152,7 @@ def name_imputers(axes: Axes, scene: Scene, names: list[str]) -> None:
     """Name the rows of a heat map; `names` has controls last, and a line above them."""
     labels = [scene.looks[name].label for name in names]
     inks = [SOFT if scene.run.imputers[name].is_control else INK for name in names]
-    name_rows(axes, labels, np.arange(len(names)) + 0.5, inks)
+    name_rows(axes, labels, [y + 0.5 for y in range(len(names))], inks)
     n_methods = sum(not scene.run.imputers[name].is_control for name in names)
     if 0 < n_methods < len(names):
         axes.axhline(n_methods, color=INK, linewidth=1.2)

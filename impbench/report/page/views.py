@@ -215,7 +215,8 @@ def _means(run: Run, summary: pd.DataFrame) -> dict[tuple[str, str, str, str], A
         asked=("n_asked", "sum"),
         failed=("n_failed", "sum"),
     )
-    return {row.Index: row for row in groups.itertuples()}
+    found: Iterable[Any] = groups.itertuples()
+    return {row.Index: row for row in found}
 
 
 def _scope_cells(run: Run, rows: Mapping[str, Any], n_datasets: int) -> dict[str, Cell]:
