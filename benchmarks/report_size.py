@@ -3,7 +3,10 @@
 Run ``python benchmarks/report_size.py [--records 10000]``. A real run of the suite
 everything-small is taken, or the finished one that ``--run`` names, and each of its records is
 repeated under further seeds with slightly different scores until there are so many. Then
-`impbench report` draws it.
+`impbench report` draws it, on one core and, to compare, on all.
+
+With ``--before PATH``, the `impbench` command of another build draws it in turns with ours
+(``--rounds``). CPU seconds are what to compare on a machine that others use too.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ import argparse
 import hashlib
 import json
 import math
+import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -31,6 +36,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--run", type=Path, help="folder of a finished run")
+    parser.add_argument("--before", help="the impbench command of another build")
+    parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
@@ -41,13 +48,36 @@ def main() -> None:
             subprocess.run([*command, "--no-report", "--quiet"], check=True)
         n_real = len(Store.open(out).read().records)
         n_records = multiply(out, options.records)
-        start = time.perf_counter()
-        subprocess.run([IMPBENCH, "report", str(out)], check=True, stdout=subprocess.DEVNULL)
-        seconds = time.perf_counter() - start
-        size = (out / "report.html").stat().st_size / 2**20
-        print(
-            f"{n_records} records ({n_real} real ones, repeated): {seconds:.1f} s, {size:.1f} MiB"
-        )
+        print(f"{n_records} records ({n_real} real ones, repeated)")
+        builds = {"before": options.before} if options.before else {}
+        spent: dict[str, list[float]] = {}
+        for _ in range(options.rounds):
+            for name, command in {**builds, "now": IMPBENCH}.items():
+                wall, cpu = draw(command, out, {min(os.sched_getaffinity(0))})
+                spent.setdefault(name, []).append(cpu)
+                size = (out / "report.html").stat().st_size / 2**20
+                print(f"{name}, one core: {wall:.1f} s, {cpu:.1f} s of CPU, {size:.1f} MiB")
+        wall, cpu = draw(IMPBENCH, out, os.sched_getaffinity(0))
+        print(f"now, {len(os.sched_getaffinity(0))} cores: {wall:.1f} s, {cpu:.1f} s of CPU")
+        if builds:
+            before, now = (min(spent[name]) for name in ("before", "now"))
+            print(
+                f"least CPU: {before:.1f} before, {now:.1f} now: {before / now:.2f} times as fast"
+            )
+
+
+def draw(command: str, out: Path, cores: set[int]) -> tuple[float, float]:
+    """Draw the report on these cores; return wall-clock and CPU seconds of the whole command."""
+    allowed = os.sched_getaffinity(0)
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    os.sched_setaffinity(0, cores)
+    try:
+        subprocess.run([command, "report", str(out)], check=True, stdout=subprocess.DEVNULL)
+    finally:
+        os.sched_setaffinity(0, allowed)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return time.perf_counter() - start, cpu
 
 
 def multiply(out: Path, wanted: int) -> int:

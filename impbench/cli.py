@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -351,6 +352,8 @@ def report_(
 
     load_plugins(plugin)
     stored = Store.open(folder).read()
+    # Records stay until the end: the search for garbage need not pass through them ever again.
+    gc.freeze()
     stored.store.write_results(stored.records)
     typer.echo(write_report(stored, png))
 

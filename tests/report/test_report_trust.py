@@ -18,7 +18,7 @@ from impbench.report.analysis.run import make_run as run_of
 from impbench.report.analysis.run import run_of_results
 from impbench.report.analysis.tables import summarise
 from impbench.report.analysis.trust import opposite_note, reads_note
-from impbench.report.page.views import dataset_table, metric_table, verdict_text
+from impbench.report.page.views import dataset_table, metric_tables, verdict_text
 from impbench.results.manifest import AboutDataset, AboutProtocol, RunManifest
 from impbench.results.table import tidy
 
@@ -96,7 +96,7 @@ def test_why_masking_and_thinning_disagree_is_said_where_both_stand():
 
 def test_losses_that_do_not_compare_are_shown_as_differences_to_doing_nothing():
     run = make_run({"umis": 2.0})
-    table = metric_table(run, summarise(run), "thinning", "thinned-poisson")
+    table = metric_tables(run, summarise(run))["thinning", "thinned-poisson"]
     cells = {row.name: row.cells[-1] for row in table.rows}
     assert cells["b"].text == "+2.00"
     assert cells["no-imputation"].text == "0"

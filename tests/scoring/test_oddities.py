@@ -11,7 +11,7 @@ from impbench import Imputed, Observed
 from impbench.registry import load_file
 from impbench.report.analysis.run import make_run
 from impbench.report.analysis.tables import summarise
-from impbench.report.page.views import metric_table
+from impbench.report.page.views import metric_tables
 from impbench.results.record import Record
 from impbench.results.store import Store
 from impbench.scoring.oddities import IMPOSSIBLE, oddities
@@ -109,7 +109,7 @@ def test_record_and_page_show_what_no_expression_can_be(tmp_path: Path) -> None:
     assert "are negative, down to -1; scored as they are" in negative
     assert not notes["no-imputation"]
     run = make_run(Store(out).read())
-    table = metric_table(run, summarise(run), "simulated-truth", "mse")
+    table = metric_tables(run, summarise(run))["simulated-truth", "mse"]
     cells = {row.name: row.cells[-1] for row in table.rows}
     assert cells["adds"].warning == IMPOSSIBLE
     assert notes["adds"][0] in cells["adds"].hover

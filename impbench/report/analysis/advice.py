@@ -14,9 +14,10 @@ cells, or `WORTH`. Over many datasets the tests of `impbench.report.analysis.sta
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -92,11 +93,19 @@ def advise(run: Run, summary: pd.DataFrame, comparisons: Sequence[Comparison]) -
         summary = summary[summary["dataset"].isin(own)]
     table = purposes_of(run, summary)
     table = table[table["purpose"] != SPEED] if len(table) else table
+    ranked: _Ranked = {}
+    scores: Iterable[Any] = summary[summary["rank"].notna()].itertuples()
+    for row in scores:
+        ranked.setdefault((row.dataset, row.protocol, row.metric), {})[row.imputer] = row
     return [
-        _Purpose(run, str(purpose), rows, summary, comparisons).answer()
+        _Purpose(run, str(purpose), rows, ranked, comparisons).answer()
         for purpose, rows in table.groupby("purpose", sort=False)
         if set(rows["imputer"]) & set(run.methods)
     ]
+
+
+_Ranked = dict[tuple[str, str, str], dict[str, Any]]
+"""Rows of the summary that have a rank: by dataset, protocol and metric, by imputer."""
 
 
 @dataclass(frozen=True)
@@ -119,22 +128,22 @@ class _Duel:
 
 @dataclass(frozen=True)
 class _Purpose:
-    """One purpose, its rows of `purposes_of`, and where its scores are."""
+    """One purpose, its rows of `purposes_of`, and the scores of every question."""
 
     run: Run
     purpose: str
     rows: pd.DataFrame
-    summary: pd.DataFrame
+    ranked: _Ranked
     comparisons: Sequence[Comparison]
 
     def answer(self) -> Advice:
         contenders = self._contenders()
         if not contenders:
             return self._said("no answer", None, "", ["no method gave every result"])
-        if self._rival() is None:
+        if self._rival is None:
             alone = "no imputation has no score here, so there is nothing to compare with"
             return self._said(f"use {contenders[0]}", contenders[0], SURE[0], [alone])
-        duels = {name: [self._duel(*asked, name) for asked in self._asked()] for name in contenders}
+        duels = {name: [self._duel(*asked, name) for asked in self._asked] for name in contenders}
         better = [name for name in contenders if _mostly("better", duels[name])]
         if not better:
             return self._leave(contenders[0], duels[contenders[0]])
@@ -161,7 +170,7 @@ class _Purpose:
             because = f"no method did better by more than chance, judged by {self._basis(duels)}"
         reasons = [f"best method, {best}: {self._scores(best, duels)}", because]
         reasons += self._surer(sure, duels)
-        rival = self._rival()
+        rival = self._rival
         if rival != self.run.nothing:
             return self._said(f"use {rival}", rival, sure, reasons)
         return self._said("leave your data alone", None, sure, reasons)
@@ -178,7 +187,7 @@ class _Purpose:
             reasons = [*reasons, reads]
         return Advice(
             self.purpose,
-            tuple(dict.fromkeys(protocol for _, protocol, _ in self._asked())),
+            tuple(dict.fromkeys(protocol for _, protocol, _ in self._asked)),
             verdict,
             choice,
             sure,
@@ -186,6 +195,7 @@ class _Purpose:
             "" if choice is None else impute_command(self.run, choice),
         )
 
+    @cached_property
     def _asked(self) -> list[tuple[str, str, str]]:
         """Dataset, protocol and leading metric of every question with ranks."""
         found = []
@@ -193,17 +203,11 @@ class _Purpose:
             metric = self.run.lead_metric(protocol)
             if self.run.purpose(protocol) != self.purpose or metric is None:
                 continue
-            if not self._score(dataset, protocol, metric).empty:
+            if (dataset, protocol, metric) in self.ranked:
                 found.append((dataset, protocol, metric))
         return found
 
-    def _score(self, dataset: str, protocol: str, metric: str) -> pd.DataFrame:
-        """Rows of the summary that are ranked, by imputer."""
-        table = self.summary
-        where = (table["dataset"] == dataset) & (table["protocol"] == protocol)
-        where &= (table["metric"] == metric) & table["rank"].notna()
-        return table[where].set_index("imputer")
-
+    @cached_property
     def _whole(self) -> set[str]:
         """Imputers with a rank on every question and no failure."""
         asked = int(self.rows["n_questions"].max())
@@ -212,16 +216,17 @@ class _Purpose:
 
     def _contenders(self) -> list[str]:
         """Methods that gave every result, best mean rank first, then best mean skill."""
-        methods = self.rows[self.rows["imputer"].isin(self._whole() & set(self.run.methods))]
+        methods = self.rows[self.rows["imputer"].isin(self._whole & set(self.run.methods))]
         placed = methods.assign(unskill=-methods["mean_skill"])
         return list(placed.sort_values(["mean_rank", "unskill"], kind="stable")["imputer"])
 
+    @cached_property
     def _rival(self) -> str | None:
         """Whom a method has to beat: the control that leaves the data alone.
 
         Where that one was not asked, the best control of embeddings.
         """
-        nothing, whole = self.run.nothing, self._whole()
+        nothing, whole = self.run.nothing, self._whole
         if nothing in whole:
             return nothing
         asked = set(self.rows["imputer"])
@@ -229,36 +234,36 @@ class _Purpose:
         return min(controls, key=self._rank, default=None) if nothing not in asked else None
 
     def _rank(self, imputer: str) -> float:
-        return float(self.rows.set_index("imputer")["mean_rank"][imputer])
+        return float(self.rows.loc[self.rows["imputer"] == imputer, "mean_rank"].iloc[0])
 
     def _duel(self, dataset: str, protocol: str, metric: str, method: str) -> _Duel:
-        run, rival = self.run, self._rival()
+        run, rival = self.run, self._rival
         assert rival is not None, "there is nothing to compare with otherwise"
         mean, told = gain(run, dataset, protocol, metric, method, rival)
         a, b = (run.counted_by_seed[dataset, protocol, metric, who] for who in (method, rival))
         differences = (a - b)[np.isfinite(a - b)]
         varied = len(differences) > 1 and np.ptp(differences) > 1e-9 * abs(mean)
-        rows = self._score(dataset, protocol, metric)
-        own, other = rows.loc[method], rows.loc[rival]
-        apart = bool(own["high"] < other["low"] or other["high"] < own["low"])
+        rows = self.ranked[dataset, protocol, metric]
+        own, other = rows[method], rows[rival]
+        apart = own.high < other.low or other.high < own.low
         if varied:
             return _Duel(told or "not told apart", len(differences), apart)
         low, high = run.metrics[metric].range or (-math.inf, math.inf)
-        scale = high - low if math.isfinite(high - low) else abs(float(other["mean"]))
+        scale = high - low if math.isfinite(high - low) else abs(other.mean)
         if not apart and abs(mean) <= WORTH * scale:
             return _Duel("not told apart", 1, apart)
         return _Duel("better" if mean > 0 else "worse", 1, apart)
 
     def _beats(self, a: str, b: str) -> bool:
         """Whether `a` is better than `b` beyond seed noise on most questions."""
-        told = [gain(self.run, *asked, a, b)[1] for asked in self._asked()]
+        told = [gain(self.run, *asked, a, b)[1] for asked in self._asked]
         return 2 * told.count("better") > len(told)
 
     def _tested(self, method: str, outcome: Verdict) -> float:
         """The corrected p of a test over datasets that agrees with the outcome; NaN without one."""
-        pair = (method, self._rival())
+        pair = (method, self._rival)
         wanted = pair if outcome == "better" else pair[::-1]
-        protocols = {protocol for _, protocol, _ in self._asked()}
+        protocols = {protocol for _, protocol, _ in self._asked}
         found = [
             test.p_holm
             for comparison in self.comparisons
@@ -278,7 +283,7 @@ class _Purpose:
 
     def _scores(self, method: str, duels: list[_Duel]) -> str:
         """The scores of a method and of its rival, or on how many questions it won."""
-        asked, rival = self._asked(), str(self._rival())
+        asked, rival = self._asked, str(self._rival)
         alone = rival == self.run.nothing
         if len(asked) > 1:
             counts = {kind: sum(duel.outcome == kind for duel in duels) for kind in _KINDS}
@@ -288,10 +293,8 @@ class _Purpose:
                 f"of {len(asked)} questions"
             )
         ((dataset, protocol, metric),) = asked
-        fact, rows = self.run.metrics[metric], self._score(dataset, protocol, metric)
-        shown = {
-            str(name): spread(mean, sd) for name, mean, sd in rows[["mean", "sd"]].itertuples()
-        }
+        fact, rows = self.run.metrics[metric], self.ranked[dataset, protocol, metric]
+        shown = {name: spread(rows[name].mean, rows[name].sd) for name in (method, rival)}
         better = "lower" if fact.direction == 1 else "higher"
         return (
             f"{fact.title} {shown[method]}, {'without imputation' if alone else rival} "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -59,11 +61,20 @@ class QuestionResult:
 
     def mean_rank(self, imputer: str) -> float:
         """Over the datasets on which it is ranked."""
-        return float(self.rows.loc[self.rows["imputer"] == imputer, "rank"].mean())
+        return self._means["rank"].get(imputer, math.nan)
 
     def mean_skill(self, imputer: str) -> float:
         """Over the datasets on which it is defined; NaN on none."""
-        return float(self.rows.loc[self.rows["imputer"] == imputer, "skill"].mean())
+        return self._means["skill"].get(imputer, math.nan)
+
+    @cached_property
+    def _means(self) -> dict[str, dict[str, float]]:
+        """Mean rank and mean skill, by imputer."""
+        means = self.rows.groupby("imputer", sort=False)[["rank", "skill"]].mean()
+        return {
+            column: dict(zip(means.index.astype(str), means[column].tolist(), strict=True))
+            for column in ("rank", "skill")
+        }
 
     def score(self, imputer: str) -> str:
         """Mean ± sd per dataset, at most three of them; over cells where seeds do not vary."""

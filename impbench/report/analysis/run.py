@@ -256,7 +256,7 @@ class Run:
     def _seen(self, column: str, told: Iterable[str]) -> list[str]:
         """Names in `column` of the results, those of the manifest first and in its order."""
         seen = list(self.results[column].unique())
-        planned = [name for name in told if name in set(seen)]
+        planned = [name for name in told if name in seen]
         return list(dict.fromkeys([*planned, *seen]))
 
 

@@ -138,7 +138,8 @@ def order(run: Run, summary: pd.DataFrame, protocol: str, scope: str | None = No
         rows = rows[rows["dataset"].map(run.scope) == scope]
     lead = rows[rows["metric"] == run.lead_metric(protocol)].groupby("imputer")["rank"]
     mean, count = lead.mean(), lead.count()
-    names = [name for name in run.imputers if name in set(rows["imputer"])]
+    asked = set(rows["imputer"])
+    names = [name for name in run.imputers if name in asked]
     return sorted(
         names,
         key=lambda name: (

@@ -97,7 +97,8 @@ def _sweep(scene: Scene, sweep: Sweep) -> Figure | None:
     rows = scene.summary[~scene.summary["imputer"].map(run.sees_truth)]
     rows = rows.assign(at=rows["protocol"].map(sweep.values)).dropna(subset=["at", "mean"])
     datasets = [item for item in run.datasets if item in set(rows["dataset"])][:MAX_DATASETS]
-    names = [item for item in scene.ordered if item in set(rows["imputer"])]
+    present = set(rows["imputer"])
+    names = [item for item in scene.ordered if item in present]
     names.sort(key=lambda item: run.imputers[item].is_control)
     if not datasets or not metrics:
         return None
@@ -141,7 +142,8 @@ def _dots(scene: Scene) -> Figure | None:
     rows = scene.rows[scene.rows["counted"].notna()]
     if rows["dataset"].nunique() < 2 or not metrics:
         return None
-    names = [item for item in scene.ordered if item in set(rows["imputer"])]
+    present = set(rows["imputer"])
+    names = [item for item in scene.ordered if item in present]
     names.sort(key=lambda item: run.imputers[item].is_control)
     n_methods = sum(not run.imputers[item].is_control for item in names)
     width, height = (WIDTH - LABELS) / max(len(metrics), 2), ROW * len(names)

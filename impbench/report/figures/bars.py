@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.patches import Patch
 from impbench.page_figure import figure
 from impbench.report.analysis.run import ATTAINABLE, ORACLE
 from impbench.report.analysis.shown_metric import ShownMetric
-from impbench.report.figures.drawing import WIDTH, blank, panel
+from impbench.report.figures.drawing import WIDTH, blank, name_rows, panel, scatter
 from impbench.report.figures.palette import ATTAINABLE_COLOUR, INK, ORACLE_COLOUR, SOFT, Look
 from impbench.report.figures.scene import Scene
 from impbench.report.text import listed, shorten
@@ -73,15 +74,17 @@ def bars(scene: Scene) -> Figure | None:
     width = (WIDTH - LABELS - 0.15) / COLUMNS
     n_rows = math.ceil(len(metrics) / COLUMNS)
     drawn = blank(LABELS + 0.15 + width * min(COLUMNS, len(metrics)), n_rows * step + 0.24)
+    cells: dict[str, dict[str, Any]] = {}
+    for cell in rows.itertuples():
+        cells.setdefault(str(cell.metric), {})[str(cell.imputer)] = cell
     for i, metric in enumerate(metrics):
         row, column = divmod(i, COLUMNS)
         axes = panel(drawn, LABELS + column * width, row * step + 0.32, SPAN * width, body)
-        cells = {str(cell.imputer): cell for cell in rows[rows["metric"] == metric].itertuples()}
-        _panel(axes, cells, run.metrics[metric], scene.looks, places)
+        _panel(axes, cells[metric], run.metrics[metric], scene.looks, places)
         if column == 0:
-            axes.set_yticks(list(places.values()), [scene.looks[name].label for name in places])
-            for label, name in zip(axes.get_yticklabels(), places, strict=True):
-                label.set_color(SOFT if run.imputers[name].is_control else INK)
+            labels = [scene.looks[name].label for name in places]
+            inks = [SOFT if run.imputers[name].is_control else INK for name in places]
+            name_rows(axes, labels, list(places.values()), inks)
     _legend(drawn, [name for name in BOUNDS if name in places])
     title = run.datasets[scene.dataset].title
     drawn.set_label(
@@ -118,9 +121,9 @@ def _panel(
         # A bar needs a zero to stand on, and a logarithmic axis has none.
         axes.set(xscale="log", xlim=(means.min() / 2, high * 1.3))
         axes.minorticks_off()
-        for mean, place, look in zip(means, y, map(looks.__getitem__, names), strict=True):
-            colour = SOFT if look.is_control else look.colour
-            axes.plot(mean, place, look.marker, color=colour, markersize=6.5, markeredgewidth=0)
+        shown = [looks[name] for name in names]
+        shown = [replace(look, colour=SOFT) if look.is_control else look for look in shown]
+        scatter(axes, means, y, shown, s=6.5**2, linewidths=0)
     else:
         low, high = min(0.0, low), max(0.0, high)
         axes.set_xlim(low, high if high > low else low + 1)
@@ -152,11 +155,11 @@ def _panel(
                 axes.axvline(cells[name].mean, color=colour, linewidth=1.2, **top)
     axes.set(ylim=(max(places.values()) + 0.6, -0.6), yticks=[])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}".replace("-", "−"))
-    axes.tick_params(length=0)
-    axes.tick_params(axis="x", labelsize=7)
+    axes.tick_params(axis="x", bottom=False, length=0, labelsize=7)
     axes.grid(axis="x")
     unit = f" ({fact.unit})" if fact.unit else ""
-    axes.set_title(shorten(f"{fact.title}{unit}", 24), pad=12.5)
+    # Where nothing stands above the panel, its title need not look for a place.
+    axes.set_title(shorten(f"{fact.title}{unit}", 24), y=1, pad=12.5)
     direction = {1: "lower is better", -1: "higher is better", 0: "direction unknown"}
     subtitle = direction[fact.direction]
     axes.text(0, 1.01, subtitle, color=SOFT, fontsize=6.8, transform=axes.transAxes)

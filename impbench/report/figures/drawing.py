@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
+from numpy.typing import ArrayLike
 
 from impbench.report.figures.palette import FAINT, INK, SOFT, Look
 
@@ -128,6 +131,31 @@ def name_looks(
         alignment="left",
         **legend,
     )
+
+
+def name_rows(
+    axes: Axes, labels: Sequence[str], places: Sequence[float], colours: Sequence[str]
+) -> None:
+    """Write a label left of the axes at each place, where that of a tick would stand.
+
+    A tick is five artists, and every one is drawn and measured for its label alone.
+    """
+    transform, va, ha = axes.get_yaxis_text1_transform(matplotlib.rcParams["ytick.major.pad"])
+    look: dict[str, Any] = {"fontsize": matplotlib.rcParams["ytick.labelsize"]}
+    look |= {"transform": transform, "ha": ha, "va": va}
+    for label, place, colour in zip(labels, places, colours, strict=True):
+        axes.text(0, place, label, color=colour, **look)
+    axes.set_yticks([])
+
+
+def scatter(
+    axes: Axes, x: ArrayLike, y: ArrayLike, looks: Sequence[Look], **kwargs: Any
+) -> PathCollection:
+    """Draw one point per look, in its colour and with its marker, as a single artist."""
+    points = axes.scatter(x, y, c=[look.colour for look in looks], **kwargs)
+    markers = [MarkerStyle(look.marker) for look in looks]
+    points.set_paths([each.get_path().transformed(each.get_transform()) for each in markers])
+    return points
 
 
 def save(figure: Figure, folder: Path, name: str, alt: str, png: bool) -> Markup:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -120,7 +122,15 @@ def _ticks(axes: Axes, values: list[float], n_genes: int, top: float, labelled: 
     at = np.array([-0.15, *(value / top for value in values)])
     places = (PITCH * np.arange(n_genes)[:, None] + at).ravel()
     texts = ["0", *(f"{value:g}" for value in values)] * n_genes
-    axes.set_xticks(places, texts if labelled else [""] * len(texts))
+    if labelled:
+        axes.set_xticks(places, texts)
+    else:
+        # Marks alone: a tick is five artists.
+        axes.set_xticks([])
+        marks: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        marks |= {"marker": TICKDOWN, "markersize": rcParams["xtick.major.size"]}
+        marks |= {"markeredgewidth": rcParams["xtick.major.width"], "color": SOFT}
+        axes.plot(places, np.zeros_like(places), linestyle="", **marks)
     axes.locator_params(axis="y", nbins=4)
     axes.tick_params(labelsize=7, pad=1.5)
     axes.spines["bottom"].set_visible(False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -15,7 +14,7 @@ from impbench.report.analysis.purposes import SPEED
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.worst import marked
 from impbench.report.figures.drawing import blank, panel
-from impbench.report.figures.heatmap import RANKS, name_rows
+from impbench.report.figures.heatmap import RANKS, name_imputers, tiles
 from impbench.report.figures.palette import INK, SOFT
 from impbench.report.figures.scene import Scene
 from impbench.report.numbers import number, rank_text, skill_text
@@ -57,20 +56,8 @@ def purposes(scene: Scene) -> Figure | None:
     drawn = blank(LABELS + width + 0.2, HEAD + height + 0.05)
     axes = panel(drawn, LABELS, HEAD, width, height)
     places = table.pivot(index="imputer", columns="purpose", values="mean_place")
-    sns.heatmap(
-        places.reindex(index=names, columns=columns),
-        cmap=RANKS,
-        vmin=0,
-        vmax=1,
-        linewidths=0.8,
-        cbar=False,
-        xticklabels=False,
-        yticklabels=False,
-        ax=axes,
-    )
-    axes.set(xlabel="", ylabel="")
-    name_rows(axes, scene, names)
-    axes.tick_params(length=0)
+    tiles(axes, places.reindex(index=names, columns=columns).to_numpy(float), RANKS, 0, 1)
+    name_imputers(axes, scene, names)
     _heads(axes, table, columns)
     _cells(axes, table, names, columns, _best(run, table))
     drawn.set_label(f"Heat map of the mean ranks of {len(names)} imputers for {', '.join(columns)}")

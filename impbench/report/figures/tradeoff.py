@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from impbench.page_figure import figure
 from impbench.report.analysis.run import ORACLE
-from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel
+from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel, scatter
 from impbench.report.figures.palette import ORACLE_COLOUR, SOFT
 from impbench.report.figures.scene import Scene
 from impbench.report.numbers import number
@@ -50,7 +50,8 @@ def tradeoff(scene: Scene) -> Figure | None:
         return None
     points = wide.rename(columns={TIME: "time", metric: "score"}).reset_index()
     points = points[(points["time"] > 0) & points["score"].notna()]
-    datasets = [item for item in run.datasets if item in set(points["dataset"])]
+    present, asked_of = set(points["imputer"]), set(points["dataset"])
+    datasets = [item for item in run.datasets if item in asked_of]
     if not datasets:
         return None
     if len(datasets) > MAX_PANELS:
@@ -58,7 +59,7 @@ def tradeoff(scene: Scene) -> Figure | None:
             f"accuracy against time shows the first {MAX_PANELS} datasets of {scene.protocol}"
         )
     datasets = datasets[:MAX_PANELS]
-    names = [item for item in scene.ordered if item in set(points["imputer"])]
+    names = [item for item in scene.ordered if item in present]
     names.sort(key=lambda item: run.imputers[item].is_control)
     looks = {item: scene.looks[item] for item in names}
     n_columns = min(COLUMNS, len(datasets))
@@ -70,19 +71,9 @@ def tradeoff(scene: Scene) -> Figure | None:
         row, column = divmod(i, n_columns)
         axes = panel(drawn, 0.75 + column * width, row * step + 0.28, width - 0.55, PANEL_HEIGHT)
         here = points[points["dataset"] == dataset]
-        sns.scatterplot(
-            here,
-            x="time",
-            y="score",
-            hue="imputer",
-            style="imputer",
-            palette={name: look.colour for name, look in looks.items()},
-            markers={name: look.marker for name, look in looks.items()},
-            s=42,
-            legend=False,
-            zorder=3,
-            ax=axes,
-        )
+        shown = [looks[name] for name in here["imputer"]]
+        edge: dict[str, Any] = {"edgecolors": "white", "linewidths": 0.08 * np.sqrt(42)}
+        scatter(axes, here["time"], here["score"], shown, s=42, zorder=3, **edge)
         _front_line(axes, here, run.metrics[metric].direction)
         asked = scene.rows[(scene.rows["dataset"] == dataset) & (scene.rows["metric"] == metric)]
         for bound in asked.loc[asked["imputer"] == ORACLE, "mean"].dropna():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from impbench.report.analysis.failures import FailureGroup
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.statistics import Comparison
-from impbench.report.page.views import Cell, Table, metric_table
+from impbench.report.page.views import Cell, Table
 from impbench.report.text import slug, unique_slugs
 
 _LATEX = {
@@ -44,6 +44,7 @@ def export(
     comparisons: Sequence[Comparison],
     purposes: pd.DataFrame,
     failed: list[FailureGroup],
+    tables: Mapping[tuple[str, str], Table],
     folder: Path,
 ) -> list[Path]:
     """Write every table and return the paths.
@@ -51,7 +52,7 @@ def export(
     ``scores`` has one row per dataset, protocol, imputer and metric, ``leaderboard`` one per
     protocol, kind of data, imputer and metric, ``purposes`` one per purpose and imputer, ``tests``
     one per pair of imputers; ``failures`` lists jobs without a result. Per protocol, the table of
-    its lead metric is written as Markdown and LaTeX too.
+    its lead metric, among `tables`, is written as Markdown and LaTeX too.
     """
     frames = {
         "scores": summary,
@@ -70,7 +71,7 @@ def export(
         metric = run.lead_metric(protocol)
         if metric is None:
             continue
-        table = metric_table(run, summary, protocol, metric)
+        table = tables[protocol, metric]
         stem = f"{name}-{slug(metric)}"
         writers: dict[str, Callable[[Table], str]] = {".md": markdown, ".tex": latex}
         for suffix, write in writers.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ from impbench.report.figures.gallery import draw_all
 from impbench.report.figures.scene import Scene
 from impbench.report.page.batch_section import batch_sections
 from impbench.report.page.export import export
-from impbench.report.page.views import Table, dataset_table, gain_table, metric_table
+from impbench.report.page.views import Table, dataset_table, gain_table, metric_tables
 from impbench.report.text import counted, listed
 from impbench.results.store import StoredRun
 from impbench.version import __version__
@@ -71,13 +72,15 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
     Path of the page.
     """
     run, store = make_run(stored), stored.store
-    scene = Scene.of(run, store.picture)
+    # Maps of cells and genes show the same pictures.
+    scene = Scene.of(run, functools.cache(store.picture))
     summary, purposes = scene.summary, scene.purposes
     failed, answered = failures(run), advise(run, summary, scene.comparisons)
     folders = {name: _fresh(store.folder / name) for name in ("figures", "tables")}
     drawings = draw_all(scene, folders["figures"], png)
+    tables = metric_tables(run, summary)
     files = export(
-        run, summary, scene.board, scene.comparisons, purposes, failed, folders["tables"]
+        run, summary, scene.board, scene.comparisons, purposes, failed, tables, folders["tables"]
     )
     context = {
         "run": run,
@@ -90,7 +93,7 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
         "explained": {item.purpose: _explained(run, item) for item in answered},
         "left_out": left_out(run),
         "batch_sections": batch_sections(run, summary),
-        "protocols": [_protocol(run, summary, name) for name in run.protocols],
+        "protocols": [_protocol(run, summary, tables, name) for name in run.protocols],
         "bases": _bases(run, summary),
         "seeing": [name for name in run.imputers if run.sees_truth(name)],
         "any_lost": bool(summary["n_lost"].any()),
@@ -200,7 +203,9 @@ def _overview(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _protocol(run: Run, summary: pd.DataFrame, name: str) -> ProtocolView:
+def _protocol(
+    run: Run, summary: pd.DataFrame, tables: Mapping[tuple[str, str], Table], name: str
+) -> ProtocolView:
     about = run.about_protocol(name)
     lead = run.lead_metric(name)
     conventions: dict[str, list[str]] = {}
@@ -214,8 +219,8 @@ def _protocol(run: Run, summary: pd.DataFrame, name: str) -> ProtocolView:
         meaning=about.meaning,
         reference=about.reference or "",
         conventions=conventions,
-        lead=metric_table(run, summary, name, lead) if lead else None,
-        others=[metric_table(run, summary, name, metric) for metric in others],
+        lead=tables[name, lead] if lead else None,
+        others=[tables[name, metric] for metric in others],
         gains=gain_table(run, summary, name, lead) if lead else None,
         warning=" ".join(reads_note(run, name) or ()),
     )

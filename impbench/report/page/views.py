@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,11 +71,30 @@ class Table:
     meaning: str = ""
 
 
-def metric_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> Table:
-    """One metric: mean rank and skill per scope, then every dataset's mean ± sd, rank and skill."""
-    fact = run.metrics[metric]
-    rows = summary[(summary["protocol"] == protocol) & (summary["metric"] == metric)]
-    datasets = [name for name in run.datasets if name in set(rows["dataset"])]
+def metric_tables(run: Run, summary: pd.DataFrame) -> dict[tuple[str, str], Table]:
+    """Return a table for every protocol and metric.
+
+    It shows mean rank and skill per scope, then every dataset's mean ± sd, rank and skill.
+    """
+    rows: dict[tuple[str, str], list[Any]] = {}
+    for row in summary.itertuples():
+        rows.setdefault((str(row.protocol), str(row.metric)), []).append(row)
+    means = _means(run, summary)
+    return {
+        (protocol, metric): _metric_table(run, imputers, rows[protocol, metric], means)
+        for protocol in run.protocols
+        for imputers in [order(run, summary, protocol)]
+        for metric in run.metrics_of(protocol)
+    }
+
+
+def _metric_table(
+    run: Run, imputers: list[str], rows: list[Any], means: Mapping[tuple[str, str, str, str], Any]
+) -> Table:
+    """Return the table of one protocol and metric, whose `rows` of the summary these are."""
+    protocol, metric = rows[0].protocol, rows[0].metric
+    fact, asked = run.metrics[metric], {row.dataset for row in rows}
+    datasets = [name for name in run.datasets if name in asked]
     by_scope = {
         scope: [name for name in datasets if run.scope(name) == scope]
         for scope in ("simulated", "real")
@@ -86,11 +105,15 @@ def metric_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) ->
         for scope, names in scopes.items()
     ]
     columns += [Column(run.datasets[name].title, run.scope(name)) for name in datasets]
-    found = {(row.imputer, row.dataset): row for row in rows.itertuples()}
-    means = {scope: _scope_cells(run, rows, names) for scope, names in scopes.items()}
+    found = {(row.imputer, row.dataset): row for row in rows}
+    overall = {}
+    for scope, names in scopes.items():
+        here = {name: means.get((protocol, metric, scope, name)) for name in imputers}
+        known = {name: row for name, row in here.items() if row is not None}
+        overall[scope] = _scope_cells(run, known, len(names))
     table_rows = []
-    for imputer in order(run, summary, protocol):
-        cells = [means[scope].get(imputer, Cell(MISSING)) for scope in scopes]
+    for imputer in imputers:
+        cells = [overall[scope].get(imputer, Cell(MISSING)) for scope in scopes]
         for dataset in datasets:
             cells.append(_cell(run, found.get((imputer, dataset)), fact))
         table_rows.append(_row(run, imputer, cells))
@@ -180,10 +203,11 @@ def verdict_text(verdicts: Sequence[Verdict]) -> str:
     return f"{', '.join(shown)} of {len(verdicts)}"
 
 
-def _scope_cells(run: Run, rows: pd.DataFrame, datasets: list[str]) -> dict[str, Cell]:
-    """Mean rank and mean skill per imputer over `datasets`."""
-    here = rows[rows["dataset"].isin(datasets)]
-    groups = here.groupby("imputer", sort=False).agg(
+def _means(run: Run, summary: pd.DataFrame) -> dict[tuple[str, str, str, str], Any]:
+    """Mean rank and mean skill over datasets, by protocol, metric, scope and imputer."""
+    keys = ["protocol", "metric", "scope", "imputer"]
+    scoped = summary.assign(scope=summary["dataset"].map(run.scope))
+    groups = scoped.groupby(keys, sort=False).agg(
         rank=("rank", "mean"),
         ranked=("rank", "count"),
         skill=("skill", "mean"),
@@ -191,14 +215,20 @@ def _scope_cells(run: Run, rows: pd.DataFrame, datasets: list[str]) -> dict[str,
         asked=("n_asked", "sum"),
         failed=("n_failed", "sum"),
     )
-    whole = groups[(groups["ranked"] == len(datasets)) & (groups["failed"] == 0)]["rank"]
+    found: Iterable[Any] = groups.itertuples()
+    return {row.Index: row for row in found}
+
+
+def _scope_cells(run: Run, rows: Mapping[str, Any], n_datasets: int) -> dict[str, Cell]:
+    """Mean rank and mean skill per imputer over the datasets of a scope; see `_means`."""
+    whole = {name for name, row in rows.items() if row.ranked == n_datasets and not row.failed}
+    first = min((rows[name].rank for name in whole), default=math.nan)
     cells = {}
-    rows_found: Iterable[Any] = groups.itertuples()
-    for row in rows_found:
-        name, partial = str(row.Index), 0 < row.ranked < len(datasets)
+    for name, row in rows.items():
+        partial = 0 < row.ranked < n_datasets
         notes = [f"skill {skill_text(row.skill)}"] if not math.isnan(row.skill) else []
-        notes += [f"on {row.ranked} of {len(datasets)}"] if partial else []
-        best = name in whole.index and row.rank == whole.min()
+        notes += [f"on {row.ranked} of {n_datasets}"] if partial else []
+        best = name in whole and row.rank == first
         counts = not math.isnan(row.rank)
         text = "not ranked" if run.sees_truth(name) else rank_text(row.rank)
         cells[name] = Cell(
