@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from impbench.registry import registry
 from impbench.report.analysis.run import make_run
 from impbench.report.analysis.tables import leaderboard_of
-from impbench.report.figures import impbench_figures
 from impbench.report.figures.drawing import blank, name_rows, scatter, style
-from impbench.report.figures.heatmap import _SKILL, tiles
 from impbench.report.figures.palette import INK, SOFT, Look
 from impbench.report.figures.scene import Scene
 from impbench.results.store import Store
@@ -37,12 +33,6 @@ def test_a_question_that_one_was_not_asked_is_an_empty_cell_and_no_warning(
     assert "—" in texts
 
 
-def test_text_on_dark_tiles_is_white_and_nothing_else_is():
-    axes = blank(2, 1).add_axes((0, 0, 1, 1))
-    inks = tiles(axes, np.array([[-1.0, 0.0, 1.0, np.nan]]), _SKILL, -1, 1)
-    assert inks.tolist() == [["white", "0.15", "white", "0.15"]]
-
-
 def test_names_of_rows_and_marks_are_as_many_artists_as_needed():
     axes = blank(2, 2).add_axes((0.5, 0, 0.5, 1))
     looks = [Look("a", "#0072B2", "o", False), Look("b", "#D55E00", "s", False)]
@@ -52,9 +42,3 @@ def test_names_of_rows_and_marks_are_as_many_artists_as_needed():
     assert list(axes.collections) == [points]
     assert len(points.get_paths()) == 2
     assert not axes.yaxis.get_major_ticks()
-
-
-def test_no_figure_loads_seaborn_before_it_draws():
-    modules = {sys.modules[figure.draw.__module__] for figure in impbench_figures()}
-    assert len(modules) > 5
-    assert not [module.__name__ for module in modules if "sns" in vars(module)]

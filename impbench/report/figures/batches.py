@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -78,9 +79,6 @@ def batches(scene: Scene) -> Figure | None:
 
 
 def _marks(axes: Axes, names: list[str], pairs: list[BothWays]) -> None:
-    # A second to import, for runs that imputed both ways alone.
-    import seaborn as sns
-
     seeds = pd.DataFrame(
         [(pair.imputer, value) for pair in pairs for value in pair.by_seed],
         columns=["imputer", "gain"],

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import matplotlib
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from impbench.page_figure import figure
 from impbench.report.analysis.worst import marked
@@ -106,12 +106,27 @@ def _heatmap(
     drawn = blank(LABELS + width + 0.45, HEAD + height + 0.05)
     axes = panel(drawn, LABELS, HEAD, width, height)
     write = skill_text if value == "mean_skill" else rank_text
-    inks = tiles(axes, values, colours, low, high)
-    centre: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "center"}
-    for y, x in np.ndindex(values.shape):
-        known = not np.isnan(values[y, x])
-        text = marked(write(float(values[y, x])), float(lost[y, x])) if known else MISSING
-        axes.text(x + 0.5, y + 0.5, text, color=inks[y, x] if known else SOFT, **centre)
+    sns.heatmap(
+        values,
+        annot=np.array(
+            [
+                [marked(write(cell), n_lost) for cell, n_lost in zip(*row, strict=True)]
+                for row in zip(np.asarray(values), np.asarray(lost), strict=True)
+            ]
+        ),
+        fmt="",
+        annot_kws={"fontsize": 7},
+        cmap=colours,
+        vmin=low,
+        vmax=high,
+        linewidths=0.8,
+        cbar=False,
+        xticklabels=False,
+        yticklabels=False,
+        ax=axes,
+    )
+    for y, x in np.argwhere(np.isnan(values)):
+        axes.text(x + 0.5, y + 0.5, MISSING, color=SOFT, fontsize=7, ha="center", va="center")
     name_imputers(axes, scene, names)
     above, va, _ = axes.get_xaxis_text2_transform(matplotlib.rcParams["xtick.major.pad"])
     slant: dict[str, Any] = {"rotation": 32, "rotation_mode": "anchor", "ha": "left", "va": va}
@@ -125,27 +140,6 @@ def _heatmap(
         f"Heat map of mean {what}: {len(names)} imputers by metric, per protocol and kind of data"
     )
     return drawn
-
-
-def tiles(
-    axes: Axes, values: NDArray[np.float64], colours: Colormap, low: float, high: float
-) -> NDArray[np.str_]:
-    """Fill a cell per value, the first row on top; return the ink to write on each."""
-    axes.pcolormesh(
-        np.ma.masked_invalid(values),
-        cmap=colours,
-        vmin=low,
-        vmax=high,
-        linewidths=0.8,
-        edgecolor="white",
-    )
-    n_rows, n_columns = values.shape
-    axes.set(xlim=(0, n_columns), ylim=(n_rows, 0), xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-    fills = np.array(colours(Normalize(low, high)(values)))[..., :3]
-    # Relative luminance (WCAG 2): on a dark cell, text is white.
-    linear = np.where(fills <= 0.03928, fills / 12.92, ((fills + 0.055) / 1.055) ** 2.4)
-    return np.where(linear @ [0.2126, 0.7152, 0.0722] > 0.408, "0.15", "white")
 
 
 def name_imputers(axes: Axes, scene: Scene, names: list[str]) -> None:

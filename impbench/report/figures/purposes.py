@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -14,7 +15,7 @@ from impbench.report.analysis.purposes import SPEED
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.worst import marked
 from impbench.report.figures.drawing import blank, panel
-from impbench.report.figures.heatmap import RANKS, name_imputers, tiles
+from impbench.report.figures.heatmap import RANKS, name_imputers
 from impbench.report.figures.palette import INK, SOFT
 from impbench.report.figures.scene import Scene
 from impbench.report.numbers import number, rank_text, skill_text
@@ -56,7 +57,18 @@ def purposes(scene: Scene) -> Figure | None:
     drawn = blank(LABELS + width + 0.2, HEAD + height + 0.05)
     axes = panel(drawn, LABELS, HEAD, width, height)
     places = table.pivot(index="imputer", columns="purpose", values="mean_place")
-    tiles(axes, places.reindex(index=names, columns=columns).to_numpy(float), RANKS, 0, 1)
+    sns.heatmap(
+        places.reindex(index=names, columns=columns),
+        cmap=RANKS,
+        vmin=0,
+        vmax=1,
+        linewidths=0.8,
+        cbar=False,
+        xticklabels=False,
+        yticklabels=False,
+        ax=axes,
+    )
+    axes.set(xlabel="", ylabel="")
     name_imputers(axes, scene, names)
     _heads(axes, table, columns)
     _cells(axes, table, names, columns, _best(run, table))

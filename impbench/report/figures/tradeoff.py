@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from impbench.page_figure import figure
 from impbench.report.analysis.run import ORACLE
-from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel, scatter
+from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel
 from impbench.report.figures.palette import ORACLE_COLOUR, SOFT
 from impbench.report.figures.scene import Scene
 from impbench.report.numbers import number
@@ -71,9 +71,19 @@ def tradeoff(scene: Scene) -> Figure | None:
         row, column = divmod(i, n_columns)
         axes = panel(drawn, 0.75 + column * width, row * step + 0.28, width - 0.55, PANEL_HEIGHT)
         here = points[points["dataset"] == dataset]
-        shown = [looks[name] for name in here["imputer"]]
-        edge: dict[str, Any] = {"edgecolors": "white", "linewidths": 0.08 * np.sqrt(42)}
-        scatter(axes, here["time"], here["score"], shown, s=42, zorder=3, **edge)
+        sns.scatterplot(
+            here,
+            x="time",
+            y="score",
+            hue="imputer",
+            style="imputer",
+            palette={name: look.colour for name, look in looks.items()},
+            markers={name: look.marker for name, look in looks.items()},
+            s=42,
+            legend=False,
+            zorder=3,
+            ax=axes,
+        )
         _front_line(axes, here, run.metrics[metric].direction)
         asked = scene.rows[(scene.rows["dataset"] == dataset) & (scene.rows["metric"] == metric)]
         for bound in asked.loc[asked["imputer"] == ORACLE, "mean"].dropna():
