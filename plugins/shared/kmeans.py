@@ -25,6 +25,8 @@ BLOCK = 512
 """Cells whose distances are found at once."""
 GAIN = 1 - 1e-10
 """A move must lower the sum of squares by more than rounding."""
+TWICE_SHARE, OFFSET, LEAVE, JOIN = range(4)
+"""What is kept of each cluster, (k, 4): 2 / n, Q / n², n / (n − 1) and n / (n + 1)."""
 
 
 def best_kmeans(
@@ -117,7 +119,8 @@ def _descend_gram(gram: Floats, seeds: Labels, max_passes: int, labels: Labels) 
     """Run one start; fills `labels` and returns the sum of squares.
 
     With S_ki the sum of the inner products of i with cluster k and Q_k the sum of S_ki within k,
-    the squared distance of i from the centre of k is G_ii − 2 S_ki / n_k + Q_k / n_k².
+    the squared distance of i from the centre of k is G_ii − 2 S_ki / n_k + Q_k / n_k². Divisions
+    would take most of the time if made for each cell.
     """
     n_cells = gram.shape[0]
     k = seeds.shape[0]
@@ -140,6 +143,10 @@ def _descend_gram(gram: Floats, seeds: Labels, max_passes: int, labels: Labels) 
     for cell in range(n_cells):
         within[labels[cell]] += sums[labels[cell], cell]
 
+    about = np.empty((k, 4))
+    for cluster in range(k):
+        _divide(about[cluster], sizes[cluster], within[cluster])
+
     quiet = 0
     cell = 0
     steps = 0
@@ -148,14 +155,12 @@ def _descend_gram(gram: Floats, seeds: Labels, max_passes: int, labels: Labels) 
         own = gram[cell, cell]
         new = old
         if sizes[old] > 1.0:
-            n = sizes[old]
-            lowest = (own - 2.0 * sums[old, cell] / n + within[old] / (n * n)) * n / (n - 1.0)
-            lowest *= GAIN
+            lowest = own - sums[old, cell] * about[old, TWICE_SHARE] + about[old, OFFSET]
+            lowest *= about[old, LEAVE] * GAIN
             for cluster in range(k):
                 if cluster != old:
-                    n = max(sizes[cluster], 1.0)
-                    join = own - 2.0 * sums[cluster, cell] / n + within[cluster] / (n * n)
-                    join *= sizes[cluster] / (sizes[cluster] + 1.0)
+                    join = own - sums[cluster, cell] * about[cluster, TWICE_SHARE]
+                    join = (join + about[cluster, OFFSET]) * about[cluster, JOIN]
                     if join < lowest:
                         lowest = join
                         new = cluster
@@ -167,6 +172,8 @@ def _descend_gram(gram: Floats, seeds: Labels, max_passes: int, labels: Labels) 
                 sums[new, other] += gram[cell, other]
             sizes[old] -= 1.0
             sizes[new] += 1.0
+            _divide(about[old], sizes[old], within[old])
+            _divide(about[new], sizes[new], within[new])
             labels[cell] = new
             quiet = 0
         else:
@@ -180,6 +187,15 @@ def _descend_gram(gram: Floats, seeds: Labels, max_passes: int, labels: Labels) 
     for cluster in range(k):
         total -= within[cluster] / max(sizes[cluster], 1.0)
     return total
+
+
+@njit(nogil=True, fastmath=True)
+def _divide(about: Floats, size: float, within: float) -> None:
+    n = max(size, 1.0)
+    about[TWICE_SHARE] = 2.0 / n
+    about[OFFSET] = within / (n * n)
+    about[LEAVE] = n / (n - 1.0) if n > 1.0 else 1.0
+    about[JOIN] = size / (size + 1.0)
 
 
 @njit(nogil=True)
