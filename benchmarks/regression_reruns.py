@@ -2,9 +2,9 @@ r"""How often `impbench check` cries wolf, and how often it sees a loss of 5 %, 
 
 ::
 
-    impbench run --suite regression --seeds 1100 --out reruns
+    impbench run --suite regression --seeds 600 --threads 1 --out reruns
     impbench run --suite benchmarks/regression_slip.toml --plugin benchmarks/regression_slip.py \
-        --seeds 1100 --out slip
+        --seeds 300 --threads 1 --out slip
     python benchmarks/regression_reruns.py reruns --slip slip
 
 The first seeds of ``reruns`` are the baseline, the others in fives are that many re-runs of
