@@ -8,6 +8,8 @@ nothing outside its own file, or close over a digest of those files.
 from __future__ import annotations
 
 import fcntl
+import glob
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import caching
 from numba.core.caching import IndexDataCacheFile
 from numba.core.codegen import CPUCodeLibrary
 
@@ -95,14 +98,15 @@ def _mend_the_cache() -> None:
     Two that save a function for different types at the same moment choose the same name for
     the machine code (numba 0.68), and the next to load it runs the wrong one. What was compiled for
     a named tuple of another file names its class, which a later version may not have any more.
-    While a method imputes, the folder is closed: what is compiled only then is not kept.
+    Where a folder may only be read, what is in it is used, and what is compiled is not kept: so it
+    is while a method imputes, for the worker of a stranger's method, and in many containers.
     """
     plain_save, plain_index = IndexDataCacheFile.save, IndexDataCacheFile._load_index
 
     @wraps(plain_save)
     def save(self: Any, key: Any, data: Any) -> None:
         index = Path(self._index_path)
-        with suppress(PermissionError), index.with_suffix(".lock").open("w") as lock:
+        with suppress(OSError), index.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             plain_save(self, key, data)
 
@@ -115,3 +119,21 @@ def _mend_the_cache() -> None:
 
     IndexDataCacheFile.save = save
     IndexDataCacheFile._load_index = load_index
+    _read_where_none_may_write()
+
+
+def _read_where_none_may_write() -> None:
+    """Let numba take what lies beside the source before it looks for a folder to write to."""
+    # Both had an underscore before numba 0.62.
+    beside = getattr(caching, "InTreeCacheLocator", None) or caching._InTreeCacheLocator
+    choice = (getattr(caching, "CacheImpl", None) or caching._CacheImpl)._locator_classes
+
+    class Readable(beside):  # type: ignore[misc]
+        @classmethod
+        def from_function(cls, function: Any, file: str) -> Any:
+            name = re.sub("[<>]", "", f"{Path(file).stem}.{function.__qualname__}")
+            locator = cls(function, file)
+            kept = Path(locator.get_cache_path()).glob(f"{glob.escape(name)}-*.nbi")
+            return locator if any(kept) else None
+
+    choice.insert(choice.index(beside) + 1, Readable)

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from impbench.worker import landlock
+
 CLASSES = "from typing import NamedTuple\n\nclass {name}(NamedTuple):\n    x: float\n"
 LOOP = """
 from impbench_plugins.shared.compiled import njit
@@ -28,6 +30,33 @@ def test_a_renamed_class_of_another_file_is_compiled_for_again(tmp_path):
         )
         assert (done.stdout, done.stderr) == ("3.0\n", "")
     assert list((tmp_path / "kept").rglob("*.nbi"))
+
+
+READING = """
+import os
+from impbench.worker import landlock
+own = os.environ["XDG_CACHE_HOME"]
+landlock.restrict([("/", landlock.READ), (own, landlock.READ | landlock.WRITE)])
+import classes, loop
+print(loop.doubled(classes.Pair(1.5)), loop.doubled.stats.cache_hits.total())
+"""
+
+
+@pytest.mark.skipif(not landlock.abi(), reason="needs Landlock, to close a folder to root too")
+def test_what_was_kept_is_used_where_nothing_can_be_kept(tmp_path):
+    (tmp_path / "loop.py").write_text(LOOP)
+    (tmp_path / "classes.py").write_text(CLASSES.format(name="Pair"))
+    (tmp_path / "elsewhere").mkdir()
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "elsewhere"), "PYTHONPATH": "."}
+    environment |= {"OPENBLAS_NUM_THREADS": "1"}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    keeping = "import classes, loop; print(loop.doubled(classes.Pair(1.5)))"
+    for code, expected in ((keeping, "3.0\n"), (READING, "3.0 1\n")):
+        command = [sys.executable, "-B", "-c", code]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert (done.stdout, done.stderr) == (expected, "")
 
 
 ADAM = """
