@@ -29,6 +29,7 @@ from impbench.results.store import Store
 
 IMPBENCH = str(Path(sys.executable).with_name("impbench"))
 CELLS, GENES, TYPES = 20_000, 2_000, 6
+COSTS = ("wall-seconds", "cpu-seconds", "peak-memory")
 
 
 def main() -> None:
@@ -52,8 +53,10 @@ def main() -> None:
         if builds:
             before, now = (min(spent[name]) for name in ("before", "now"))
             print(f"least CPU: {before:.1f} before, {now:.1f} now, ratio {before / now:.2f}")
-            same = scores(Path(folder) / "before-0") == scores(Path(folder) / "now-0")
-            print(f"scores equal bit for bit: {same}")
+            old, new = (scores(Path(folder) / f"{name}-0") for name in ("before", "now"))
+            shared = old.keys() & new.keys()
+            equal = sum(old[key] == new[key] for key in shared)
+            print(f"jobs: {len(old)} before, {len(new)} now; {equal} of {len(shared)} shared equal")
 
 
 def write_counts(file: Path, n_cells: int) -> float:
@@ -101,9 +104,6 @@ def scores(out: Path) -> dict[str, dict[str, float]]:
         values = json.loads(path.read_text(encoding="utf-8"))["scores"]
         found[path.stem] = {name: value for name, value in values.items() if name not in COSTS}
     return found
-
-
-COSTS = ("wall-seconds", "cpu-seconds", "peak-memory")
 
 
 if __name__ == "__main__":
