@@ -91,7 +91,8 @@ def test_sigterm_lets_jobs_in_flight_finish_and_the_next_run_goes_on(tmp_path: P
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert "Terminated" in said
-    stored = [record.status for record in Store.open(tmp_path).read().records]
-    assert stored == ["ok"]
+    # The controls, which come first, are done.
+    records = Store.open(tmp_path).read().records
+    assert [record.status for record in records if record.job.imputer == "slow"] == ["ok"]
     assert not (tmp_path / ".work").exists()
     assert json.loads((tmp_path / "manifest.json").read_text())["interrupted"] is True
