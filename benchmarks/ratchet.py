@@ -3,7 +3,8 @@
 Run ``python benchmarks/ratchet.py [ROW ...] [--update]`` on Linux. Each row runs in a process of
 its own, on one thread: the least of up to three times in CPU seconds, divided by a calibration in
 the same process, and the peak memory of the largest process. Status 1 if a row exceeds what is kept
-by more than half, three times in a row; --update keeps what was measured.
+by more than half, three times in a row; --update keeps what was measured. What is kept is of a
+fresh installation, as CI has it: a process that still compiles takes more memory.
 """
 
 from __future__ import annotations
