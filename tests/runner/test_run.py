@@ -4,60 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from tiny_runs import SUITE, run, scores, settings, strays
 
-import impbench
 from impbench.errors import InputError
-from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
 from impbench.results.store import Store
-from impbench.runner.run import Results
-from impbench.runner.settings import Settings
 from impbench.worker.answer import LOG_HEAD, LOG_TAIL
-from impbench.worker.sandbox import MARK
 
-pytestmark = pytest.mark.slow
-
-HOSTILE = Path(__file__).parents[1] / "example_plugins" / "hostile.py"
-OURS = "IMPBENCH_TEST_PROCESS"
-"""Inherited by every process of these tests; somebody else may run impbench on this machine."""
-os.environ.setdefault(OURS, str(os.getpid()))
-SUITE = Suite(
-    name="tiny",
-    title="tiny",
-    description="",
-    questions=(Question(("sim_equal[n_cells=40,n_genes=60]",), ("simulated-truth", "clustering")),),
-    imputers=(),
-    seeds=2,
-    controls=False,
-)
-
-
-def settings(**changes: object) -> Settings:
-    return Settings(**{"jobs": 2, "threads": 1, "timeout": 60.0, **changes})  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hostile() -> None:
-    load_file(HOSTILE)
-
-
-def run(out: Path, *imputers: str, **options: object) -> Results:
-    options.setdefault("settings", settings())
-    return impbench.run(SUITE, out, imputers=imputers, report=False, **options)  # type: ignore[arg-type]
-
-
-def scores(results: Results, imputer: str) -> pd.DataFrame:
-    return results.scores[results.scores.imputer == imputer]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("hostile")]
 
 
 def test_tidy_table_has_every_promised_column_and_metric(tmp_path: Path) -> None:
@@ -127,20 +89,6 @@ def test_child_that_outlives_its_worker_is_ended(tmp_path: Path) -> None:
     assert not strays()
 
 
-def strays() -> list[str]:
-    """Processes of this test process's tasks that are still alive."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            environ = process.environ()
-            ours = environ.get(OURS) == os.environ[OURS]
-            if MARK in environ and ours and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.cmdline()))
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
 def test_one_method_cannot_change_what_another_sees(tmp_path: Path) -> None:
     alone = run(tmp_path / "a", "fine", seeds=1).scores.query("metric == 'mse'")
     beside = run(tmp_path / "b", "scribbles", "fine", "deletes", seeds=1)
@@ -162,62 +110,12 @@ def test_megabytes_of_output_go_to_the_log_and_only_their_end_to_the_record(
     assert "bytes are left out here" in log
 
 
-def test_second_run_redoes_nothing_that_is_done(tmp_path: Path) -> None:
-    first = run(tmp_path, "fine").scores
-    stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "records").iterdir()}
-    second = run(tmp_path, "fine").scores
-    assert stamps == {p.name: p.stat().st_mtime_ns for p in (tmp_path / "records").iterdir()}
-    pd.testing.assert_frame_equal(first, second)
-
-
-def test_fresh_redoes_everything(tmp_path: Path) -> None:
-    run(tmp_path, "fine", seeds=1)
-    stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "records").iterdir()}
-    run(tmp_path, "fine", seeds=1, settings=settings(fresh=True))
-    after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "records").iterdir()}
-    assert stamps.keys() == after.keys()
-    assert all(after[name] > stamp for name, stamp in stamps.items())
-
-
-def test_more_seeds_add_jobs_and_keep_the_old_ones(tmp_path: Path) -> None:
-    first = run(tmp_path, "fine", seeds=1).scores
-    both = run(tmp_path, "fine", seeds=2).scores
-    kept = both[both.seed == 1].reset_index(drop=True)
-    pd.testing.assert_frame_equal(kept, first)
-
-
-def test_failed_job_is_never_taken_as_done(tmp_path: Path) -> None:
-    run(tmp_path, "hangs", seeds=1, settings=settings(timeout=1.0))
-    before = Store(tmp_path).read().records[0]
-    run(tmp_path, "hangs", seeds=1, settings=settings(timeout=1.5))
-    after = Store(tmp_path).read().records[0]
-    assert before.key == after.key
-    assert "1 s" in before.reason
-    assert "1.5 s" in after.reason
-
-
 def test_controls_are_imputed_first_and_listed_last(tmp_path: Path) -> None:
     run(tmp_path, "fine", seeds=1, settings=settings(jobs=1))
     listed = [record.job.imputer for record in Store(tmp_path).read().records]
     assert listed[0] == "fine"
     last = max((tmp_path / "records").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     assert json.loads(last.read_text())["job"]["imputer"] == "fine"
-
-
-def test_changed_parameter_is_another_job(tmp_path: Path) -> None:
-    run(tmp_path, "fine", seeds=1)
-    results = run(tmp_path, "fine", "fine[offset=2]", seeds=1).scores
-    mse = results.query("metric == 'mse'").set_index("imputer").value
-    assert abs(mse["fine[offset=2.0]"] - mse["fine"]) > 1
-
-
-def test_record_that_cannot_be_read_is_redone(tmp_path: Path) -> None:
-    first = run(tmp_path, "fine", seeds=1).scores
-    path = next((tmp_path / "records").iterdir())
-    path.write_text(path.read_text()[:100])
-    second = run(tmp_path, "fine", seeds=1).scores
-    scored = first.metric.isin(["mse", "ari", "nmi"])
-    pd.testing.assert_frame_equal(first[scored], second[scored])
 
 
 def test_worker_is_told_nothing_of_truth_or_labels(tmp_path: Path) -> None:
@@ -244,66 +142,6 @@ def test_worker_is_told_nothing_of_truth_or_labels(tmp_path: Path) -> None:
     assert told["cells"] == ["cell_1", "cell_2"]
     assert "views" not in json.dumps(told["argv"])
     assert not {"pandas", "anndata", "torch", "sklearn"} & set(told["modules"])
-
-
-def start_run(out: Path, *imputers: str) -> subprocess.Popen[bytes]:
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import test_run\n"
-        "from pathlib import Path\n"
-        "test_run.load_file(test_run.HOSTILE)\n"
-        "test_run.run(Path(sys.argv[2]), *sys.argv[3:], settings=test_run.settings(jobs=1))\n"
-    )
-    here = str(Path(__file__).parent)
-    return subprocess.Popen(
-        [sys.executable, "-c", script, here, str(out), *imputers],
-        stderr=subprocess.DEVNULL,
-        # Shells start background jobs with Ctrl-C ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def wait_for_records(out: Path, n: int) -> None:
-    deadline = time.monotonic() + 60
-    while len(list((out / "records").glob("*.json"))) < n:
-        assert time.monotonic() < deadline, "no record came"
-        time.sleep(0.02)
-
-
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_kill_during_run_loses_no_finished_job(tmp_path: Path, sign: signal.Signals) -> None:
-    out = tmp_path / "out"
-    process = start_run(out, "fine", "slow")
-    wait_for_records(out, 2)
-    process.send_signal(sign)
-    process.wait(20)
-    deadline = time.monotonic() + 10
-    while strays() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not strays()
-    kept = {p.name: p.read_bytes() for p in (out / "records").glob("*.json")}
-    assert len(kept) >= 2
-    resumed = run(out, "fine", "slow").scores
-    assert all((out / "records" / name).read_bytes() == data for name, data in kept.items())
-    undisturbed = run(tmp_path / "other", "fine", "slow").scores
-    scored = resumed.metric.isin(["mse", "ari", "nmi", "purity"])
-    pd.testing.assert_frame_equal(resumed[scored], undisturbed[scored])
-    assert not list(out.rglob("*.tmp"))
-    assert not (out / ".work").exists()
-
-
-def test_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    process = start_run(tmp_path, "slow")
-    try:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "manifest.json").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        with pytest.raises(InputError, match=r"another impbench run \(process \d+\) is writing"):
-            run(tmp_path, "fine")
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
