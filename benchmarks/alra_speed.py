@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")})
@@ -22,6 +20,7 @@ import scipy.sparse as sp
 from impbench_plugins.alra import Alra
 from impbench_plugins.alra.low_rank import OVERSAMPLES, POWER_FOR_RANK
 from impbench_plugins.alra.scale import log_normalised
+from timing import timed
 
 from impbench import Context, Observed
 from impbench.registry import registry
@@ -71,13 +70,6 @@ def products(values: np.ndarray, rank: int) -> None:
         for _ in range(n_power + 1):
             block = values.T @ (values @ block)
             block /= np.abs(block).max()
-
-
-def timed(work: Callable[..., Any], *given: Any) -> tuple[float, Any]:
-    """Return seconds of processor time, and the result."""
-    start = time.process_time()
-    result = work(*given)
-    return time.process_time() - start, result
 
 
 if __name__ == "__main__":

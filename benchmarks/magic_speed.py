@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
-from collections.abc import Callable
 from typing import Any
 
 os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")})
@@ -18,6 +16,7 @@ import magic
 import numpy as np
 import scipy.sparse as sp
 from impbench_plugins.magic import Magic
+from timing import timed
 
 from impbench import Context, Observed
 from impbench.registry import registry
@@ -61,13 +60,6 @@ def products(x: Any) -> None:
     steps = sp.csr_matrix((np.full(20 * n, 0.05, x.dtype), *places), shape=(n, n))
     for _ in range(3):
         x = steps @ x
-
-
-def timed(work: Callable[..., Any], *given: Any) -> tuple[float, Any]:
-    """Return seconds of processor time, and the result."""
-    start = time.process_time()
-    result = work(*given)
-    return time.process_time() - start, result
 
 
 if __name__ == "__main__":

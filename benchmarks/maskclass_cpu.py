@@ -16,7 +16,6 @@ import argparse
 import math
 import platform
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -32,6 +31,7 @@ from impbench_plugins.maskclass.fast_network import (
     masked_output,
 )
 from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
+from timing import timed
 
 BATCH, REPEATS = 32, 200
 
@@ -77,7 +77,7 @@ def simulated(n_cells: int, n_genes: int) -> MaskClassData:
 def fast_step(data: MaskClassData, settings: MaskClassSettings) -> float:
     training = fast.Training.start(data, settings, 1)
     n_epochs = max(3, 20000 // data.n_cells)
-    times = [timed(lambda epoch=epoch: training.run(epoch)) for epoch in range(n_epochs)]
+    times = [timed(lambda epoch=epoch: training.run(epoch))[0] for epoch in range(n_epochs)]
     return min(times) / math.ceil(data.n_cells / BATCH)
 
 
@@ -104,7 +104,7 @@ def parts_alone(data: MaskClassData, settings: MaskClassSettings) -> float:
     for kernel in kernels:
         kernel(1, *arguments)
     return sum(
-        min(timed(lambda kernel=kernel: kernel(REPEATS, *arguments)) for _ in range(5)) / REPEATS
+        min(timed(lambda kernel=kernel: kernel(REPEATS, *arguments))[0] for _ in range(5)) / REPEATS
         for kernel in kernels
     )
 
@@ -155,12 +155,6 @@ def dense_products(n_genes: int) -> float:
                 torch.mm(a, b)
 
     return min(timed(all_five) for _ in range(5)) / REPEATS
-
-
-def timed(call: Callable[[], Any]) -> float:
-    start = time.process_time()
-    call()
-    return time.process_time() - start
 
 
 if __name__ == "__main__":

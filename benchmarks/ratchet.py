@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -117,19 +117,19 @@ def calibration() -> None:
 
 def timed(work: Callable[[], object]) -> float:
     """Return CPU seconds, those of child processes included."""
-    begun = sum(os.times()[:4])
-    begun_here = time.process_time()
+    begun = used()
     work()
-    here = time.process_time() - begun_here
-    # os.times() counts in hundredths: only what children took is read from it.
-    children = sum(os.times()[:4]) - begun - here
-    return here + max(children, 0.0) * (children > 0.05)
+    return used() - begun
+
+
+def used() -> float:
+    """Return the CPU seconds of this process and of those that it has waited for."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def peak() -> float:
     """Return the peak of this process or of its largest child, in MiB (Linux)."""
-    import resource
-
     status = Path("/proc/self/status").read_text().splitlines()
     own = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
     return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024

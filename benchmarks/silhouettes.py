@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import time
-from collections.abc import Callable
 from typing import Any
 
 os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")})
@@ -18,6 +16,7 @@ os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "M
 import numpy as np
 from sklearn import config_context
 from sklearn.metrics import silhouette_score
+from timing import timed
 
 from impbench.metrics.silhouette import CELLS_PER_TILE, silhouettes
 
@@ -61,13 +60,6 @@ def products(points: Any) -> None:
 def by_scikit_learn(points: Any, groupings: list[Any]) -> list[float]:
     with config_context(working_memory=128):
         return [silhouette_score(points, groups) for groups in groupings]
-
-
-def timed(work: Callable[..., Any], *given: Any) -> tuple[float, Any]:
-    """Return seconds of processor time, and the result."""
-    start = time.process_time()
-    result = work(*given)
-    return time.process_time() - start, result
 
 
 if __name__ == "__main__":
