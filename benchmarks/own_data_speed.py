@@ -1,4 +1,4 @@
-"""How long `impbench run --data` takes on 20 000 cells, and what of it is no imputing.
+"""How long `impbench run --data` takes on 20 000 cells, and how much of that is imputing.
 
 Run ``python benchmarks/own_data_speed.py [--before PATH] [--rounds 2]``. A file of 20 000 cells ×
 2 000 genes is drawn with a fixed seed: negative-binomial counts of six types, 43 % above zero.

@@ -1,4 +1,4 @@
-"""Time and memory of what must stay fast, in small, held against the numbers kept in ratchet.json.
+"""Check that small versions of our promises take no more time and memory than ratchet.json says.
 
 Run ``python benchmarks/ratchet.py [ROW ...] [--update]`` on Linux. Each row runs in a process of
 its own, on one thread: the least of up to three times in CPU seconds, divided by a calibration in

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# numba compiles again what lies ready in its cache, where the folder may be read but not written.
+# numba ignores compiled code in a cache folder that it may read but not write, and compiles again.
 #
 # One would expect: code that was compiled at installation, or baked into a container's image, is loaded by whoever can
 #   read it, as Python loads .pyc files from a folder that it may not write to.

@@ -1,4 +1,4 @@
-"""Time and memory are held against what is kept, and more than half as much again fails."""
+"""The ratchet fails where a row takes more than 1.5 times the time or memory that is kept."""
 
 from __future__ import annotations
 

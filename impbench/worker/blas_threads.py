@@ -1,4 +1,4 @@
-"""Let a process that forks have no threads of OpenBLAS's, and its forks as many as they may.
+"""Start the process that forks without OpenBLAS's threads, and give its forks their number.
 
 OpenBLAS starts its threads as it is loaded, with NumPy, and a process with threads is not forked.
 """

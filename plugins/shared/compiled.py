@@ -119,16 +119,16 @@ def _mend_the_cache() -> None:
 
     IndexDataCacheFile.save = save
     IndexDataCacheFile._load_index = load_index
-    _read_where_none_may_write()
+    _read_where_writing_is_refused()
 
 
-def _read_where_none_may_write() -> None:
-    """Let numba take what lies beside the source before it looks for a folder to write to."""
+def _read_where_writing_is_refused() -> None:
+    """Let numba use code kept beside the source before it looks for a folder to write to."""
     # Both had an underscore before numba 0.62.
     beside = getattr(caching, "InTreeCacheLocator", None) or caching._InTreeCacheLocator
-    choice = (getattr(caching, "CacheImpl", None) or caching._CacheImpl)._locator_classes
+    locators = (getattr(caching, "CacheImpl", None) or caching._CacheImpl)._locator_classes
 
-    class Readable(beside):  # type: ignore[misc]
+    class ReadOnlyLocator(beside):  # type: ignore[misc]
         @classmethod
         def from_function(cls, function: Any, file: str) -> Any:
             name = re.sub("[<>]", "", f"{Path(file).stem}.{function.__qualname__}")
@@ -136,4 +136,4 @@ def _read_where_none_may_write() -> None:
             kept = Path(locator.get_cache_path()).glob(f"{glob.escape(name)}-*.nbi")
             return locator if any(kept) else None
 
-    choice.insert(choice.index(beside) + 1, Readable)
+    locators.insert(locators.index(beside) + 1, ReadOnlyLocator)
