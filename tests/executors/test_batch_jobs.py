@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from dask_cluster import HOSTILE, run
 from typer.testing import CliRunner
 
 import impbench
@@ -20,11 +21,13 @@ from impbench.cli import app
 from impbench.errors import ImpbenchError, InputError, UnavailableError
 from impbench.executors.batch_jobs import LSF, PBS, SGE, BatchJobs, Slurm
 from impbench.registry import load_file, registry
-from impbench.runner.settings import Settings
+from impbench.results.record import Record
+from impbench.runner.settings import Settings, Silent
 
 pytestmark = pytest.mark.slow
 
 dask = pytest.importorskip("dask")
+Scheduler = pytest.importorskip("distributed").Scheduler
 pytest.importorskip("dask_jobqueue")
 
 SMALL = ("cores=8", "memory=16GB")
@@ -231,6 +234,37 @@ def test_run_on_batch_jobs_submits_again_what_ends(
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     assert {row["status"] for row in json.loads(out)["scores"]} == {"ok"}
+    assert len((tmp_path / "jobs").read_text().split()) == 2
+
+
+def test_results_that_a_batch_job_takes_along_are_made_again(
+    tmp_path: Path, batch_system: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends after its last job, before the runner has fetched what came out."""
+    monkeypatch.setenv("PATH", batch_system["PATH"])
+
+    class KillsOnce(Silent):
+        """Looks away until everything is done there, and nothing but the first record here."""
+
+        def finished(self, record: Record) -> None:
+            if killed:
+                return
+            (scheduler,) = (one for one in list(Scheduler._instances) if one.workers)
+            deadline = time.monotonic() + 60
+            while any(task.state != "memory" for task in list(scheduler.tasks.values())):
+                assert time.monotonic() < deadline, "the worker does not get done"
+                time.sleep(0.1)
+            killed.extend(map(int, (tmp_path / "jobs").read_text().split()))
+            os.killpg(killed[0], signal.SIGKILL)
+
+    killed: list[int] = []
+    load_file(HOSTILE)
+    options = ("cores=1", "memory=1GB", "nanny=false", f"local_directory={tmp_path}")
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "100ms"}):
+        executor = Slurm(options=options)
+        results = run(tmp_path / "o", None, "slow", executor=executor, listener=KillsOnce())
+    assert set(results.scores.status) == {"ok"}
+    assert len(killed) == 1
     assert len((tmp_path / "jobs").read_text().split()) == 2
 
 

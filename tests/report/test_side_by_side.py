@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import subprocess
 import sys
 import threading
+
+import pytest
 
 from impbench.report.figures.side_by_side import side_by_side
 
@@ -37,10 +40,21 @@ def test_forked_processes_answer_in_order_and_one_that_dies_costs_its_own_result
     ]
 
 
-def test_nothing_is_forked_beside_other_threads() -> None:
-    stop = threading.Event()
-    other = threading.Thread(target=stop.wait)
-    other.start()
+@pytest.mark.parametrize("known", [True, False])
+def test_nothing_is_forked_beside_other_threads(known: bool) -> None:
+    """Also not beside a thread that `threading` does not know, such as a test runner's."""
+    stop, stopped = threading.Lock(), threading.Lock()
+    stop.acquire()
+    stopped.acquire()
+
+    def wait() -> None:
+        with stop:
+            stopped.release()
+
+    if known:
+        threading.Thread(target=wait).start()
+    else:
+        _thread.start_new_thread(wait, ())
     try:
         called: list[int] = []
         results = side_by_side(called.append, 3)
@@ -48,5 +62,5 @@ def test_nothing_is_forked_beside_other_threads() -> None:
         assert list(results()) == [None, None, None]
         assert called == [0, 1, 2]
     finally:
-        stop.set()
-        other.join()
+        stop.release()
+        stopped.acquire()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import queue
@@ -9,7 +10,7 @@ import socket
 import time
 import zlib
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, wait
 from typing import Any
 
 from distributed import Client, Future
@@ -128,8 +129,9 @@ class _Run:
             except queue.Empty:
                 self._look()
                 continue
+            delivery = self._fetched(future)
             _, task = self.waiting.pop(future.key)
-            yield from self._received(task, future)
+            yield from self._received(task, delivery)
 
     def end(self) -> None:
         """Cancel what is left, and have the workers delete what was shipped."""
@@ -150,12 +152,30 @@ class _Run:
         self.waiting[future.key] = (future, task)
         future.add_done_callback(self.done.put)
 
-    def _received(self, task: Task, future: Future) -> Iterator[Record]:
+    def _fetched(self, future: Future) -> Delivery | KilledWorker:
+        """Fetch what came back, and look after the workers until it is here.
+
+        A worker that ends before its result is fetched takes it along. Dask then waits for another
+        one, and of batch jobs there is none unless it is submitted.
+        """
+        fetching = asyncio.run_coroutine_threadsafe(
+            self.client.gather(future, asynchronous=True), self.client.loop.asyncio_loop
+        )
         try:
-            with self._reached():
-                delivery: Delivery = future.result()
-        except KilledWorker as error:
-            yield from _worker_died(task, error)
+            while not wait([fetching], _LOOK_SECONDS).done:
+                self._look()
+        finally:
+            fetching.cancel()
+        with self._reached():
+            try:
+                delivery: Delivery = fetching.result()
+            except KilledWorker as error:
+                return error
+        return delivery
+
+    def _received(self, task: Task, delivery: Delivery | KilledWorker) -> Iterator[Record]:
+        if isinstance(delivery, KilledWorker):
+            yield from _worker_died(task, delivery)
             return
         if delivery.refusal:
             raise InputError(f"worker {delivery.worker} cannot do its part: {delivery.refusal}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import threading
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -51,8 +51,10 @@ def _cores() -> int:
 
 def _may_fork() -> bool:
     methods = multiprocessing.get_all_start_methods()
-    # Apple's libraries do not survive a fork, though the call is there.
-    return "fork" in methods and os.uname().sysname == "Linux" and threading.active_count() == 1
+    # Apple's libraries do not survive a fork, though the call is there. `threading` does not know
+    # of every thread that Python runs.
+    alone = len(sys._current_frames()) == 1
+    return "fork" in methods and os.uname().sysname == "Linux" and alone
 
 
 class _Pool(Generic[T]):
