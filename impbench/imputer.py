@@ -230,10 +230,19 @@ class Imputed:
         NoExpressionError
             If there is none.
         """
-        values = self.values
+        return self._counts(self.values, observed.size_factors)
+
+    def _counts(self, values: NDArray[Any], factors: NDArray[np.float64]) -> NDArray[np.float32]:
         if self.scale == "counts":
             return np.maximum(np.asarray(values, dtype=np.float32), 0)
-        return scale.counts_from_lognorm(values, observed.size_factors)
+        return scale.counts_from_lognorm(values, factors)
+
+    def counts_at(
+        self, observed: Observed, cells: NDArray[np.integer], genes: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """Return `counts` of the entries at ``(cells[i], genes[i])`` alone, (entries,) float32."""
+        values = self.values[cells, genes][:, None]
+        return self._counts(values, observed.size_factors[cells])[:, 0]
 
     @property
     def values(self) -> NDArray[Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -52,11 +53,8 @@ def size_factors(library_size: NDArray[np.float64]) -> NDArray[np.float64]:
 def normalise(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]:
     """Divide counts by the size factors, without the log; dense float32, (cells, genes)."""
     if sp.issparse(counts):
-        # Some cells at a time: a copy of all that is above 0 would need as much again.
         values = np.empty(counts.shape, dtype=np.float32)
-        step = max(1, _ENTRIES_AT_ONCE // max(1, counts.shape[1]))
-        for start in range(0, len(values), step):
-            cells = slice(start, start + step)
+        for cells in _some_cells(counts):
             values[cells] = counts[cells].toarray()
     else:
         values = np.array(counts, dtype=np.float32)
@@ -69,11 +67,35 @@ def lognorm(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]
 
     Negative counts (some methods produce them) are clipped at 0 first.
     """
-    values = normalise(counts, factors)
+    if not sp.issparse(counts):
+        return _to_logs(normalise(counts, factors))
+    values = np.empty(counts.shape, dtype=np.float32)
+    for cells in _some_cells(counts):
+        values[cells] = sparse_lognorm(counts[cells], factors[cells]).toarray()
+    return values
+
+
+def sparse_lognorm(counts: Matrix, factors: NDArray[np.float64]) -> sp.csr_matrix:
+    """Return `lognorm` of the stored entries alone: 0 stays 0, and no large matrix is dense."""
+    logs = sp.csr_matrix(counts, dtype=np.float32, copy=True)
+    logs.sum_duplicates()
+    logs.data /= np.repeat(np.asarray(factors, dtype=np.float32), np.diff(logs.indptr))
+    _to_logs(logs.data)
+    return logs
+
+
+def _to_logs(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Replace normalised counts by their logs, in place."""
     np.maximum(values, 0, out=values)
     np.log1p(values, out=values)
     values *= np.float32(1 / np.log(2))
     return values
+
+
+def _some_cells(counts: Matrix) -> Iterator[slice]:
+    """Yield ranges of cells: a copy of all that is above 0 would need as much again."""
+    step = max(1, _ENTRIES_AT_ONCE // max(1, counts.shape[1]))
+    return (slice(start, start + step) for start in range(0, counts.shape[0], step))
 
 
 def counts_from_lognorm(

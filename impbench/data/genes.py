@@ -8,9 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from impbench import scale
 from impbench.errors import InputError, UnavailableError
-from impbench.scale import Matrix
+from impbench.scale import Matrix, size_factors, sparse_lognorm
 
 KEEP_ALL = "--genes 0 (in a dataset's brackets: genes=0 or hvg=none)"
 
@@ -69,7 +68,7 @@ def highly_variable(
         "seurat_v3": _seurat_v3,
         "dispersion": _dispersion,
     }[method]
-    score = rank(counts, scale.size_factors(library_size), genes)
+    score = rank(counts, size_factors(library_size), genes)
     # A stable order makes ties fall to the gene that comes first, on every machine.
     best = np.argsort(-score, kind="stable")[:genes]
     if method == "scran":
@@ -85,7 +84,8 @@ def highly_variable(
 def _scran(counts: Matrix, factors: NDArray[np.float64], _: int) -> NDArray[np.float64]:
     import scranpy
 
-    logs = _sparse_lognorm(counts, factors)
+    logs = sparse_lognorm(counts, factors)
+    logs.eliminate_zeros()
     # scranpy takes genes × cells, as R does.
     try:
         model = scranpy.model_gene_variances(sp.csc_matrix(logs).T.astype(np.float64))
@@ -125,18 +125,9 @@ def _dispersion(counts: Matrix, factors: NDArray[np.float64], genes: int) -> NDA
     import scanpy
 
     # scanpy undoes a natural log before it takes dispersions, so it must be given one.
-    natural = _sparse_lognorm(counts, factors) * np.float32(np.log(2))
+    natural = sparse_lognorm(counts, factors) * np.float32(np.log(2))
+    natural.eliminate_zeros()
     table = scanpy.pp.highly_variable_genes(
         anndata.AnnData(natural), flavor="seurat", n_top_genes=genes, inplace=False
     )
     return np.asarray(table["dispersions_norm"].fillna(-np.inf), dtype=np.float64)
-
-
-def _sparse_lognorm(counts: Matrix, factors: NDArray[np.float64]) -> sp.csr_matrix:
-    """`scale.lognorm`, of the entries above 0 alone, so that no large matrix stands dense."""
-    logs = sp.csr_matrix(counts, dtype=np.float32, copy=True)
-    logs.sum_duplicates()
-    cells = np.repeat(np.arange(len(factors)), np.diff(logs.indptr))
-    logs.data = scale.lognorm(logs.data[:, None], factors[cells])[:, 0]
-    logs.eliminate_zeros()
-    return logs

@@ -123,7 +123,7 @@ class Masking(Protocol):
 
         return {
             "masked_truth": lambda: logs(np.asarray(masked.data)),
-            "masked_imputed": lambda: logs(imputed.counts(problem.observed)[cells, genes]),
+            "masked_imputed": lambda: logs(imputed.counts_at(problem.observed, cells, genes)),
         }
 
     def _asked(self, dataset: Dataset) -> Dataset:

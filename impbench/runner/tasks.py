@@ -72,8 +72,19 @@ def time_limit(settings: Settings, imputations: int) -> float | None:
 
 
 def controls_first(tasks: Sequence[Task]) -> list[Task]:
-    """Sort tasks as they are carried out: controls are quick, so that soon there is a score."""
-    return sorted(tasks, key=lambda task: task.imputer is not None and not task.imputer.is_control)
+    """Sort tasks as they are carried out: controls are quick, so that soon there is a score.
+
+    Controls of one module come view by view, because whoever scores keeps the last view at hand.
+    """
+    modules = list(dict.fromkeys(type(task.imputer).__module__ for task in tasks))
+    views = list(dict.fromkeys(task.posed[0].view for task in tasks))
+
+    def turn(task: Task) -> tuple[int, ...]:
+        if task.imputer is not None and not task.imputer.is_control:
+            return (1,)
+        return (0, modules.index(type(task.imputer).__module__), views.index(task.posed[0].view))
+
+    return sorted(tasks, key=turn)
 
 
 def in_plan_order(tasks: Sequence[Task]) -> list[Task]:

@@ -113,7 +113,7 @@ def score(request: ScoreRequest, protocol: Protocol, metrics: Mapping[str, Metri
     evidence = _evidence(problem, imputed, protocol, request.seed, request.cost)
     scores, bounds = _scores([metrics[name] for name in request.metrics], evidence)
     if request.picture is not None:
-        write_picture(Path(request.picture), _picture(problem, imputed, evidence))
+        write_picture(Path(request.picture), _picture(request.view, problem, imputed, evidence))
     notes = oddities(imputed, problem.observed, _largest(request.view))
     reply = ScoreReply(scores, imputed.info, bounds, notes)
     if request.output is None and type(protocol).evidence is Protocol.evidence:
@@ -226,7 +226,7 @@ def _required(value: Any, what: str) -> Any:
 
 
 def _picture(
-    problem: Problem, imputed: Imputed, evidence: Mapping[str, Callable[[], Any]]
+    view: str, problem: Problem, imputed: Imputed, evidence: Mapping[str, Callable[[], Any]]
 ) -> dict[str, NDArray[Any]]:
     """Sample what the figures show: a map of the cells, and four genes before and after.
 
@@ -235,9 +235,9 @@ def _picture(
     observed = problem.observed
     cells = np.random.default_rng(0).permutation(observed.n_cells)[:PICTURE_CELLS]
     cells.sort()
-    arrays: dict[str, NDArray[Any]] = {"map": _map(imputed, evidence)[cells]}
+    arrays: dict[str, NDArray[Any]] = {"map": _map(imputed, evidence, cells)}
     if imputed.expression is not None:
-        genes = _telling_genes(observed)
+        genes = _telling_genes(view)
         arrays["gene_names"] = np.asarray(
             [observed.gene_names[gene] for gene in genes], dtype=np.str_
         )
@@ -250,20 +250,28 @@ def _picture(
     return arrays
 
 
-def _map(imputed: Imputed, evidence: Mapping[str, Callable[[], Any]]) -> NDArray[np.float32]:
-    """Return two coordinates per cell: the first two principal components."""
+def _map(
+    imputed: Imputed, evidence: Mapping[str, Callable[[], Any]], cells: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return two coordinates of each of some cells: the first two principal components.
+
+    They are those of all cells where the protocol has found them, else of the cells shown.
+    """
     if imputed.expression is None:
         # Its own coordinates need not be in any order.
-        components: Any = principal_components(np.asarray(imputed.embedding), 2)
+        components: Any = principal_components(np.asarray(imputed.embedding), 2)[cells]
+    elif "components" in evidence:
+        components = evidence["components"]()[cells]
     else:
-        offer = evidence.get("components", lambda: first_components(evidence["imputed"](), 2))
-        components = offer()
+        components = first_components(evidence["imputed"]()[cells], 2)
     components = np.asarray(components, dtype=np.float32)[:, :2]
     return np.pad(components, ((0, 0), (0, 2 - components.shape[1])))
 
 
-def _telling_genes(observed: Observed) -> NDArray[np.intp]:
+@lru_cache(maxsize=2)
+def _telling_genes(view: str) -> NDArray[np.intp]:
     """Genes with zeros and signal, most variable first; chosen from the observed data alone."""
+    observed = _observed(view)
     zeros, spread = np.empty(observed.n_genes), np.empty(observed.n_genes, np.float32)
     # Some genes at a time: the standard deviation takes two copies of what it is given.
     for start in range(0, observed.n_genes, _GENES_AT_ONCE):
