@@ -69,19 +69,29 @@ def lognorm(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]
     """
     if not sp.issparse(counts):
         return _to_logs(normalise(counts, factors))
-    values = np.empty(counts.shape, dtype=np.float32)
+    values = np.zeros(counts.shape, dtype=np.float32)
     for cells in _some_cells(counts):
-        values[cells] = sparse_lognorm(counts[cells], factors[cells]).toarray()
+        sparse_lognorm(_rows(counts, cells), factors[cells]).toarray(out=values[cells])
     return values
 
 
 def sparse_lognorm(counts: Matrix, factors: NDArray[np.float64]) -> sp.csr_matrix:
     """Return `lognorm` of the stored entries alone: 0 stays 0, and no large matrix is dense."""
-    logs = sp.csr_matrix(counts, dtype=np.float32, copy=True)
-    logs.sum_duplicates()
-    logs.data /= np.repeat(np.asarray(factors, dtype=np.float32), np.diff(logs.indptr))
-    _to_logs(logs.data)
-    return logs
+    stored = sp.csr_matrix(counts)
+    if not stored.has_canonical_format:
+        stored = stored.copy()
+        stored.sum_duplicates()
+    logs = np.repeat(np.asarray(factors, dtype=np.float32), np.diff(stored.indptr))
+    np.divide(stored.data, logs, out=logs, dtype=np.float32, casting="unsafe")
+    return sp.csr_matrix((_to_logs(logs), stored.indices, stored.indptr), stored.shape)
+
+
+def _rows(counts: sp.csr_matrix | sp.csr_array, cells: slice) -> sp.csr_matrix:
+    """Some cells of a matrix, without a copy of their entries."""
+    bounds = counts.indptr[cells.start : cells.stop + 1]
+    entries = slice(bounds[0], bounds[-1])
+    parts = (counts.data[entries], counts.indices[entries], bounds - bounds[0])
+    return sp.csr_matrix(parts, (len(bounds) - 1, counts.shape[1]))
 
 
 def _to_logs(values: NDArray[np.float32]) -> NDArray[np.float32]:
