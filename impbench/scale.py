@@ -69,7 +69,7 @@ def lognorm(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]
     """
     if not sp.issparse(counts):
         return _to_logs(normalise(counts, factors))
-    values = np.zeros(counts.shape, dtype=np.float32)
+    values = np.empty(counts.shape, dtype=np.float32)
     for cells in _some_cells(counts):
         sparse_lognorm(_rows(counts, cells), factors[cells]).toarray(out=values[cells])
     return values
