@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from impbench.imputer import Context
+from impbench.context import Context
 from impbench.protocols.simulated_truth import SimulatedTruth
 from impbench.registry import registry
 

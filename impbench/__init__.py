@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from impbench.api import run as run
     from impbench.api import simulate as simulate
     from impbench.apply.adata import impute as impute
+    from impbench.context import Context as Context
     from impbench.hookspecs import hookimpl as hookimpl
-    from impbench.imputer import Context as Context
     from impbench.imputer import Imputed as Imputed
     from impbench.imputer import Imputer as Imputer
     from impbench.imputer import Observed as Observed
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from impbench.parameters import parameter as parameter
 
 _HOME = {
-    "Context": "impbench.imputer",
+    "Context": "impbench.context",
     "Imputed": "impbench.imputer",
     "Imputer": "impbench.imputer",
     "Observed": "impbench.imputer",

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from impbench.context import Context
 from impbench.errors import Cancelled, InputError
-from impbench.imputer import Context, Imputed, Observed
+from impbench.imputer import Imputed, Observed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -46,6 +45,12 @@ _LIMITS = "Limits"
 _REACH = "What methods may reach"
 _CLUSTER = "Where to run"
 _Pem = Annotated[Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)]
+_Names = list[str] | None
+
+
+def _named(what: str, default: str = "the suite's") -> Any:
+    return typer.Option(metavar="NAMES", help=what, show_default=default)
+
 
 NO_RESULT = 3
 """Exit status of a run that went to its end, but has no result of a method the user named."""
@@ -75,26 +80,12 @@ def main_options(
 def run(
     suite: Annotated[str, typer.Option(help="Name of a suite, or a TOML file.")] = "default",
     imputers: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Comma-separated or repeated, such as 'magic[t=5],maskclass-best'.",
-            show_default="the suite's",
-        ),
+        _Names, _named("Comma-separated or repeated, such as 'magic[t=5],maskclass-best'.")
     ] = None,
-    datasets: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAMES", help="Of datasets, likewise.", show_default="the suite's"),
-    ] = None,
-    protocols: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAMES", help="Of protocols, likewise.", show_default="the suite's"),
-    ] = None,
+    datasets: Annotated[_Names, _named("Of datasets, likewise.")] = None,
+    protocols: Annotated[_Names, _named("Of protocols, likewise.")] = None,
     metrics: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAMES", help="Of metrics, likewise, scored besides the protocols' own."
-        ),
+        _Names, _named("Of metrics, likewise, scored besides the protocols' own.", "none")
     ] = None,
     data: Annotated[
         Path | None,
@@ -269,7 +260,14 @@ def run(
     """Put imputers head to head and write a report."""
     from impbench import api, terminal
     from impbench.errors import InputError
-    from impbench.run_options import open_walls, read_executor, read_secret, read_settings
+    from impbench.run_options import (
+        command_line,
+        open_walls,
+        read_executor,
+        read_secret,
+        read_settings,
+        read_specs,
+    )
     from impbench.runner.sigterm import Terminated
 
     if allow_read:
@@ -278,7 +276,7 @@ def run(
         plugin_view.readable.update(path.resolve() for path in allow_read)
     use_folder(data_dir)
     load_plugins(plugin)
-    sources: list[str | Source] | None = None if datasets is None else [*_specs(datasets)]
+    sources: list[str | Source] | None = None if datasets is None else [*read_specs(datasets)]
     name = api.find_suite(suite)
     own: dict[str, Any] = {
         "label_key": label_key,
@@ -297,11 +295,11 @@ def run(
         named = ", ".join(f"--{key.replace('_', '-').removesuffix('s')}" for key in own)
         raise InputError(f"{named} need --data")
     choice: dict[str, Any] = {
-        "imputers": None if imputers is None else _specs(imputers),
+        "imputers": None if imputers is None else read_specs(imputers),
         "datasets": sources,
-        "protocols": None if protocols is None else _specs(protocols),
+        "protocols": None if protocols is None else read_specs(protocols),
         "seeds": seeds,
-        "metrics": _specs(metrics or []),
+        "metrics": read_specs(metrics or []),
         "per": per,
     }
     if dry_run:
@@ -330,7 +328,7 @@ def run(
                 executor=where,
                 settings=settings,
                 listener=listener,
-                command=_command_line(),
+                command=command_line(),
                 report=report,
                 png=png,
                 secret=secret,
@@ -338,7 +336,7 @@ def run(
     except KeyboardInterrupt as stopped:
         typer.echo(f"\nstopped; {folder} keeps what is finished. To go on:", err=True)
         known = ["--revealed-seed", secret.value] if secret is not None else []
-        typer.echo(f"  {_command_line(known)}", err=True)
+        typer.echo(f"  {command_line(known)}", err=True)
         raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
     terminal.print_results(results, quiet, as_json)
     if results.without_result:
@@ -368,13 +366,6 @@ commands_own_data.mount(app)
 commands_regress.mount(app)
 
 
-def _specs(given: Sequence[str]) -> list[str]:
-    """Split what an option was given, commas and repetition alike."""
-    from impbench.parameters import split_specs
-
-    return [spec for text in given for spec in split_specs(text)]
-
-
 def _look_at_head(source: Source) -> None:
     """Say what a user's own file holds, or fail as the run would; other datasets are known."""
     from impbench.data.read import FileSource
@@ -384,16 +375,6 @@ def _look_at_head(source: Source) -> None:
         from impbench.inspection.head import look_at_head
 
         typer.echo(visible(look_at_head(source)), err=True)
-
-
-def _command_line(revealed: Sequence[str] = ()) -> str:
-    """Return what was typed, a secret seed replaced by what it was."""
-    import shlex
-
-    words = ["impbench"]
-    for word in sys.argv[1:]:
-        words += revealed if revealed and word == "--secret-seed" else [word]
-    return shlex.join(words)
 
 
 def main() -> None:

@@ -12,9 +12,10 @@ from dataclasses import fields, make_dataclass
 from typing import Any, ClassVar, Literal
 
 from impbench.batch_by_batch import impute_batches
+from impbench.context import Context
 from impbench.errors import InputError
 from impbench.gives import of_batches_alone
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 from impbench.parameters import parameter
 
 Company = Literal["all", "batch"]

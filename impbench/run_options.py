@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from impbench.errors import InputError
-from impbench.parameters import split_spec
+from impbench.parameters import split_spec, split_specs
 from impbench.runner.secret import Secret
 from impbench.runner.settings import Settings
 from impbench.runner.walls import Openings
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _BYTES = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+
+
+def read_specs(given: Sequence[str]) -> list[str]:
+    """Split what an option was given, commas and repetition alike."""
+    return [spec for text in given for spec in split_specs(text)]
 
 
 def read_settings(
@@ -129,3 +136,11 @@ def _quantity(text: str | None, units: dict[str, int], option: str) -> float | N
         offer = ", ".join(unit for unit in units if unit)
         raise InputError(f"{option} {text!r} is not a positive number with a unit of {offer}")
     return value
+
+
+def command_line(revealed: Sequence[str] = ()) -> str:
+    """Return what was typed, a secret seed replaced by what it was."""
+    words = ["impbench"]
+    for word in sys.argv[1:]:
+        words += revealed if revealed and word == "--secret-seed" else [word]
+    return shlex.join(words)

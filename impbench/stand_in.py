@@ -12,10 +12,11 @@ from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from impbench.context import Context
 from impbench.description import ToldImputer, frozen, plain, read_type
 from impbench.errors import InputError
 from impbench.gives import check_gives
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 from impbench.parameters import parameter
 
 Check = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]

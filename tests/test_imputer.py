@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from impbench.context import Context
 from impbench.errors import Cancelled, InputError
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 
 COUNTS = np.array([[1, 3, 0], [0, 8, 0], [2, 14, 0]])
 

@@ -13,8 +13,9 @@ import pytest
 
 from impbench import testing
 from impbench.batch_by_batch import LARGEST_FACTS
+from impbench.context import Context
 from impbench.errors import Cancelled, InputError
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 from impbench.parameters import parameter
 from impbench.per_batch import alone, class_taking, is_alone
 from impbench.plan.task import Posed, Task, shares_seeds

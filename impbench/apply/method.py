@@ -9,9 +9,10 @@ import numpy as np
 import psutil
 
 from impbench.apply.options import Options
+from impbench.context import Context
 from impbench.errors import InputError, UnavailableError
 from impbench.gives import only_embedding
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 from impbench.per_batch import alone, is_alone
 from impbench.registry import registry
 from impbench.runner.separate_process import impute_apart, needs_environment

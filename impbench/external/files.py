@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench.context import Context
 from impbench.errors import InputError
 from impbench.gives import only_embedding
-from impbench.imputer import Context, Imputed, Observed, Part, Scale
+from impbench.imputer import Imputed, Observed, Part, Scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from impbench.context import Context
 from impbench.errors import ImpbenchError, InputError, UnavailableError
 from impbench.external import files
-from impbench.imputer import Context, Imputed, Imputer, Observed, Scale
+from impbench.imputer import Imputed, Imputer, Observed, Scale
 
 BUILT_IN = ("input", "output", "seed", "threads", "device", "n_groups", "scratch", "python")
 """What a command may name besides its parameters."""

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from impbench.context import Context
 from impbench.environments.environments import build_all
 from impbench.errors import ImpbenchError, UnavailableError
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 from impbench.plan.task import Posed, Task
 from impbench.runner.attempt import Workplace, run_workers
 from impbench.worker.exchange import load_imputed, save_observed

@@ -13,8 +13,9 @@ import psutil
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from impbench.context import Context
 from impbench.errors import Cancelled, InputError
-from impbench.imputer import Context, Observed
+from impbench.imputer import Observed
 from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
 from impbench.testing.subject import Subject, hushed, largest_difference

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import threadpoolctl
 
-from impbench.imputer import Context, Imputer
+from impbench.context import Context
+from impbench.imputer import Imputer
 from impbench.testing.check import check
 from impbench.testing.example import example_counts, observe
 from impbench.testing.subject import Subject, hushed, largest_difference

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench.context import Context
 from impbench.errors import InputError
 from impbench.gives import only_embedding
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 from impbench.per_batch import is_alone
 from impbench.runner.separate_process import needs_environment
 from impbench.testing.example import example_counts, observe

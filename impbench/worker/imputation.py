@@ -16,8 +16,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from impbench.context import Context
 from impbench.errors import UnavailableError
-from impbench.imputer import Context, Imputed, Imputer
+from impbench.imputer import Imputed, Imputer
 from impbench.per_batch import class_taking
 from impbench.plugin_file import file_spec
 from impbench.worker.exchange import read_observed, save_imputed

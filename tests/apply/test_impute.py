@@ -22,8 +22,9 @@ import scipy.sparse as sp
 import impbench
 from impbench.apply.file import impute_file
 from impbench.apply.layer import scanpy_hint
+from impbench.context import Context
 from impbench.errors import InputError
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 
 N_CELLS, N_GENES = 40, 12
 COUNTS = np.random.default_rng(5).poisson(2.0, (N_CELLS, N_GENES)).astype(np.float32)

@@ -12,8 +12,9 @@ import pytest
 
 import impbench
 from impbench.apply.file import impute_file
+from impbench.context import Context
 from impbench.errors import InputError
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 
 COUNTS = np.random.default_rng(5).poisson(2.0, (40, 12)).astype(np.float32)
 LOG2 = Observed.from_counts(COUNTS).lognorm

@@ -16,8 +16,9 @@ import pytest
 import scipy.sparse as sp
 
 from impbench.apply.file import impute_file
+from impbench.context import Context
 from impbench.errors import InputError
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 
 FILES = sorted((Path(__file__).parents[1] / "data" / "anndata_versions").glob("*.h5ad"))
 ADDED = ("layers/imputed", "obsm/X_imputed", "uns/imputed")

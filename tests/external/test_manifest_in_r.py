@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from impbench.context import Context
 from impbench.errors import InputError
 from impbench.external.manifest import imputer_class
-from impbench.imputer import Context, Observed
+from impbench.imputer import Observed
 from impbench.testing.example import example_counts, observe
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"

@@ -14,10 +14,11 @@ import scipy.sparse as sp
 
 import impbench
 from impbench import registry as registry_module
+from impbench.context import Context
 from impbench.errors import Cancelled, InputError, UnavailableError
 from impbench.external.manifest import imputer_class
 from impbench.external.program import ProgramError
-from impbench.imputer import Context, Imputed, Imputer, Observed
+from impbench.imputer import Imputed, Imputer, Observed
 from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file, registry
 from impbench.results.store import Store

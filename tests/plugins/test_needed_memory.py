@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import impbench
+from impbench.context import Context
 from impbench.errors import InputError
-from impbench.imputer import Context, Observed
+from impbench.imputer import Observed
 from impbench.registry import registry
 from impbench.runner.settings import Settings
 

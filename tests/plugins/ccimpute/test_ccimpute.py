@@ -15,8 +15,9 @@ from impbench_plugins.ccimpute.n_groups import estimate_n_groups
 from impbench_plugins.shared.distance_components import distance_components
 from impbench_plugins.shared.kmeans import best_kmeans
 
+from impbench.context import Context
 from impbench.errors import InputError
-from impbench.imputer import Context, Observed
+from impbench.imputer import Observed
 
 pytestmark = pytest.mark.slow
 

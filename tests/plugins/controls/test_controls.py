@@ -11,7 +11,8 @@ from impbench_plugins.controls import (
     PrincipalComponents,
 )
 
-from impbench.imputer import Context, Observed
+from impbench.context import Context
+from impbench.imputer import Observed
 
 # Size factors of 1, so that log2(1 + count) can be read off: 0, 1, 3 and 7 give 0, 1, 2 and 3.
 COUNTS = np.array([[1, 0, 0], [3, 7, 0], [0, 0, 0], [0, 1, 0]])

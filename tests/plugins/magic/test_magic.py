@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from impbench_plugins.magic import Magic
 
+from impbench.context import Context
 from impbench.data.dataset import Dataset
 from impbench.errors import InputError
-from impbench.imputer import Context, Observed
+from impbench.imputer import Observed
 from impbench.metrics.error import biozero_mse, dropout_mse, mse
 from impbench.protocols.simulated_truth import SimulatedTruth
 from impbench.scale import library_sizes

@@ -19,9 +19,10 @@ import pytest
 from impbench_plugins.r_originals.original import CellsWithCounts
 
 import impbench
+from impbench.context import Context
 from impbench.errors import InputError, UnavailableError
 from impbench.external.r import RMatrix
-from impbench.imputer import Context, Imputed, Observed
+from impbench.imputer import Imputed, Observed
 from impbench.plan.suite import Question, Suite
 from impbench.protocols.simulated_truth import SimulatedTruth
 from impbench.registry import registry

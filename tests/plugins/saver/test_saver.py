@@ -8,8 +8,9 @@ from impbench_plugins.saver import Saver
 from impbench_plugins.saver.genes import Genes
 from impbench_plugins.saver.posterior import posterior
 
+from impbench.context import Context
 from impbench.errors import Cancelled
-from impbench.imputer import Context, Observed
+from impbench.imputer import Observed
 
 pytestmark = pytest.mark.slow
 

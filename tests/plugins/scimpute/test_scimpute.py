@@ -23,8 +23,9 @@ from impbench_plugins.shared.dropout_mixture import (
 )
 from sklearn.metrics import adjusted_rand_score
 
+from impbench.context import Context
 from impbench.errors import InputError
-from impbench.imputer import Context, Observed
+from impbench.imputer import Observed
 
 pytestmark = pytest.mark.slow
 
