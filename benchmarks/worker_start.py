@@ -54,7 +54,14 @@ def request_for(name: str) -> str:
         "class": type(imputer).__qualname__,
         "params": imputer.parameters(),
     }
-    rest = {"seeds": [1], "seed_shift": 0, "device": "cpu", "threads": 1, "scratch": ""}
+    rest = {
+        "seeds": [1],
+        "seed_shift": 0,
+        "device": "cpu",
+        "threads": 1,
+        "memory": None,
+        "scratch": "",
+    }
     return json.dumps({"imputer": reference, **rest})
 
 

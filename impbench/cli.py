@@ -75,19 +75,26 @@ def main_options(
 def run(
     suite: Annotated[str, typer.Option(help="Name of a suite, or a TOML file.")] = "default",
     imputers: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="Comma-separated, such as 'magic[t=5],maskclass-best'.", show_default="the suite's"
+            metavar="NAMES",
+            help="Comma-separated or repeated, such as 'magic[t=5],maskclass-best'.",
+            show_default="the suite's",
         ),
     ] = None,
     datasets: Annotated[
-        str | None, typer.Option(help="Comma-separated dataset names.", show_default="the suite's")
+        list[str] | None,
+        typer.Option(metavar="NAMES", help="Of datasets, likewise.", show_default="the suite's"),
     ] = None,
     protocols: Annotated[
-        str | None, typer.Option(help="Comma-separated protocol names.", show_default="the suite's")
+        list[str] | None,
+        typer.Option(metavar="NAMES", help="Of protocols, likewise.", show_default="the suite's"),
     ] = None,
     metrics: Annotated[
-        str | None, typer.Option(help="Comma-separated, scored besides the protocols' own.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES", help="Of metrics, likewise, scored besides the protocols' own."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -262,7 +269,6 @@ def run(
     """Put imputers head to head and write a report."""
     from impbench import api, terminal
     from impbench.errors import InputError
-    from impbench.parameters import split_specs
     from impbench.run_options import open_walls, read_executor, read_secret, read_settings
     from impbench.runner.sigterm import Terminated
 
@@ -272,8 +278,7 @@ def run(
         plugin_view.readable.update(path.resolve() for path in allow_read)
     use_folder(data_dir)
     load_plugins(plugin)
-    chosen_imputers = None if imputers is None else split_specs(imputers)
-    sources: list[str | Source] | None = None if datasets is None else [*split_specs(datasets)]
+    sources: list[str | Source] | None = None if datasets is None else [*_specs(datasets)]
     name = api.find_suite(suite)
     own: dict[str, Any] = {
         "label_key": label_key,
@@ -292,11 +297,11 @@ def run(
         named = ", ".join(f"--{key.replace('_', '-').removesuffix('s')}" for key in own)
         raise InputError(f"{named} need --data")
     choice: dict[str, Any] = {
-        "imputers": chosen_imputers,
+        "imputers": None if imputers is None else _specs(imputers),
         "datasets": sources,
-        "protocols": None if protocols is None else split_specs(protocols),
+        "protocols": None if protocols is None else _specs(protocols),
         "seeds": seeds,
-        "metrics": split_specs(metrics or ""),
+        "metrics": _specs(metrics or []),
         "per": per,
     }
     if dry_run:
@@ -361,6 +366,13 @@ def report_(
 commands_list.mount(app)
 commands_own_data.mount(app)
 commands_regress.mount(app)
+
+
+def _specs(given: Sequence[str]) -> list[str]:
+    """Split what an option was given, commas and repetition alike."""
+    from impbench.parameters import split_specs
+
+    return [spec for text in given for spec in split_specs(text)]
 
 
 def _look_at_head(source: Source) -> None:

@@ -165,6 +165,9 @@ class Context:
         A folder to write to, deleted afterwards; None means nothing may be written.
     on_progress
         Called by `progress`; it may raise `impbench.errors.Cancelled` to stop the method.
+    memory
+        Bytes the method may take: the limit that a run sets, or what the machine has left; None
+        where nobody counts.
     """
 
     seed: int = 1
@@ -172,6 +175,29 @@ class Context:
     threads: int = 1
     scratch: Path | None = None
     on_progress: Callable[[int, int], None] | None = field(default=None, compare=False)
+    memory: int | None = None
+
+    def need_memory(self, n_bytes: float, what: str) -> None:
+        """Refuse before it begins what cannot be held.
+
+        Parameters
+        ----------
+        n_bytes
+            What the method takes at least, besides its data.
+        what
+            What takes it, such as ``"distances between all pairs of 90000 cells"``.
+
+        Raises
+        ------
+        InputError
+            If that is more than `memory`.
+        """
+        if self.memory is not None and n_bytes > self.memory:
+            raise InputError(
+                f"{what} would take {n_bytes / 2**30:.3g} GiB or more, and "
+                f"{self.memory / 2**30:.3g} GiB may be used: take fewer cells or genes, or a "
+                "machine (or --memory) that has as much"
+            )
 
     def progress(self, done: int, total: int) -> None:
         """Report that `done` of `total` steps are finished; call it about every second."""

@@ -144,6 +144,19 @@ def test_dry_run_prints_the_jobs_and_runs_none(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_names_are_separated_by_commas_or_the_option_is_repeated(tmp_path: Path) -> None:
+    one = ["--imputers", "magic[t=5],alra", "--protocols", "clustering,simulated-truth"]
+    words = ["--imputers", "magic[t=5]", "--protocols", "clustering", "--imputers", "alra"]
+    found = [
+        call("run", "--datasets", "sim_rare", *options, "--dry-run", "--json", cwd=tmp_path).stdout
+        for options in (one, [*words, "--protocols", "simulated-truth"])
+    ]
+    assert found[0] == found[1]
+    jobs = json.loads(found[0])
+    assert {"alra", "magic[t=5]"} <= {job["imputer"] for job in jobs}
+    assert {"clustering", "simulated-truth"} == {job["protocol"] for job in jobs}
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

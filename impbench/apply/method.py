@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from impbench.apply.options import Options
 from impbench.errors import InputError, UnavailableError
@@ -65,6 +66,7 @@ def apply(method: Imputer, observed: Observed, options: Options) -> Imputed:
             device=options.device,
             threads=options.threads,
             scratch=Path(scratch),
+            memory=psutil.virtual_memory().available,
         )
         if needs_environment(method):
             imputed = impute_apart(method, observed, context).imputed

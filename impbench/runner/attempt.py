@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from impbench.environments.environments import Built, Environment
 from impbench.environments.interpreters import BuildError
 from impbench.environments.package_links import link_packages
@@ -166,6 +168,7 @@ class _Caller:
             "seed_shift": seed_shift,
             "device": task.device,
             "threads": task.threads,
+            "memory": task.memory or psutil.virtual_memory().available,
             "scratch": str(folder / "scratch"),
             "walls": self._walls(folder),
             "variables": own_folders(folder / "scratch", may_be_kept(imputer)),

@@ -119,6 +119,7 @@ def _contexts(request: Mapping[str, Any]) -> list[Context]:
             device=request["device"],
             threads=request["threads"],
             scratch=Path(request["scratch"]),
+            memory=request["memory"],
         )
         for seed in request["seeds"]
     ]

@@ -81,9 +81,15 @@ class CcImpute(Imputer):
             If fewer than two cells have counts, or there are more groups than such cells; with
             `seeds="original"`, if there are not more such cells than groups, as R demands.
         """
+        from impbench_plugins.shared.distance_components import needed_memory
+
         from .clusterings import ConsensusClustering, stream_of_run
         from .method import cluster, gene_weights, impute_given
 
+        context.need_memory(
+            needed_memory(observed.n_cells, observed.n_genes),
+            f"correlations of {observed.n_cells} cells × {observed.n_genes} genes",
+        )
         counts, lognorm = observed.dense_counts, observed.lognorm
         # A cell without counts has no ranks: it takes no part and stays as it is.
         used = counts.any(axis=1)

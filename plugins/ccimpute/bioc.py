@@ -77,12 +77,17 @@ class CcImputeBioc(Imputer):
             If fewer than two cells have counts, if there are not more of them than groups, or if
             the number of groups is to be estimated and there are none.
         """
+        from impbench_plugins.shared.distance_components import needed_memory
         from impbench_plugins.shared.r_streams import biocparallel_stream
 
         from .bioc_method import bioc_cluster, bioc_impute_given
         from .clusterings import ConsensusClustering, stream_of_run
         from .method import gene_weights
 
+        context.need_memory(
+            needed_memory(observed.n_cells, observed.n_genes),
+            f"correlations of {observed.n_cells} cells × {observed.n_genes} genes",
+        )
         # A cell without counts has no ranks: it takes no part and stays as it is.
         used = observed.dense_counts.any(axis=1)
         n_used = int(used.sum())

@@ -156,6 +156,9 @@ class CnnImpute(Imputer):
         # One thread: sums always run in the same order.
         with threadpool_limits(1):
             if n_clusters != 1:
+                context.need_memory(
+                    4 * 8 * len(labels) ** 2, f"distances between all pairs of {len(labels)} cells"
+                )
                 labels, coordinates = find_groups(
                     counts[used], n_clusters, self.perplexity, self.n_embeddings
                 )

@@ -72,6 +72,8 @@ class DrImpute(Imputer):
         InputError
             If fewer cells have counts than the largest number of clusters, or fewer than two.
         """
+        from impbench_plugins.shared.distance_components import needed_memory
+
         from .clusterings import cluster
         from .fill import fill_zeros, restore_zeros
 
@@ -83,6 +85,10 @@ class DrImpute(Imputer):
                 f"cells must have counts; {n_used} have. Give smaller numbers, such as "
                 "drimpute[ks=[2,3]]"
             )
+        context.need_memory(
+            needed_memory(n_used, observed.n_genes),
+            f"correlations of {n_used} cells × {observed.n_genes} genes",
+        )
         lognorm = observed.lognorm[used]
         labels = cluster(
             lognorm,

@@ -66,6 +66,9 @@ class ScImpute(Imputer):
                 "scimpute needs the number of cell groups, and these data do not carry one: pass "
                 "scimpute[n_groups=K]"
             )
+        context.need_memory(
+            8 * observed.n_cells**2, f"affinities between all pairs of {observed.n_cells} cells"
+        )
         counts = observed.dense_counts
         # A cell without counts has no scale: it takes no part and stays as it is.
         used = counts.any(axis=1)

@@ -39,6 +39,11 @@ class Components:
     shares: Floats
 
 
+def needed_memory(n_cells: int, n_genes: int) -> int:
+    """Return bytes that `distance_components` takes at least: four matrices of the smaller side."""
+    return 4 * 8 * min(n_cells, n_genes) ** 2
+
+
 def distance_components(
     values: NDArray[Any],
     unit_rows: Callable[[NDArray[Any]], Floats],

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
+from impbench.protocols import components
 from impbench.protocols.components import first_components, principal_components, tsne
 
 
@@ -78,6 +79,18 @@ def test_first_components_are_the_first_of_all(shape):
     expected = principal_components(cells, 2)
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("rank", [300, 20])
+def test_components_of_many_cells_and_genes_are_those_of_the_exact_decomposition(monkeypatch, rank):
+    cells = _cells(700, 600)[:, :rank] @ _cells(rank, 600)
+    exact = principal_components(cells)
+    monkeypatch.setattr(components, "LARGE", 500)
+    near = principal_components(cells)
+    assert not np.array_equal(near, exact)
+    # Components whose variances are close may turn into each other; distances stay.
+    np.testing.assert_allclose(near @ near.T, exact @ exact.T, atol=1e-4 * (exact**2).sum(1).max())
+    assert ((near == 0).all(axis=0) == (exact == 0).all(axis=0)).all()
 
 
 def test_first_components_of_identical_cells_are_zero():
