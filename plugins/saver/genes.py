@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from impbench_plugins.saver.passes import Moments, moments
+from impbench_plugins.saver.passes import Predictors
 from impbench_plugins.saver.prediction import (
     N_FOLDS,
     GenePrediction,
@@ -32,16 +32,15 @@ class Genes:
         (genes, cells) float64, of cells that have counts.
     size_factors
         (cells,) library size / mean library size.
-    predictors, moments
-        (p, cells) ln((count + 1) / size factor) of expressed enough genes; theirs over all cells.
+    predictors
+        ln((count + 1) / size factor) of the genes expressed enough.
     row
         (genes,) a gene's row among the predictors, or -1.
     """
 
     counts: NDArray[np.float64]
     size_factors: NDArray[np.float64]
-    predictors: NDArray[np.float64]
-    moments: Moments
+    predictors: Predictors
     row: NDArray[np.int64]
 
     @classmethod
@@ -52,10 +51,9 @@ class Genes:
         size_factors = library_sizes / library_sizes.mean()
         able = np.flatnonzero(counts.mean(axis=1) >= MIN_PREDICTOR_MEAN)
         predictors = np.log((counts[able] + 1) / size_factors)
-        everything = np.ones(predictors.shape[1], dtype=np.bool_)
         row = np.full(len(counts), -1)
         row[able] = np.arange(len(able))
-        return cls(counts, size_factors, predictors, moments(predictors, everything), row)
+        return cls(counts, size_factors, Predictors.of(predictors), row)
 
     def predict(self, task: GeneTask) -> GenePrediction:
         """Return what the other genes say of `task.gene`, in the way the task asks for."""
@@ -63,15 +61,15 @@ class Genes:
         own = self.row[task.gene]
         if task.fold_seed is not None:
             fold = _folds(task.fold_seed, len(y))
-            return cross_validated(self.predictors, self.moments, y, fold, own)
+            return cross_validated(self.predictors, y, fold, own)
         if task.chosen > 0:
-            return approximate(self.predictors, self.moments, y, own, task.largest, task.chosen)
+            return approximate(self.predictors, y, own, task.largest, task.chosen)
         return GenePrediction(np.full(len(y), y.mean()), 0.0, 0.0, 0.0)
 
     def largest_correlation(self, gene: int) -> float:
         """Return the largest absolute correlation of a gene with a predictor other than itself."""
         y = self.counts[gene] / self.size_factors
-        return float(largest_correlation(self.predictors, self.moments, y, self.row[gene]))
+        return float(largest_correlation(self.predictors, y, self.row[gene]))
 
     def deviations(self) -> NDArray[np.float64]:
         """Return the standard deviation of each gene's normalised counts, (genes,)."""

@@ -20,10 +20,12 @@ from typing import NamedTuple
 import numpy as np
 from impbench_plugins.saver.passes import (
     Moments,
+    Predictors,
     Vector,
     add_rows,
     add_vector,
     curve,
+    dot_rounded,
     dot_row,
     take_from_residual,
 )
@@ -51,7 +53,7 @@ class LassoFit(NamedTuple):
     Attributes
     ----------
     predictors
-        (p, n) float64, one predictor per row; shared between fits and never written to.
+        p predictors of n cells, shared between fits.
     weight, response
         (n,) q, and q · y.
     centre, spread
@@ -62,9 +64,9 @@ class LassoFit(NamedTuple):
         (p,) on standardised predictors; before: at the last quadratic approximation.
     eta, working, residual
         (n,) linear predictor, w = q exp(η), and what the quadratic leaves of q y − w.
-    checked, gradient
-        (n,) residual at the last check of the predictors outside `strong`, and (p,) upper bounds
-        of their absolute gradients then.
+    checked, gradient, computed
+        (n,) residual at the last check of the predictors outside `strong`, (p,) upper bounds
+        of their absolute gradients then, and (p,) whether these were computed for that residual.
     curvature, tilt
         (p,) Σ w z² and Σ w z of the quadratic.
     strong, entered, active
@@ -75,7 +77,7 @@ class LassoFit(NamedTuple):
         Scalars, see the names above.
     """
 
-    predictors: NDArray[np.float64]
+    predictors: Predictors
     weight: Vector
     response: Vector
     centre: Vector
@@ -88,6 +90,7 @@ class LassoFit(NamedTuple):
     residual: Vector
     checked: Vector
     gradient: Vector
+    computed: NDArray[np.bool_]
     curvature: Vector
     tilt: Vector
     strong: NDArray[np.bool_]
@@ -100,7 +103,7 @@ class LassoFit(NamedTuple):
 
 @njit(nogil=True)
 def start(
-    predictors: NDArray[np.float64],
+    predictors: Predictors,
     over_used: Moments,
     y: Vector,
     used: NDArray[np.bool_],
@@ -112,7 +115,7 @@ def start(
     Parameters
     ----------
     predictors
-        (p, n) float64.
+        p predictors of n cells.
     over_used
         Their moments over the used cells.
     y
@@ -124,7 +127,7 @@ def start(
     n_steps
         Most steps that will be made.
     """
-    p, n = predictors.shape
+    p, n = predictors.values.shape
     weight = used / used.sum()
     response = weight * y
     usable = over_used.varies.copy()
@@ -158,6 +161,7 @@ def start(
         residual=residual,
         checked=residual.copy(),
         gradient=np.zeros(p),
+        computed=np.ones(p, dtype=np.bool_),
         curvature=np.zeros(p),
         tilt=np.zeros(p),
         strong=np.zeros(p, dtype=np.bool_),
@@ -186,14 +190,10 @@ def advance(fit: LassoFit, penalty: float, max_nonzero: int) -> int:
     were needed: the solution is then unusable and the path ended one step earlier.
     """
     number, counter = fit.number, fit.counter
-    p = len(fit.coefficient)
     tolerance = TOLERANCE * number[NULL_DEVIANCE]
     threshold = 2.0 * penalty - number[PENALTY]
     number[PENALTY] = penalty
-    for k in range(p):
-        if fit.usable[k] and not fit.strong[k] and fit.gradient[k] > threshold:
-            fit.gradient[k] = _gradient(fit, k)
-            fit.strong[k] = fit.gradient[k] > threshold
+    _let_in_above(fit, threshold)
     while True:
         intercept_before = number[INTERCEPT]
         for a in range(counter[N_ACTIVE]):
@@ -207,7 +207,7 @@ def advance(fit: LassoFit, penalty: float, max_nonzero: int) -> int:
             k = fit.active[a]
             change = fit.coefficient[k] - fit.before[k]
             moved |= fit.curvature[k] * change**2 >= tolerance
-        if not moved and not _let_in_violators(fit, penalty):
+        if not moved and not _let_in_above(fit, penalty):
             return _record(fit, max_nonzero)
 
 
@@ -218,16 +218,12 @@ def _minimise_quadratic(fit: LassoFit, penalty: float, tolerance: float, max_act
     The arrays are taken out of the tuple once: passing the tuple on costs more than an update.
     """
     number, counter = fit.number, fit.counter
-    predictors, working, residual = fit.predictors, fit.working, fit.residual
+    predictors, working, residual = fit.predictors.values, fit.working, fit.residual
     centre, spread, coefficient = fit.centre, fit.spread, fit.coefficient
     curvature, tilt = fit.curvature, fit.tilt
     entered, active = fit.entered, fit.active
     visits = np.flatnonzero(fit.strong)
-    for k in visits:
-        linear, square = curve(predictors, int(k), working, centre[k])
-        tilt[k] = linear / spread[k]
-        curvature[k] = square / spread[k] ** 2
-    only_active = False
+    only_active, first = False, True
     while True:
         counter[N_PASSES] += 1
         if counter[N_PASSES] > MAX_PASSES:
@@ -238,6 +234,10 @@ def _minimise_quadratic(fit: LassoFit, penalty: float, tolerance: float, max_act
         for visit in range(len(order)):
             k = order[visit]
             following = order[visit + 1] if visit + 1 < len(order) else k
+            if first:  # Now that the predictor is at hand.
+                linear, square = curve(predictors, k, working, centre[k])
+                tilt[k] = linear / spread[k]
+                curvature[k] = square / spread[k] ** 2
             old = coefficient[k]
             slope = product - centre[k] * number[SUM_RESIDUAL]
             u = slope / spread[k] + curvature[k] * old
@@ -260,6 +260,7 @@ def _minimise_quadratic(fit: LassoFit, penalty: float, tolerance: float, max_act
             )
             number[SUM_RESIDUAL] -= change * tilt[k]
             largest = max(largest, curvature[k] * change * change)
+        first = False
         change = number[SUM_RESIDUAL] / number[CURVATURE]
         number[INTERCEPT] += change
         number[SUM_RESIDUAL] = 0.0
@@ -288,11 +289,11 @@ def _renew_quadratic(fit: LassoFit, intercept_before: float) -> None:
             rows[filled], changes[filled] = k, change
             filled += 1
             if filled == 4:
-                add_rows(changes, fit.predictors, rows, eta)
+                add_rows(changes, fit.predictors.values, rows, eta)
                 filled = 0
     if filled:
         changes[filled:] = 0.0
-        add_rows(changes, fit.predictors, rows, eta)
+        add_rows(changes, fit.predictors.values, rows, eta)
     total = 0.0
     leftover = 0.0
     for i in range(len(eta)):
@@ -309,33 +310,56 @@ def _renew_quadratic(fit: LassoFit, intercept_before: float) -> None:
 
 
 @njit(nogil=True)
-def _let_in_violators(fit: LassoFit, penalty: float) -> bool:
-    """Check the optimality conditions outside the strong set; let in what breaks them.
+def _let_in_above(fit: LassoFit, bound: float) -> bool:
+    """Let the predictors with a gradient above `bound` into the strong set; say if there are any.
 
-    A standardised predictor has length 1 under q, so no gradient changes by more than the residual
-    moves. That settles most predictors without their gradients, which take a pass over all cells.
+    Most are settled without a pass over all cells in double precision. A standardised predictor
+    has length 1 under q, so no gradient changes by more than the residual moves. And single
+    precision gives the gradient up to an error that is known: a sum of n products, in any order,
+    is off by less than n 2⁻²³ times the lengths of the two vectors.
     """
-    distance = 0.0
-    for i in range(len(fit.residual)):
-        if fit.weight[i] > 0.0:
-            distance += (fit.residual[i] - fit.checked[i]) ** 2 / fit.weight[i]
+    residual, checked, weight = fit.residual, fit.checked, fit.weight
+    gradient, computed, strong, usable = fit.gradient, fit.computed, fit.strong, fit.usable
+    centre, spread, rounded = fit.centre, fit.spread, fit.predictors.rounded
+    over_all, leftover = fit.predictors.over_all, fit.number[SUM_RESIDUAL]
+    n = len(residual)
+    distance, square = 0.0, 0.0
+    for i in range(n):
+        square += residual[i] ** 2
+        if weight[i] > 0.0:
+            distance += (residual[i] - checked[i]) ** 2 / weight[i]
     distance = math.sqrt(distance)
-    fit.checked[:] = fit.residual
+    if distance > 0.0:
+        computed[:] = False
+        checked[:] = residual
+    length = max(math.sqrt(square), 1e-300)
+    direction = (residual / length).astype(np.float32)
+    error = length * math.sqrt(n) * n * 2.0**-23
     found = False
-    for k in range(len(fit.coefficient)):
-        if fit.usable[k] and not fit.strong[k]:
-            fit.gradient[k] += distance
-            if fit.gradient[k] > penalty:
-                fit.gradient[k] = _gradient(fit, k)
-                if fit.gradient[k] > penalty:
-                    fit.strong[k] = True
-                    found = True
+    for k in range(len(gradient)):
+        if not usable[k] or strong[k]:
+            continue
+        gradient[k] += distance
+        if gradient[k] <= bound:
+            continue
+        if not computed[k]:
+            computed[k] = True
+            own, shift = over_all.spread[k], over_all.centre[k] - centre[k]
+            slope = own * length * dot_rounded(rounded, k, direction) + shift * leftover
+            gradient[k] = (abs(slope) + own * error) / spread[k]
+        if gradient[k] > bound:
+            gradient[k] = _gradient(fit, k)
+            if gradient[k] > bound:
+                strong[k] = True
+                found = True
     return found
 
 
 @njit(nogil=True)
 def _gradient(fit: LassoFit, k: int) -> float:
-    slope = dot_row(fit.predictors, k, fit.residual) - fit.centre[k] * fit.number[SUM_RESIDUAL]
+    slope = (
+        dot_row(fit.predictors.values, k, fit.residual) - fit.centre[k] * fit.number[SUM_RESIDUAL]
+    )
     return float(abs(slope / fit.spread[k]))
 
 

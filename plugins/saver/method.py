@@ -60,7 +60,7 @@ def impute(observed: Observed, context: Context, do_fast: bool, null_model: bool
             order = expressed[permutation(context.seed, len(expressed))]
             summary = schedule(order, correlation, genes.deviations(), run, do_fast)
             info = {
-                "predictors": len(genes.predictors),
+                "predictors": len(genes.predictors.values),
                 "predicted_genes": sum(o.chosen > 0 for o in summary.outcomes.values()),
                 "correlation_cutoff": summary.cutoff,
                 "median_correlation": float(np.median(correlation[expressed])),
@@ -73,7 +73,7 @@ def compile_kernels() -> None:
     counts = np.random.default_rng(0).poisson(3.0, size=(20, 4))
     impute(Observed.from_counts(counts), Context(), do_fast=True, null_model=False)
     genes = Genes.of(counts.astype(np.float64))
-    approximate(genes.predictors, genes.moments, genes.counts[0], 0, 1.0, 0.5)
+    approximate(genes.predictors, genes.counts[0], 0, 1.0, 0.5)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,33 @@ class Moments(NamedTuple):
     varies: NDArray[np.bool_]
 
 
+class Predictors(NamedTuple):
+    """What all regressions share; none of it is ever written to.
+
+    Attributes
+    ----------
+    values
+        (p, n) float64, one predictor per row.
+    over_all
+        Their moments over all cells.
+    rounded
+        (p, n) float32, (value − centre) / spread: half the memory to pass through.
+    """
+
+    values: NDArray[np.float64]
+    over_all: Moments
+    rounded: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Predictors:
+        """Take predictors, (p, n) float64, p and n at least 1."""
+        over_all = moments(values, np.ones(values.shape[1], dtype=np.bool_))
+        rounded = np.empty(values.shape, dtype=np.float32)
+        for k, row in enumerate(values):
+            rounded[k] = (row - over_all.centre[k]) / over_all.spread[k]
+        return cls(values, over_all, rounded)
+
+
 @njit(nogil=True)
 def moments(predictors: NDArray[np.float64], used: NDArray[np.bool_]) -> Moments:
     """Return the moments of the predictors, (p, n), over the used cells; a spread of 0 as 1."""
@@ -88,6 +115,15 @@ def dot_row(predictors: NDArray[np.float64], k: int, values: Vector) -> float:
     total = 0.0
     for i in range(len(values)):
         total += predictors[k, i] * values[i]
+    return total
+
+
+@njit(nogil=True, fastmath=_SUMS)
+def dot_rounded(rounded: NDArray[np.float32], k: int, values: NDArray[np.float32]) -> np.float32:
+    """Return the inner product of a rounded predictor with rounded values of the cells."""
+    total = np.float32(0.0)
+    for i in range(len(values)):
+        total += rounded[k, i] * values[i]
     return total
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from impbench_plugins.saver import lasso
 from impbench_plugins.saver.lasso import LassoFit
-from impbench_plugins.saver.passes import Moments, Vector, dot_row, moments
+from impbench_plugins.saver.passes import Predictors, Vector, dot_row, moments
 from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 
@@ -50,8 +50,7 @@ class GenePrediction(NamedTuple):
 
 @njit(nogil=True)
 def cross_validated(
-    predictors: NDArray[np.float64],
-    over_all: Moments,
+    predictors: Predictors,
     y: Vector,
     fold: NDArray[np.int64],
     left_out: int,
@@ -60,8 +59,8 @@ def cross_validated(
 
     Parameters
     ----------
-    predictors, over_all
-        (p, cells) float64, and their moments over all cells.
+    predictors
+        p predictors of all cells.
     y
         (cells,) float64, non-negative.
     fold
@@ -75,7 +74,7 @@ def cross_validated(
     predictors, or a fold without cells or whose other cells do not vary.
     """
     n = len(y)
-    n_predictors = len(predictors) - (left_out >= 0)
+    n_predictors = len(predictors.values) - (left_out >= 0)
     nothing = GenePrediction(np.full(n, y.mean()), 0.0, 0.0, 0.0)
     everything = np.ones(n, dtype=np.bool_)
     if n_predictors < 2 or not _can_learn(y, everything):
@@ -83,7 +82,7 @@ def cross_validated(
     for f in range(N_FOLDS):
         if not (fold == f).any() or not _can_learn(y, fold != f):
             return nothing
-    fit = lasso.start(predictors, over_all, y, everything, left_out, N_STEPS)
+    fit = lasso.start(predictors, predictors.over_all, y, everything, left_out, N_STEPS)
     largest = fit.number[lasso.PENALTY]
     penalties = largest * _step(n, n_predictors) ** np.arange(N_STEPS)
     deviance, error = _curve(predictors, y, fold, left_out, penalties)
@@ -92,7 +91,7 @@ def cross_validated(
     if made <= best:
         # The path over all cells ends before the minimum: choose among the steps it makes.
         best = np.argmin(deviance[:made])
-        fit = lasso.start(predictors, over_all, y, everything, left_out, N_STEPS)
+        fit = lasso.start(predictors, predictors.over_all, y, everything, left_out, N_STEPS)
         _walk(fit, penalties[: best + 1])
     gain = (deviance[0] - deviance[best]) / error[best] if best > 0 else 0.0
     return GenePrediction(np.exp(fit.eta), largest, penalties[best], gain)
@@ -112,7 +111,7 @@ def _walk(fit: LassoFit, penalties: Vector) -> int:
 
 @njit(nogil=True)
 def _curve(
-    predictors: NDArray[np.float64],
+    predictors: Predictors,
     y: Vector,
     fold: NDArray[np.int64],
     left_out: int,
@@ -166,12 +165,12 @@ class _Path(NamedTuple):
 
 @njit(nogil=True)
 def _start_path(
-    predictors: NDArray[np.float64], y: Vector, fold: NDArray[np.int64], f: int, left_out: int
+    predictors: Predictors, y: Vector, fold: NDArray[np.int64], f: int, left_out: int
 ) -> _Path:
     used = fold != f
-    fit = lasso.start(predictors, moments(predictors, used), y, used, left_out, N_STEPS)
+    fit = lasso.start(predictors, moments(predictors.values, used), y, used, left_out, N_STEPS)
     largest = fit.number[lasso.PENALTY]
-    step = _step(used.sum(), len(predictors) - (left_out >= 0))
+    step = _step(used.sum(), len(predictors.values) - (left_out >= 0))
     penalty = np.full(3, largest)
     held_out = np.flatnonzero(fold == f)
     eta = fit.eta[held_out]
@@ -202,8 +201,7 @@ def _predict(path: _Path, penalty: float, y: Vector, losses: Vector) -> None:
 
 @njit(nogil=True)
 def approximate(
-    predictors: NDArray[np.float64],
-    over_all: Moments,
+    predictors: Predictors,
     y: Vector,
     left_out: int,
     largest: float,
@@ -212,10 +210,10 @@ def approximate(
     """Regress `y` on the predictors at λ `chosen`, reached in steps of e^−0.2 from `largest`."""
     nothing = GenePrediction(np.full(len(y), y.mean()), 0.0, 0.0, 0.0)
     everything = np.ones(len(y), dtype=np.bool_)
-    if len(predictors) - (left_out >= 0) < 2 or not _can_learn(y, everything):
+    if len(predictors.values) - (left_out >= 0) < 2 or not _can_learn(y, everything):
         return nothing
     n_between = int(math.log(largest / chosen) / -math.log(APPROXIMATE_STEP))
-    fit = lasso.start(predictors, over_all, y, everything, left_out, n_between + 2)
+    fit = lasso.start(predictors, predictors.over_all, y, everything, left_out, n_between + 2)
     eta = fit.eta.copy()
     for k in range(1, n_between + 2):
         penalty = largest * APPROXIMATE_STEP**k if k <= n_between else chosen
@@ -226,17 +224,15 @@ def approximate(
 
 
 @njit(nogil=True)
-def largest_correlation(
-    predictors: NDArray[np.float64], over_all: Moments, y: Vector, left_out: int
-) -> float:
+def largest_correlation(predictors: Predictors, y: Vector, left_out: int) -> float:
     """Return the largest absolute Pearson correlation of `y` with a predictor, 0 without any."""
     centred = y - y.mean()
     norm = math.sqrt((centred**2).sum() * len(y))
-    largest = 0.0
+    over_all, largest = predictors.over_all, 0.0
     if norm > 0.0:
-        for k in range(len(predictors)):
+        for k in range(len(predictors.values)):
             if k != left_out and over_all.varies[k]:
-                product = abs(dot_row(predictors, k, centred))
+                product = abs(dot_row(predictors.values, k, centred))
                 largest = max(largest, product / (norm * over_all.spread[k]))
     return largest
 

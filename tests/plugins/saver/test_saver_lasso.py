@@ -6,7 +6,7 @@ import anndata
 import numpy as np
 import pytest
 from impbench_plugins.saver import lasso
-from impbench_plugins.saver.passes import moments
+from impbench_plugins.saver.passes import Predictors, moments
 from impbench_plugins.saver.prediction import N_FOLDS, N_STEPS, cross_validated
 from impbench_plugins.shared.r_random import folds
 
@@ -38,21 +38,22 @@ class Problem:
         counts = counts.astype(np.float64)
         size_factors = counts.sum(axis=1) / counts.sum(axis=1).mean()
         genes = np.flatnonzero(counts.mean(axis=0) >= 0.1)
-        self.predictors = np.ascontiguousarray(
-            np.log((counts + 1) / size_factors[:, None])[:, genes].T
+        self.predictors = Predictors.of(
+            np.ascontiguousarray(np.log((counts + 1) / size_factors[:, None])[:, genes].T)
         )
         self.y = counts[:, gene] / size_factors
         self.own = int(np.flatnonzero(genes == gene)[0])
         self.everything = np.ones(len(counts), dtype=bool)
-        self.moments = moments(self.predictors, self.everything)
         self.fold = folds(1, len(counts), N_FOLDS)
 
     def path(self):
         """Return λ, intercepts and coefficients of the whole path, the gene itself left out."""
-        fit = lasso.start(self.predictors, self.moments, self.y, self.everything, self.own, N_STEPS)
+        fit = lasso.start(
+            self.predictors, self.predictors.over_all, self.y, self.everything, self.own, N_STEPS
+        )
         largest = fit.number[lasso.PENALTY]
         penalties, intercepts, coefficients = [largest], [fit.number[lasso.INTERCEPT]], []
-        coefficients.append(np.zeros(len(self.predictors)))
+        coefficients.append(np.zeros(len(self.predictors.values)))
         status = lasso.ADVANCED
         while status == lasso.ADVANCED and len(penalties) < N_STEPS:
             penalties.append(largest * 0.01 ** (len(penalties) / (N_STEPS - 1)))
@@ -64,7 +65,7 @@ class Problem:
 
     def objective(self, penalty, intercept, coefficients):
         """Return mean Poisson loss + λ Σ sd |coefficient|."""
-        others = np.delete(self.predictors, self.own, axis=0)
+        others = np.delete(self.predictors.values, self.own, axis=0)
         eta = intercept + coefficients @ others
         loss = np.mean(np.exp(eta) - self.y * eta)
         return loss + penalty * np.abs(coefficients * others.std(axis=1)).sum()
@@ -73,7 +74,11 @@ class Problem:
 def run_glmnet(problem, folder):
     if shutil.which("Rscript") is None:
         pytest.skip("Rscript is not installed")
-    arrays = (np.delete(problem.predictors, problem.own, axis=0).T, problem.y, problem.fold + 1)
+    arrays = (
+        np.delete(problem.predictors.values, problem.own, axis=0).T,
+        problem.y,
+        problem.fold + 1,
+    )
     names = [str(folder / name) for name in ("x.csv", "y.csv", "fold.csv", "out.csv")]
     for name, array in zip(names, arrays, strict=False):
         np.savetxt(name, array, delimiter=",", fmt="%.17g")
@@ -114,20 +119,20 @@ def test_objective_is_no_worse_than_glmnets(problem, glmnet):
 
 def test_chosen_penalty_and_its_gain_equal_cv_glmnets(problem, glmnet):
     posed = problem[1]
-    prediction = cross_validated(posed.predictors, posed.moments, posed.y, posed.fold, posed.own)
+    prediction = cross_validated(posed.predictors, posed.y, posed.fold, posed.own)
     deviance, error = glmnet[:, -2], glmnet[:, -1]
     best = int(np.argmin(deviance))
     assert best > 0
     assert prediction.chosen == pytest.approx(glmnet[best, 0], rel=1e-12)
     assert prediction.gain == pytest.approx((deviance[0] - deviance[best]) / error[best], rel=1e-8)
-    others = np.delete(posed.predictors, posed.own, axis=0)
+    others = np.delete(posed.predictors.values, posed.own, axis=0)
     eta = glmnet[best, 1] + glmnet[best, 2:-2] @ others
     np.testing.assert_allclose(prediction.mean, np.exp(eta), rtol=1e-8)
 
 
 def test_path_meets_the_optimality_conditions(problem):
     posed = problem[1]
-    others = np.delete(posed.predictors, posed.own, axis=0)
+    others = np.delete(posed.predictors.values, posed.own, axis=0)
     standardised = (others - others.mean(axis=1, keepdims=True)) / others.std(axis=1, keepdims=True)
     null = -np.mean(posed.y * np.log(posed.y.mean())) + posed.y.mean()
     for penalty, intercept, coefficients in zip(*posed.path(), strict=True):
@@ -151,20 +156,34 @@ def test_cell_that_weighs_nothing_leaves_the_solution_alone():
     solutions = []
     for extreme in (0.0, 50.0):
         y[~used], predictors[:, ~used] = extreme, extreme
-        fit = lasso.start(predictors, moments(predictors, used), y, used, -1, 2)
+        fit = lasso.start(Predictors.of(predictors), moments(predictors, used), y, used, -1, 2)
         lasso.advance(fit, 0.3 * fit.number[lasso.PENALTY], 300)
         solutions.append(fit.coefficient.copy())
     assert np.count_nonzero(solutions[0])
     np.testing.assert_allclose(solutions[0], solutions[1], rtol=1e-12)
 
 
+@pytest.mark.parametrize("bound", [0.1, 0.3, 0.6])
+def test_let_in_are_exactly_those_above_the_bound(problem, bound):
+    posed = problem[1]
+    predictors, held_out = posed.predictors, posed.fold == 0
+    over_used = moments(predictors.values, ~held_out)
+    fit = lasso.start(predictors, over_used, posed.y, ~held_out, posed.own, 3)
+    largest = fit.number[lasso.PENALTY]
+    lasso.advance(fit, 0.8 * largest, 300)
+    before = fit.strong.copy()
+    lasso._let_in_above(fit, bound * largest)
+    others = (predictors.values - over_used.centre[:, None]) / over_used.spread[:, None]
+    above = (np.abs(others @ fit.residual) > bound * largest) & fit.usable
+    assert 0 < np.count_nonzero(above) < len(above) - 1
+    np.testing.assert_array_equal(fit.strong, before | above)
+
+
 def test_too_many_predictors_end_the_path_with_a_failure():
     random = np.random.default_rng(2)
-    predictors = random.normal(size=(60, 80))
+    predictors = Predictors.of(random.normal(size=(60, 80)))
     y = random.poisson(2.0, 80).astype(float)
-    everything = np.ones(80, dtype=bool)
-    over_all = moments(predictors, everything)
-    fit = lasso.start(predictors, over_all, y, everything, -1, 2)
+    fit = lasso.start(predictors, predictors.over_all, y, np.ones(80, dtype=bool), -1, 2)
     assert lasso.advance(fit, 1e-3 * fit.number[lasso.PENALTY], 5) == lasso.FAILED
 
 
