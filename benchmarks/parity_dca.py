@@ -1,7 +1,7 @@
 """Our DCA beside the original: errors against the simulated truth, steps, and time on one core.
 
 Run ``python benchmarks/parity_dca.py REFERENCE``, where the folder REFERENCE holds
-``inputs/small_*.h5ad``, ``dca/TYPE_INPUT.npz`` (the original's output, ``mean_seedN``) and
+``inputs/small_{batch,rare}.h5ad``, ``dca/TYPE_INPUT.npz`` (the original's output) and
 ``scores_python_originals.csv``. Three seeds each. The floor of a run is the time of its matrix
 products alone: a hidden layer's and the heads' output, and both their gradients, at every step.
 """
@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from impbench import Context, Observed
 
+SIMULATED = ("small_batch", "small_rare")
 SPLITS = ["mse", "dropout_mse", "biozero_mse"]
 TYPES = ("nb-conddisp", "nb", "zinb-conddisp", "zinb", "poisson")
 HEADS = {"nb-conddisp": 2, "nb": 1, "zinb-conddisp": 3, "zinb": 2, "poisson": 1}
@@ -34,7 +35,7 @@ def main(reference: Path) -> None:
     for type in TYPES:
         imputer = Dca(type=type)
         imputer.prepare(Context())
-        for path in sorted((reference / "inputs").glob("small_*.h5ad")):
+        for path in (reference / "inputs" / f"{name}.h5ad" for name in SIMULATED):
             cells = anndata.read_h5ad(path)
             counts, truth = (
                 np.asarray(m.todense()) for m in (cells.X, cells.layers["true_counts"])
