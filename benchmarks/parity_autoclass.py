@@ -1,7 +1,7 @@
 """Our AutoClass beside the original: errors against the simulated truth, and time on one core.
 
 Run ``python benchmarks/parity_autoclass.py REFERENCE``, where the folder REFERENCE holds
-``inputs/small_*.h5ad``, ``autoclass/INPUT.npz`` (the original's output, ``imp_seedN``) and
+``inputs/small_{batch,rare}.h5ad``, ``autoclass/INPUT.npz`` (the original's ``imp_seedN``) and
 ``scores_python_originals.csv``. Three seeds each. The floor of a run is the time of its matrix
 products alone: both layers' output and their gradients, at every step of the three networks.
 """
@@ -29,7 +29,7 @@ def main(reference: Path) -> None:
     imputer.prepare(Context())
     print("| input | step | original (sd) | ours (sd) | difference |\n|---|---|---|---|---|")
     times = []
-    for path in sorted((reference / "inputs").glob("small_*.h5ad")):
+    for path in sorted((reference / "inputs").glob("small_[br]*.h5ad")):
         cells = anndata.read_h5ad(path)
         counts, truth = (np.asarray(m.todense()) for m in (cells.X, cells.layers["true_counts"]))
         observed, true = Observed.from_counts(counts), Observed.from_counts(truth).lognorm

@@ -21,7 +21,6 @@ from threadpoolctl import threadpool_limits
 
 from impbench import Context, Observed
 
-SIMULATED = ("small_batch", "small_rare")
 SPLITS = ["mse", "dropout_mse", "biozero_mse"]
 TYPES = ("nb-conddisp", "nb", "zinb-conddisp", "zinb", "poisson")
 HEADS = {"nb-conddisp": 2, "nb": 1, "zinb-conddisp": 3, "zinb": 2, "poisson": 1}
@@ -35,7 +34,7 @@ def main(reference: Path) -> None:
     for type in TYPES:
         imputer = Dca(type=type)
         imputer.prepare(Context())
-        for path in (reference / "inputs" / f"{name}.h5ad" for name in SIMULATED):
+        for path in sorted((reference / "inputs").glob("small_[br]*.h5ad")):
             cells = anndata.read_h5ad(path)
             counts, truth = (
                 np.asarray(m.todense()) for m in (cells.X, cells.layers["true_counts"])

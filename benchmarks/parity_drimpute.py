@@ -50,7 +50,7 @@ write.table(labels - 1, args[3], sep = ",", row.names = FALSE, col.names = FALSE
 def main(reference: Path) -> None:
     DrImpute().prepare(Context())
     print("| input | compared | runs | least | mean | most | p |\n|---|---|---|---|---|---|---|")
-    for path in sorted((reference / "inputs").glob("small_*.h5ad")):
+    for path in sorted((reference / "inputs").glob("small_[br]*.h5ad")):
         compare(path, np.load(reference / "drimpute" / f"{path.stem}.npz"))
 
 
