@@ -69,25 +69,30 @@ def lognorm(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]
     """
     if not sp.issparse(counts):
         return _to_logs(normalise(counts, factors))
-    values = np.empty(counts.shape, dtype=np.float32)
-    for cells in _some_cells(counts):
-        sparse_lognorm(_rows(counts, cells), factors[cells]).toarray(out=values[cells])
+    stored = sp.csr_matrix(counts)
+    values = np.empty(stored.shape, dtype=np.float32)
+    for cells in _some_cells(stored):
+        sparse_lognorm(_rows(stored, cells), factors[cells]).toarray(out=values[cells])
     return values
 
 
 def sparse_lognorm(counts: Matrix, factors: NDArray[np.float64]) -> sp.csr_matrix:
-    """Return `lognorm` of the stored entries alone: 0 stays 0, and no large matrix is dense."""
+    """Return `lognorm` of the stored entries alone: 0 stays 0, and no large matrix is dense.
+
+    What is returned shares nothing with `counts`.
+    """
     stored = sp.csr_matrix(counts)
     if not stored.has_canonical_format:
         stored = stored.copy()
         stored.sum_duplicates()
     logs = np.repeat(np.asarray(factors, dtype=np.float32), np.diff(stored.indptr))
     np.divide(stored.data, logs, out=logs, dtype=np.float32, casting="unsafe")
-    return sp.csr_matrix((_to_logs(logs), stored.indices, stored.indptr), stored.shape)
+    parts = (_to_logs(logs), stored.indices.copy(), stored.indptr.copy())
+    return sp.csr_matrix(parts, stored.shape)
 
 
-def _rows(counts: sp.csr_matrix | sp.csr_array, cells: slice) -> sp.csr_matrix:
-    """Some cells of a matrix, without a copy of their entries."""
+def _rows(counts: sp.csr_matrix, cells: slice) -> sp.csr_matrix:
+    """Return some cells of a matrix, without a copy of their entries."""
     bounds = counts.indptr[cells.start : cells.stop + 1]
     entries = slice(bounds[0], bounds[-1])
     parts = (counts.data[entries], counts.indices[entries], bounds - bounds[0])

@@ -70,11 +70,24 @@ def test_counts_from_lognorm_inverts_lognorm(counts, factors):
 
 @given(counts_with_cells)
 def test_dense_and_sparse_counts_give_the_same_values(counts):
-    for matrix in (sp.csr_matrix(counts), sp.csr_array(counts)):
+    for matrix in (sp.csr_matrix(counts), sp.csr_array(counts), sp.csc_matrix(counts)):
         np.testing.assert_array_equal(scale.library_sizes(matrix), scale.library_sizes(counts))
         np.testing.assert_array_equal(
             scale.lognorm(matrix, _own(matrix)), scale.lognorm(counts, _own(counts))
         )
+
+
+def test_sparse_logs_share_nothing_with_the_counts():
+    """Zeros and duplicates among the stored entries, too: whoever drops them drops them there."""
+    parts = (np.array([0.0, 2.0, 1.0, 3.0]), np.array([0, 1, 2, 2]), np.array([0, 2, 4]))
+    counts = sp.csr_matrix(parts, shape=(2, 3))
+    before = [part.copy() for part in (counts.data, counts.indices, counts.indptr)]
+    logs = scale.sparse_lognorm(counts, np.ones(2))
+    logs.eliminate_zeros()
+    np.testing.assert_allclose(logs.toarray(), np.log2([[1, 3, 1], [1, 1, 5]]), rtol=1e-6)
+    for part, old in zip((counts.data, counts.indices, counts.indptr), before, strict=True):
+        np.testing.assert_array_equal(part, old)
+    np.testing.assert_array_equal(scale.lognorm(counts, np.ones(2)), logs.toarray())
 
 
 def test_empty_cells_get_factor_one_and_stay_empty_and_leave_the_median_alone():
