@@ -18,7 +18,7 @@ import psutil
 
 import impbench
 from impbench.executors.dask_scheduler import DaskScheduler
-from impbench.plan.suite import Question, Suite
+from impbench.plan.suite import read_suite
 from impbench.results.record import Record
 from impbench.runner.run import Results
 from impbench.runner.settings import Settings, Silent
@@ -29,15 +29,7 @@ ELSEWHERE = Path(__file__).parents[1] / "example_plugins" / "elsewhere.py"
 OURS = "IMPBENCH_TEST_CLUSTER"
 """Inherited by every process of these tests; somebody else may run impbench on this machine."""
 COST = ("wall-seconds", "cpu-seconds", "peak-memory")
-SUITE = Suite(
-    name="tiny",
-    title="tiny",
-    description="",
-    questions=(Question(("sim_equal[n_cells=40,n_genes=60]",), ("simulated-truth", "clustering")),),
-    imputers=(),
-    seeds=2,
-    controls=False,
-)
+SUITE = read_suite(Path(__file__).parents[1] / "tiny.toml")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pandas as pd
 import psutil
 
 import impbench
-from impbench.plan.suite import Question, Suite
+from impbench.plan.suite import read_suite
 from impbench.runner.run import Results
 from impbench.runner.settings import Settings
 from impbench.worker.sandbox import MARK
@@ -18,15 +18,7 @@ HOSTILE = Path(__file__).parents[1] / "example_plugins" / "hostile.py"
 OURS = "IMPBENCH_TEST_PROCESS"
 """Inherited by every process of these tests; somebody else may run impbench on this machine."""
 os.environ.setdefault(OURS, str(os.getpid()))
-SUITE = Suite(
-    name="tiny",
-    title="tiny",
-    description="",
-    questions=(Question(("sim_equal[n_cells=40,n_genes=60]",), ("simulated-truth", "clustering")),),
-    imputers=(),
-    seeds=2,
-    controls=False,
-)
+SUITE = read_suite(Path(__file__).parents[1] / "tiny.toml")
 
 
 def settings(**changes: object) -> Settings:
