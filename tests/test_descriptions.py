@@ -334,6 +334,10 @@ def test_process_that_a_plugin_leaves_on_import_is_ended(fresh: None, tmp_path: 
         "    os._exit(0)\n"
         "os.wait()\n"
     )
+    # What it started comes to us, whether the plugin's process ends by itself, ...
     load_file(plugin(tmp_path, leaves + PARAMETERS))
+    # ... or by the plugin's doing, before anything is described.
+    with pytest.raises(InputError):
+        load_file(plugin(tmp_path, leaves + "os._exit(4)\n"))
     commands = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
     assert ["sleep", "65432"] not in commands

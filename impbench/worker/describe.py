@@ -23,7 +23,7 @@ import psutil
 
 from impbench.errors import InputError
 from impbench.origin import Origin
-from impbench.worker.orphans import end_orphans, started
+from impbench.worker.orphans import adopting, end_orphans, started
 from impbench.worker.remove import remove_folder
 
 LIMIT_SECONDS = 120.0
@@ -80,7 +80,8 @@ def ask(
         }
     )
     ours, theirs = os.pipe()
-    with _folder() as folder, os.fdopen(ours, "rb") as line:
+    # The child may end, of its own or by the plugin's doing, before anyone looks at what it started.
+    with _folder() as folder, os.fdopen(ours, "rb") as line, adopting():
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "impbench.worker.describe", str(theirs), request],
             cwd=folder,

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,20 +23,44 @@ started: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
 _SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 36, 37
 
 
+class _Adoption:
+    """Whether this process adopts: from when the first asks for it until the last has done."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.before = ctypes.c_int()
+
+    def begin(self) -> None:
+        with self.lock:
+            if not self.users:
+                libc = ctypes.CDLL(None)
+                libc.prctl(_GET_CHILD_SUBREAPER, ctypes.byref(self.before), 0, 0, 0)
+                libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            self.users += 1
+
+    def end(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, self.before.value, 0, 0, 0)
+
+
+_adoption = _Adoption()
+
+
 @contextlib.contextmanager
 def adopting() -> Iterator[None]:
-    """Have orphans of all descendants become children of this process."""
+    """Have orphans of all descendants become children of this process; threads may overlap."""
     if not sys.platform.startswith("linux"):
         yield
         return
-    libc, before = ctypes.CDLL(None), ctypes.c_int()
-    libc.prctl(_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
-    libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _adoption.begin()
     try:
         yield
     finally:
         end_orphans()
-        libc.prctl(_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
+        _adoption.end()
 
 
 def end_orphans() -> None:
