@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,6 +46,62 @@ def build(
         typer.echo(environment.log, err=True)
         raise UnavailableError(f"{name}: {environment}")
     typer.echo(environment.folder)
+
+
+@env_app.command()
+def lock(
+    name: Annotated[str, typer.Argument(help="A method that declares a lockfile.")],
+    plugin: Plugin = None,
+) -> None:
+    """Write a method's lockfile: build with the newest versions that fit, and note them all."""
+    from impbench.environments import environments
+    from impbench.environments.lockfile import write_lock
+    from impbench.registry import registry
+
+    load_plugins(plugin)
+    imputer = type(registry().imputer(name))
+    wish = environments.Wish.newest(imputer)
+    built = environments.obtain(wish, announce=lambda: typer.echo(f"building {name}", err=True))
+    typer.echo(write_lock(imputer, built.interpreter, built.packages))
+
+
+@env_app.command("test")
+def examine(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Methods, such as dca-original.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every method that asks for one.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the table as CSV.")] = None,
+    plugin: Plugin = None,
+) -> None:
+    """Build environments from nothing and impute in each; exit status 1 when one fails."""
+    from impbench.environment_table import print_trial, write_trials
+    from impbench.errors import InputError
+    from impbench.registry import registry
+    from impbench.runner.environment_trial import try_environment
+    from impbench.runner.separate_process import needs_environment
+
+    load_plugins(plugin)
+    if everything == bool(names):
+        raise InputError("env test needs names of methods, or --all; see impbench list imputers")
+    known = registry()
+    asked = [known.imputer(name) for name in (known.imputers if everything else names or [])]
+    apart = [imputer for imputer in asked if needs_environment(imputer)]
+    for imputer in asked:
+        if imputer not in apart and not everything:
+            raise InputError(f"{imputer.name} needs no environment of its own")
+    trials = []
+    for imputer in apart:
+        trials.append(
+            try_environment(imputer, lambda text: typer.echo(f"building {text}", err=True))
+        )
+        print_trial(trials[-1])
+        if out is not None:
+            write_trials(out, trials)
+    if any(trial.status != "ok" for trial in trials):
+        raise typer.Exit(1)
 
 
 @env_app.command()

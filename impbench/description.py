@@ -55,6 +55,7 @@ class ToldImputer(TypedDict):
     gives: list[Literal["expression", "embedding", "std"]]
     requires: list[str]
     requires_python: str
+    lockfile: str
     packages: list[str]
     lack: str | None
     shares_seeds: bool
@@ -155,6 +156,7 @@ def tell_imputer(imputer: type[Imputer]) -> ToldImputer:
         "gives": list(imputer.gives),
         "requires": list(imputer.requires),
         "requires_python": imputer.requires_python,
+        "lockfile": imputer.lockfile,
         "packages": list(imputer.packages),
         "lack": _lack(imputer),
         "shares_seeds": imputer.impute_many is not Imputer.impute_many,

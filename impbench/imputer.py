@@ -302,6 +302,9 @@ class Imputer(Parametrised):
     """Python packages, as pip specifiers; they give the method an environment of its own."""
     requires_python: ClassVar[str] = ""
     """Versions of Python, such as ``>=3.8,<3.9``, where the method needs another than ours."""
+    lockfile: ClassVar[str] = ""
+    """File of the exact versions that the environment gets, relative to the module's own file;
+    ``impbench env lock`` writes it, as constraints for ``pip install -c``."""
 
     @classmethod
     def unavailable(cls) -> str | None:

@@ -43,11 +43,14 @@ class StoodFor:
         The plugin file that defines it, or None.
     check
         For a class that checks its parameters itself; else None.
+    lock
+        Lines of its lockfile, where they came with it from another machine; else None.
     """
 
     told: ToldImputer
     file: Path | None
     check: Check | None
+    lock: tuple[str, ...] | None = None
 
 
 class StandIn(Imputer):
@@ -82,8 +85,13 @@ class _SharesSeeds(StandIn):
         return [self.impute(observed, context) for context in contexts]
 
 
-def stand_in(told: ToldImputer, file: Path | None = None, check: Check | None = None) -> type[Any]:
-    """Make the class that stands in for the one that `told` describes.
+def stand_in(
+    told: ToldImputer,
+    file: Path | None = None,
+    check: Check | None = None,
+    lock: tuple[str, ...] | None = None,
+) -> type[Any]:
+    """Make the class that stands in for the one that `told` describes; the rest as in `StoodFor`.
 
     Raises
     ------
@@ -133,8 +141,9 @@ def stand_in(told: ToldImputer, file: Path | None = None, check: Check | None = 
         "gives": tuple(told["gives"]),
         "requires": tuple(told["requires"]),
         "requires_python": told["requires_python"],
+        "lockfile": told["lockfile"],
         "packages": tuple(packages),
-        "stood_for_": StoodFor(told, file, check if told["checks_itself"] else None),
+        "stood_for_": StoodFor(told, file, check if told["checks_itself"] else None, lock),
     }
     base = _SharesSeeds if told["shares_seeds"] else StandIn
     try:

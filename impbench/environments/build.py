@@ -30,7 +30,12 @@ def main(request_path: Path) -> int:
     folder = Path(request["folder"])
     python = folder / "bin" / "python"
     variables = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-    for way in _ways(request["uv"], request["python"], folder, request["requires"]):
+    packages = list(request["requires"])
+    if request["constraints"]:
+        constraints = request_path.with_name("constraints.txt")
+        constraints.write_text("\n".join(request["constraints"]) + "\n", encoding="utf-8")
+        packages += ["--constraint", str(constraints)]
+    for way in _ways(request["uv"], request["python"], folder, packages):
         shutil.rmtree(folder, ignore_errors=True)
         status = _carry_out(way, variables)
         if status == 0:
@@ -48,7 +53,7 @@ def main(request_path: Path) -> int:
     return 0
 
 
-def _ways(uv: str | None, python: str, folder: Path, requires: list[str]) -> list[list[list[str]]]:
+def _ways(uv: str | None, python: str, folder: Path, packages: list[str]) -> list[list[list[str]]]:
     """Return the ways to make the environment, each a list of commands.
 
     With uv where it is; pip is asked too, because it may know a mirror or a certificate, from its
@@ -57,11 +62,11 @@ def _ways(uv: str | None, python: str, folder: Path, requires: list[str]) -> lis
     inside = str(folder / "bin" / "python")
     with_uv = [
         [uv or "uv", "venv", "--no-project", "--python", python, str(folder)],
-        [uv or "uv", "pip", "install", "--python", inside, "--compile-bytecode", *requires],
+        [uv or "uv", "pip", "install", "--python", inside, "--compile-bytecode", *packages],
     ]
     with_pip = [
         [python, "-m", "venv", str(folder)],
-        [inside, "-m", "pip", "install", "--no-input", "--progress-bar", "off", *requires],
+        [inside, "-m", "pip", "install", "--no-input", "--progress-bar", "off", *packages],
     ]
     return [with_pip] if uv is None else [with_uv, with_pip]
 

@@ -18,7 +18,7 @@ import sysconfig
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from packaging.version import Version
 
 from impbench.data.locate import CACHE_VARIABLE
 from impbench.environments.interpreters import BuildError, Failed, Interpreter, find_interpreter
+from impbench.environments.lockfile import read_lock
 from impbench.imputer import Imputer
 from impbench.worker.sandbox import Launch, Limits, run_limited
 
@@ -63,10 +64,13 @@ class Wish:
         Packages as pip specifiers, sorted, NumPy and SciPy among them.
     python
         Versions of the interpreter, such as ``>=3.8,<3.9``; empty means the running one.
+    constraints
+        Exact versions of whatever gets installed, a line each; empty means the newest that fit.
     """
 
     requires: tuple[str, ...]
     python: str = ""
+    constraints: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, imputer: type[Imputer]) -> Wish | None:
@@ -75,10 +79,21 @@ class Wish:
         Raises
         ------
         BuildError
-            If an entry of ``requires`` is not a pip specifier.
+            If an entry of ``requires`` is not a pip specifier, or the lockfile cannot be read.
         """
         if not imputer.requires and not imputer.requires_python:
             return None
+        return replace(cls.newest(imputer), constraints=read_lock(imputer))
+
+    @classmethod
+    def newest(cls, imputer: type[Imputer]) -> Wish:
+        """Return the same without the lockfile: the newest versions that fit together.
+
+        Raises
+        ------
+        BuildError
+            If an entry of ``requires`` is not a pip specifier.
+        """
         try:
             wanted = [Requirement(text) for text in imputer.requires]
         except InvalidRequirement as error:
@@ -86,11 +101,14 @@ class Wish:
             raise BuildError(reason, "failed") from error
         named = {canonicalize_name(requirement.name) for requirement in wanted}
         added = [name for name in ALWAYS if name not in named]
-        return cls(tuple(sorted([*map(str, wanted), *added])), imputer.requires_python)
+        requires = tuple(sorted([*map(str, wanted), *added]))
+        return cls(requires, imputer.requires_python)
 
     def key(self, interpreter: Interpreter) -> str:
         """Hash what determines the environment."""
         determined = [self.requires, interpreter.name, sysconfig.get_platform()]
+        if self.constraints:
+            determined.append(self.constraints)
         return hashlib.sha256(json.dumps(determined).encode()).hexdigest()[:16]
 
 
@@ -203,7 +221,11 @@ def unobtainable(imputer: type[Imputer]) -> str | None:
 
 
 def obtain(
-    wish: Wish, *, limit: float = BUILD_LIMIT, announce: Callable[[], None] = lambda: None
+    wish: Wish,
+    *,
+    limit: float = BUILD_LIMIT,
+    announce: Callable[[], None] = lambda: None,
+    anew: bool = False,
 ) -> Environment:
     """Return the environment for `wish`, building it if it is not in the cache.
 
@@ -215,6 +237,8 @@ def obtain(
         Seconds the build may take.
     announce
         Called before something is downloaded or built.
+    anew
+        Build it even if it is in the cache, and replace that one when the new one is complete.
 
     Raises
     ------
@@ -223,13 +247,14 @@ def obtain(
     """
     interpreter = find_interpreter(wish.python, announce)
     key = wish.key(interpreter)
-    found = _read(cache_folder() / key)
+    found = None if anew else _read(cache_folder() / key)
     if found is not None:
         return found
     announce()
     try:
         with _locked(key):
-            return _read(cache_folder() / key) or _build(wish, interpreter, key, limit)
+            found = None if anew else _read(cache_folder() / key)
+            return found or _build(wish, interpreter, key, limit)
     except OSError as error:
         reason = f"cannot write to {cache_folder()}: {error.strerror or error}"
         raise BuildError(f"{reason}; make room, or set {CACHE_VARIABLE}", "failed") from error
@@ -287,12 +312,13 @@ def _read(folder: Path) -> Environment | None:
 def _build(wish: Wish, interpreter: Interpreter, key: str, limit: float) -> Environment:
     """Build under the lock of `key`; what an earlier, killed build left is removed."""
     folder = cache_folder() / key
-    for leftover in (folder, *_unfinished(key)):
+    for leftover in _unfinished(key):
         shutil.rmtree(leftover, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{key}-", dir=cache_folder()))
     try:
         log = _run_build(wish, interpreter, work, folder, limit)
         (work / "environment" / "build.log").write_text(log, encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
         (work / "environment").rename(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -309,6 +335,7 @@ def _run_build(wish: Wish, interpreter: Interpreter, work: Path, final: Path, li
         "python": str(interpreter.path),
         "interpreter": interpreter.name,
         "requires": wish.requires,
+        "constraints": wish.constraints,
         "uv": shutil.which("uv"),
     }
     (work / "request.json").write_text(json.dumps(request), encoding="utf-8")
@@ -329,9 +356,20 @@ def _run_build(wish: Wish, interpreter: Interpreter, work: Path, final: Path, li
 
 
 def _last_lines(log: str) -> str:
-    """Quote the lines in which pip or uv say what went wrong, else the very last ones."""
+    """Quote the lines in which pip or uv say what went wrong, else the very last ones.
+
+    Which versions there are, and which pip passed over, can be hundreds: the log has them.
+    """
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(ERROR|error|×|╰─▶|hint):? ", line)]
+    errors = [
+        re.sub(r" \(from versions: .*\)", "", line)
+        for line in lines
+        if re.match(
+            r"(ERROR|error|×|╰─▶|hint):? (?!Ignored the following versions|ResolutionImpossible)"
+            r"|The user requested ",
+            line,
+        )
+    ]
     return " / ".join((errors or lines)[-_LINES:])
 
 

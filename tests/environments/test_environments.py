@@ -73,18 +73,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "environments"
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skip where pip reaches no registry: building needs one."""
-    folder = tmp_path_factory.mktemp("wheels")
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--retries=0"]
-    asked = subprocess.run(
-        [*command, "--timeout=20", f"--dest={folder}", "pluggy==0.13.1"], capture_output=True
-    )
-    if asked.returncode != 0:
-        pytest.skip("pip reaches no package registry")
-
-
 class Told(Silent):
     """Keeps what the run says of its building."""
 
@@ -371,3 +359,13 @@ def running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_building_anew_replaces_only_when_the_new_one_is_complete(cache: Path) -> None:
+    first = obtain(TINY)
+    (first.folder / "mine").touch()
+    with pytest.raises(BuildError, match="took longer than"):
+        obtain(TINY, limit=0.01, anew=True)
+    assert (first.folder / "mine").exists()
+    assert obtain(TINY, anew=True) == first
+    assert not (first.folder / "mine").exists()

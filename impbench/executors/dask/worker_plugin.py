@@ -25,6 +25,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from impbench.description import ToldImputer, tell_imputer
 from impbench.environments.environments import Built, Environment, build_all
 from impbench.environments.interpreters import BuildError
+from impbench.environments.lockfile import lock_lines
 from impbench.executors.dask.bundle import Parcel, Unpacked, shipped_name, unpack
 from impbench.executors.dask.code import code_of, difference
 from impbench.executors.machine.gpus import Gpus, find_gpus
@@ -41,6 +42,9 @@ from impbench.scoring.scorer import Scorer
 from impbench.stand_in import stand_in
 from impbench.worker.isolation import unreadable
 from impbench.worker.orphans import adopting
+
+_Asked = tuple[tuple[str, ...], str, tuple[str, ...]]
+# Packages, Python and lockfile: what an environment is built for.
 
 GPU = "GPU"
 """Name of the resource that a worker with GPUs announces."""
@@ -61,11 +65,15 @@ class Reference:
         What is to be known of its class.
     file
         Name in `Parcel.files`, or None for an installed one.
+    lock
+        Lines of the lockfile beside such a file; None for an installed one, whose lockfile is
+        installed with it.
     """
 
     told: ToldImputer
     params: dict[str, Any]
     file: str | None
+    lock: tuple[str, ...] | None
 
     @classmethod
     def of(cls, imputer: Imputer) -> Reference:
@@ -73,7 +81,8 @@ class Reference:
         file = plugin_file(type(imputer))
         name = None if file is None else shipped_name(file)
         told = _told(type(imputer))  # type: ignore[arg-type]
-        return cls(told, imputer.parameters(), name)
+        lock = None if file is None else lock_lines(type(imputer))
+        return cls(told, imputer.parameters(), name, lock)
 
 
 @lru_cache
@@ -183,7 +192,7 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         self.worker = worker
         self.lock = threading.Lock()
         self.building = threading.Lock()
-        self.built: dict[tuple[tuple[str, ...], str], Environment | BuildError | None] = {}
+        self.built: dict[_Asked, Environment | BuildError | None] = {}
         self.running: dict[str, threading.Event] = {}
         self.free: list[tuple[Scorer, Path]] = []
         self.scorers: list[Scorer] = []
@@ -257,7 +266,7 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
             return {}
         kind = type(task.imputer)
         # A single-file plugin is a new class for every task; what it asks for is the same.
-        wish = (kind.requires, kind.requires_python)
+        wish = (kind.requires, kind.requires_python, lock_lines(kind))
         with self.building:
             if wish not in self.built:
                 self.built[wish] = build_all([kind], lambda wanted: None).get(kind)
@@ -282,7 +291,7 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         if reference.file is not None:
             file = self.here.file(reference.file)
             told = {**told, "module": module_name(file)}
-        imputer: Imputer = stand_in(told, file)(**reference.params)
+        imputer: Imputer = stand_in(told, file, lock=reference.lock)(**reference.params)
         return imputer
 
     @contextmanager
