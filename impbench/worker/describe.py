@@ -80,7 +80,7 @@ def ask(
         }
     )
     ours, theirs = os.pipe()
-    # The child may end, of its own or by the plugin's doing, before anyone looks at what it started.
+    # The child may end, by itself or by the plugin, before anyone looks at what it started.
     with _folder() as folder, os.fdopen(ours, "rb") as line, adopting():
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "impbench.worker.describe", str(theirs), request],
