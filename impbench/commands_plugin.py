@@ -27,8 +27,11 @@ plugin_app = Commands(help="Methods of your own: start one, test one.")
 def start(
     name: Annotated[str, typer.Argument(help="Name of the method, such as my-method.")],
     kind: Annotated[
-        Literal["package", "file", "command"],
-        typer.Option(help="Installable package, single Python file, or program in any language."),
+        Literal["package", "file", "command", "environment"],
+        typer.Option(
+            help="Installable package, single Python file, program in any language, or Python file "
+            "for a published package in an environment of its own."
+        ),
     ] = "package",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder.", show_default="./NAME")

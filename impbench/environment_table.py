@@ -26,7 +26,7 @@ def print_trial(trial: Trial) -> None:
     if trial.reason:
         typer.echo(f"  reason: {trial.reason}")
     if trial.seconds is not None:
-        typer.echo(f"  200 cells × 300 genes: {trial.seconds:.1f} s; seeds: {trial.seeds}")
+        typer.echo(f"  200 cells × 300 genes: {trial.seconds:.2g} s; seeds: {trial.seeds}")
     if trial.zeros_filled is not None:
         kept = "kept" if trial.keeps_observed else "changed"
         typer.echo(

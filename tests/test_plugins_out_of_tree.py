@@ -150,6 +150,20 @@ def test_generated_file_runs_and_passes_its_own_tests(
     assert {row["status"] for row in mine} == {"ok"}
 
 
+def test_generated_adapter_is_locked_tried_and_runs_in_its_environment(tmp_path: Path) -> None:
+    call(IMPBENCH, "plugin", "new", "field-friend", "--kind", "environment", cwd=tmp_path)
+    project = tmp_path / "field-friend"
+    env = [IMPBENCH, "env"]
+    told = call(*env, "lock", "field-friend", "--plugin", "field_friend.py", cwd=project).stdout
+    lock = project / "locks" / "field_friend.txt"
+    assert told.strip() == str(lock)
+    assert "scikit-learn==" in lock.read_text()
+    tried = call(*env, "test", "field-friend", "--plugin", "field_friend.py", cwd=project).stdout
+    assert "seeds: honoured" in tried
+    tests = call(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=project)
+    assert re.search(r"\d\d passed", tests.stdout)
+
+
 def test_edited_method_that_breaks_a_promise_fails_with_reason_and_remedy(tmp_path: Path) -> None:
     write_project("my-method", "file", tmp_path / "x")
     file = tmp_path / "x" / "my_method.py"

@@ -12,7 +12,7 @@ from typing import Literal
 from impbench import __version__
 from impbench.errors import InputError
 
-Kind = Literal["package", "file", "command"]
+Kind = Literal["package", "file", "command", "environment"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _WORKFLOW = ".github/workflows/test.yml"
@@ -38,6 +38,12 @@ _LAYOUT: dict[Kind, dict[str, str]] = {
         "README.md": "readme_command.md.txt",
         _WORKFLOW: "workflow_file.yml.txt",
     },
+    "environment": {
+        "$module.py": "adapter.py.txt",
+        "test_$module.py": "test_environment.py.txt",
+        "README.md": "readme_environment.md.txt",
+        _WORKFLOW: "workflow_file.yml.txt",
+    },
 }
 """Per kind: the path of each file in the project, and the template it is made from."""
 
@@ -51,7 +57,8 @@ def write_project(name: str, kind: Kind, folder: Path) -> list[Path]:
         Of the method, such as ``my-method``.
     kind
         ``package``: installable, with an entry point; ``file``: one Python file; ``command``: a
-        manifest and a program.
+        manifest and a program; ``environment``: one Python file for a published package, which
+        gets an environment of its own.
     folder
         Where to; must be empty or not exist.
 
