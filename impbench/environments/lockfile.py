@@ -92,7 +92,9 @@ def write_lock(imputer: type[Imputer], interpreter: str, packages: Mapping[str, 
             f'lockfile = "locks/{imputer.name}.txt"'
         )
     path = _lock_path(imputer)
-    pins = [f"{name}=={packages[name]}" for name in sorted(packages) if name not in _TOOLS]
+    # A build's own mark, such as torch's +cpu, is left out: others could not install that one.
+    versions = {name: packages[name].partition("+")[0] for name in sorted(packages)}
+    pins = [f"{name}=={version}" for name, version in versions.items() if name not in _TOOLS]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, "\n".join([f"# {interpreter}", *pins, ""]).encode())
     return path

@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> None:
+def package_registry(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skip where pip reaches no registry: building needs one."""
     folder = tmp_path_factory.mktemp("wheels")
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--retries=0"]

@@ -97,7 +97,7 @@ IMPUTERS = ("old-pluggy", "no-such-version", "no-such-python", "no-specifier", "
 
 
 @pytest.fixture(scope="module")
-def ran(registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def ran(package_registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     load_file(PLUGIN)
     out = tmp_path_factory.mktemp("out")
     with pytest.MonkeyPatch.context() as patch:
@@ -189,7 +189,7 @@ def test_command_line_builds_lists_and_cleans(ran: Ran) -> None:
 
 
 def test_closed_network_is_unavailable(
-    registry: None, cache: Path, monkeypatch: pytest.MonkeyPatch
+    package_registry: None, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"):
         monkeypatch.setenv(name, "http://127.0.0.1:9/simple")
@@ -203,7 +203,7 @@ def test_closed_network_is_unavailable(
     assert list(cache.glob("[!.]*/")) == []
 
 
-def test_worker_runs_on_the_oldest_python(registry: None, cache: Path) -> None:
+def test_worker_runs_on_the_oldest_python(package_registry: None, cache: Path) -> None:
     try:
         find_interpreter(">=3.8,<3.9")
     except BuildError as error:
@@ -256,7 +256,7 @@ def test_build_has_a_limit_of_its_own(
     assert environments.cached() == []
 
 
-@pytest.mark.usefixtures("registry", "cache", "without_uv")
+@pytest.mark.usefixtures("package_registry", "cache", "without_uv")
 def test_pip_builds_where_there_is_no_uv() -> None:
     built = obtain(Wish(("pluggy==0.13.1",)))
     assert built.packages["pluggy"] == "0.13.1"
@@ -273,14 +273,14 @@ def uv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.pathsep.join([scripts, os.environ["PATH"]]))
 
 
-def test_uv_builds_where_it_is(registry: None, cache: Path, uv: None) -> None:
+def test_uv_builds_where_it_is(package_registry: None, cache: Path, uv: None) -> None:
     built = obtain(Wish(("pluggy==0.13.1",)))
     assert built.packages["pluggy"] == "0.13.1"
     assert "uv pip install" in (built.folder / "build.log").read_text()
 
 
 def test_pip_builds_what_uv_cannot_reach(
-    registry: None, cache: Path, uv: None, monkeypatch: pytest.MonkeyPatch
+    package_registry: None, cache: Path, uv: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from impbench.environments.lockfile import write_lock
+from impbench.registry import load_file, registry
+
 PLUGIN = '''
 from dataclasses import dataclass
 
@@ -78,8 +81,15 @@ def test_env_test_needs_a_name_or_all(plugin: Path) -> None:
     assert "gene-mean needs no environment" in _env(plugin, "test", "gene-mean").stderr
 
 
+def test_a_lock_names_no_build_that_others_cannot_install(plugin: Path) -> None:
+    load_file(plugin)
+    versions = {"pip": "23.2", "torch": "2.13.0+cpu", "numpy": "2.4.6"}
+    path = write_lock(type(registry().imputer("halves")), "CPython 3.11.7", versions)
+    assert path.read_text() == "# CPython 3.11.7\nnumpy==2.4.6\ntorch==2.13.0\n"
+
+
 @pytest.mark.slow
-def test_a_lock_is_written_heeded_and_tried(plugin: Path, registry: None) -> None:
+def test_a_lock_is_written_heeded_and_tried(plugin: Path, package_registry: None) -> None:
     lock = plugin.parent / "locks" / "halves.txt"
     assert _env(plugin, "lock", "halves").stdout.strip() == str(lock)
     text = lock.read_text()
@@ -102,7 +112,7 @@ def test_a_lock_is_written_heeded_and_tried(plugin: Path, registry: None) -> Non
 
 
 @pytest.mark.slow
-def test_the_reason_of_a_failed_build_is_short(plugin: Path, registry: None) -> None:
+def test_the_reason_of_a_failed_build_is_short(plugin: Path, package_registry: None) -> None:
     lock = plugin.parent / "locks" / "halves.txt"
     lock.parent.mkdir()
     lock.write_text("pluggy==99.0\n")
