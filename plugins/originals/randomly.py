@@ -20,9 +20,9 @@ class RandomlyOriginal(Imputer):
     eigenvectors that stand out from those of a random matrix. What it returns are z-scores,
     centred on 0: no expression on a scale of counts or of their logs. The package offers nothing to
     turn them back; by the genes' means and deviations they would be worse than no imputation on 200
-    cells, as a gene that is nearly all noise becomes its mean. So it is asked for coordinates of the
-    cells, by its own ``fit_pca``: principal components of the denoised z-scores, as many as there
-    are signals, which keep all distances between cells.
+    cells, as a gene that is nearly all noise becomes its mean. So it is asked for coordinates of
+    the cells, by its own ``fit_pca``: principal components of the denoised z-scores, as many as
+    there are signals, which keep all distances between cells.
 
     Its ``return_cleaned(fdr=1)`` gives the logs undenoised; this does not go by it. Cells without
     counts, which it drops, stand in the origin. Its argument `random_state` is never read: the

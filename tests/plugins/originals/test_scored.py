@@ -26,6 +26,7 @@ def test_more_cells_than_memory_holds_are_refused():
         ScoredOriginal().impute(observed, Context(memory=10**6))
 
 
+@pytest.mark.slow
 def test_scores_as_measured_where_its_environment_is_built(on_small_rare):
     result = on_small_rare(ScoredOriginal())
     np.testing.assert_allclose(result.mse, (1.613, 2.712, 0.182), rtol=0.05)
@@ -39,6 +40,7 @@ def _needs_environment():
         pytest.skip("not built here: impbench env build scored-original")
 
 
+@pytest.mark.slow
 def test_what_takes_no_part_comes_back_as_observed_where_its_environment_is_built():
     _needs_environment()
     counts = np.random.default_rng(0).poisson(2, (30, 20)) + 1
@@ -57,6 +59,7 @@ def test_what_takes_no_part_comes_back_as_observed_where_its_environment_is_buil
     assert not np.array_equal(expression[:, 1], counts[:, 1])
 
 
+@pytest.mark.slow
 def test_too_few_cells_for_its_components_where_its_environment_is_built():
     _needs_environment()
     observed = Observed.from_counts(np.random.default_rng(0).poisson(2, (30, 60)) + 1)

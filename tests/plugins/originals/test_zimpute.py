@@ -30,6 +30,7 @@ def test_scores_as_measured_where_its_environment_is_built(on_small_rare):
     assert 0.95 < result.filled < 1
 
 
+@pytest.mark.slow
 def test_the_seed_decides_where_its_environment_is_built(on_small_rare):
     first, again, other = (on_small_rare(ZimputeOriginal(), seed).values for seed in (1, 1, 2))
     assert np.array_equal(first, again)
