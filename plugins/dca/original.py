@@ -33,6 +33,7 @@ class DcaOriginal(Imputer):
     # that, and later ones of PyYAML break kopt, which DCA imports.
     requires = ("dca==0.3.4", "protobuf<3.21", "pyyaml<6")
     requires_python = ">=3.8,<3.9"
+    lockfile = "locks/dca.txt"
 
     type: Literal["nb-conddisp", "nb", "zinb", "zinb-conddisp", "poisson"] = parameter(
         "nb-conddisp",
