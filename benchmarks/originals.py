@@ -34,6 +34,9 @@ PAIRS = (
     Pair("saver", "saver-r", 5),
     Pair("scimpute", "scimpute-r", 10),
     Pair("ccimpute", "ccimpute-r", 2),
+    Pair("alra", "alra-r", 1),
+    Pair("drimpute", "drimpute-r", 1),
+    Pair("baynorm", "baynorm-r", 1),
     Pair("dca", "dca-original", 2),
 )
 SEEDS = (1, 2)

@@ -1,4 +1,4 @@
-"""The originals in R, through rpy2, for whoever has them: three imputers and a simulator."""
+"""The originals in R, through rpy2, for whoever has them: six imputers and a simulator."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 @hookimpl
 def impbench_imputers() -> list[type[Imputer]]:
-    """Offer SAVER, scImpute and ccImpute as their authors wrote them."""
+    """Offer what its authors wrote in R."""
+    from .alra import AlraR
+    from .baynorm import BayNormR
     from .ccimpute import CcImputeR
+    from .drimpute import DrImputeR
     from .saver import SaverR
     from .scimpute import ScImputeR
 
-    return [SaverR, ScImputeR, CcImputeR]
+    return [SaverR, ScImputeR, CcImputeR, AlraR, DrImputeR, BayNormR]
 
 
 @hookimpl

@@ -20,7 +20,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         pytest.skip(lack)
     folder = tmp_path_factory.mktemp("libraries")
     contents = {
-        "old": ("SAVER", "scImpute", "ccImpute_matrix", "splatter"),
+        "old": ("SAVER", "scImpute", "ccImpute_matrix", "splatter", "ALRA", "DrImpute", "bayNorm"),
         "new": ("ccImpute_sce",),
     }
     for library, packages in contents.items():

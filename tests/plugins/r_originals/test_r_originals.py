@@ -33,11 +33,14 @@ from impbench.testing import checks
 pytestmark = [pytest.mark.r, pytest.mark.slow]
 
 STAND_INS = Path(__file__).parents[2] / "data" / "r_packages"
-ORIGINALS = ("saver-r", "scimpute-r", "ccimpute-r")
+ORIGINALS = ("saver-r", "scimpute-r", "ccimpute-r", "alra-r", "drimpute-r", "baynorm-r")
 INSTALL = {
     "saver-r": 'install.packages("SAVER"',
     "scimpute-r": 'remotes::install_github("Vivianstats/scImpute")',
     "ccimpute-r": 'BiocManager::install("ccImpute"',
+    "alra-r": 'remotes::install_github("KlugerLab/ALRA")',
+    "drimpute-r": 'install.packages("DrImpute"',
+    "baynorm-r": 'BiocManager::install("bayNorm"',
 }
 RUNIF_1 = 0.26550866
 """What R's ``set.seed(1); runif(1)`` gives."""
