@@ -3,16 +3,9 @@ import pytest
 from impbench_plugins.originals.randomly import RandomlyOriginal
 
 from impbench import Context, Observed
-from impbench.environments import environments
 from impbench.errors import InputError
 from impbench.runner.separate_process import ImputationError, impute_apart
 from impbench.testing import check_imputer
-
-
-def _needs_environment():
-    wish = environments.Wish.of(RandomlyOriginal)
-    if wish.requires not in [found.requires for found in environments.cached()]:
-        pytest.skip("not built here: impbench env build randomly-original")
 
 
 def _two_groups():
@@ -33,8 +26,8 @@ def test_a_single_cell_with_counts_is_refused():
         RandomlyOriginal().impute(Observed.from_counts(counts), Context())
 
 
-def test_groups_lie_apart_and_empty_cells_in_the_origin_where_its_environment_is_built():
-    _needs_environment()
+def test_groups_lie_apart_and_empty_cells_in_the_origin_where_its_environment_is_built(needs_built):
+    needs_built(RandomlyOriginal)
     counts = np.vstack([_two_groups(), np.zeros((2, 120), dtype=int)])
     observed = Observed.from_counts(counts)
     imputed = impute_apart(RandomlyOriginal(), observed, Context()).imputed
@@ -46,8 +39,8 @@ def test_groups_lie_apart_and_empty_cells_in_the_origin_where_its_environment_is
     assert not imputed.embedding[80:].any()
 
 
-def test_seed_and_parameters_where_its_environment_is_built():
-    _needs_environment()
+def test_seed_and_parameters_where_its_environment_is_built(needs_built):
+    needs_built(RandomlyOriginal)
     observed = Observed.from_counts(_two_groups())
     first, again = (
         impute_apart(RandomlyOriginal(refined=True), observed, Context(seed=1)).imputed.embedding
@@ -58,8 +51,8 @@ def test_seed_and_parameters_where_its_environment_is_built():
     assert plane.embedding.shape == (80, 2)
 
 
-def test_pure_noise_is_refused_where_its_environment_is_built():
-    _needs_environment()
+def test_pure_noise_is_refused_where_its_environment_is_built(needs_built):
+    needs_built(RandomlyOriginal)
     observed = Observed.from_counts(np.random.default_rng(0).poisson(5, (10, 100)))
     with pytest.raises(ImputationError, match="stands out from a random matrix"):
         impute_apart(RandomlyOriginal(), observed, Context())

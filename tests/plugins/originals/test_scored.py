@@ -3,7 +3,6 @@ import pytest
 from impbench_plugins.originals.scored import ScoredOriginal
 
 from impbench import Context, Observed
-from impbench.environments import environments
 from impbench.errors import InputError
 from impbench.runner.separate_process import ImputationError, impute_apart
 from impbench.testing import check_imputer
@@ -34,15 +33,9 @@ def test_scores_as_measured_where_its_environment_is_built(on_small_rare):
     assert result.filled > 0.99
 
 
-def _needs_environment():
-    wish = environments.Wish.of(ScoredOriginal)
-    if wish.requires not in [found.requires for found in environments.cached()]:
-        pytest.skip("not built here: impbench env build scored-original")
-
-
 @pytest.mark.slow
-def test_what_takes_no_part_comes_back_as_observed_where_its_environment_is_built():
-    _needs_environment()
+def test_what_takes_no_part_comes_back_as_observed_where_its_environment_is_built(needs_built):
+    needs_built(ScoredOriginal)
     counts = np.random.default_rng(0).poisson(2, (30, 20)) + 1
     counts[:, 0] = 0
     counts[4:] *= np.arange(20) != 1
@@ -60,8 +53,8 @@ def test_what_takes_no_part_comes_back_as_observed_where_its_environment_is_buil
 
 
 @pytest.mark.slow
-def test_too_few_cells_for_its_components_where_its_environment_is_built():
-    _needs_environment()
+def test_too_few_cells_for_its_components_where_its_environment_is_built(needs_built):
+    needs_built(ScoredOriginal)
     observed = Observed.from_counts(np.random.default_rng(0).poisson(2, (30, 60)) + 1)
     with pytest.raises(ImputationError, match="n_pcs=40 principal components"):
         impute_apart(ScoredOriginal(), observed, Context())
