@@ -4,7 +4,7 @@
     impbench run --suite field --jobs 1 --threads 1 --out field
     python benchmarks/field_table.py field field.csv
 
-Two Markdown tables: what each environment is and what its method does to values; and seconds,
+Two Markdown tables: what each environment is and what its method does to values; CPU seconds,
 memory and error beside the controls.
 """
 
@@ -59,13 +59,13 @@ def environment_row(row: dict[str, str]) -> str:
 
 
 def cost(record: Record | None) -> str:
-    """Seconds and peak memory, or how it ended."""
+    """CPU seconds and peak memory, or how it ended."""
     if record is None:
         return ""
     if record.status != "ok":
         return f"{record.status}: {record.reason}"
     used = record.cost
-    return f"{used.wall_seconds:.2g} s, {used.peak_memory / 2**20:.0f} MiB"
+    return f"{used.cpu_seconds:.2g} s, {used.peak_memory / 2**20:.0f} MiB"
 
 
 def splits(record: Record | None) -> str:

@@ -38,6 +38,8 @@ PAIRS = (
     Pair("drimpute", "drimpute-r", 1),
     Pair("baynorm", "baynorm-r", 1),
     Pair("dca", "dca-original", 2),
+    Pair("deepimpute", "deepimpute-original", 1),
+    Pair("magic", "magic-original", 1),
 )
 SEEDS = (1, 2)
 
