@@ -46,11 +46,13 @@ def main(folder: Path, trials: Path) -> None:
 def environment_row(row: dict[str, str]) -> str:
     """Say what one row of `impbench env test --out` has."""
     name = f"| `{row['imputer']}` "
-    if row["status"] != "ok":
+    if row["status"] in ("unavailable", "failed"):
         return f"{name}| {row['status']}: {row['reason']} | | | | | |"
     python = row["interpreter"].removeprefix("CPython ")
     built = f"{float(row['build_seconds']):.0f} s, {float(row['megabytes']):.0f} MiB"
     place = f"{name}| Python {python}; {row['versions']} | {built} "
+    if row["status"] == "refused":
+        return f"{place}| {row['reason']} | | | |"
     if not row["zeros_filled"]:
         return f"{place}| no expression | | | {row['seeds']} |"
     kept = "kept" if row["keeps_observed"] == "True" else "changed"

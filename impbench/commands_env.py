@@ -100,7 +100,7 @@ def examine(
         print_trial(trials[-1])
         if out is not None:
             write_trials(out, trials)
-    if any(trial.status != "ok" for trial in trials):
+    if any(trial.status in ("unavailable", "failed") for trial in trials):
         raise typer.Exit(1)
 
 

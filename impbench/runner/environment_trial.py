@@ -14,7 +14,7 @@ from impbench.context import Context
 from impbench.data.scenarios import SimRare
 from impbench.environments import environments
 from impbench.environments.interpreters import BuildError
-from impbench.errors import UnavailableError
+from impbench.errors import InputError, UnavailableError
 from impbench.imputer import Imputer, Observed
 from impbench.runner.separate_process import ImputationError, impute_apart
 
@@ -31,7 +31,8 @@ class Trial:
     tried
         On which day.
     status, reason
-        ``ok``, or how it failed and why; then what could not be measured is None.
+        ``ok``; ``refused``: the environment works, and the method has a rule that so small a matrix
+        breaks; or how it failed and why. What could not be measured is None.
     interpreter, versions
         Of its environment; versions are those of what it asked for, such as ``halra 0.1.0``.
     build_seconds, megabytes
@@ -51,7 +52,7 @@ class Trial:
 
     imputer: str
     tried: date
-    status: Literal["ok", "unavailable", "failed"]
+    status: Literal["ok", "refused", "unavailable", "failed"]
     reason: str = ""
     interpreter: str = ""
     versions: str = ""
@@ -105,7 +106,11 @@ def _imputed(found: Trial, imputer: Imputer) -> Trial:
     except UnavailableError as error:
         return replace(found, status="unavailable", reason=str(error))
     except ImputationError as error:
-        return replace(found, status="failed", reason=str(error).partition("\n")[0])
+        reason = str(error).partition("\n")[0].removeprefix(f"{imputer.spec}: ")
+        status: Literal["refused", "failed"] = "failed"
+        if reason.startswith(f"{InputError.__name__}: "):
+            status, reason = "refused", reason.removeprefix(f"{InputError.__name__}: ")
+        return replace(found, status=status, reason=reason)
     first, again, other = (
         one.imputed.embedding if one.imputed.expression is None else one.imputed.expression
         for one in apart

@@ -16,7 +16,8 @@ from impbench.registry import load_file, registry
 PLUGIN = '''
 from dataclasses import dataclass
 
-from impbench import Imputed, Imputer, hookimpl
+from impbench import Imputed, Imputer, hookimpl, parameter
+from impbench.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,16 @@ class Halves(Imputer):
     requires = ("pluggy>=0.13",)
     lockfile = "locks/halves.txt"
 
+    most: int = parameter(1000, "Genes.")
+
     def impute(self, observed, context):
         import os
 
         import numpy as np
         import pluggy
 
+        if self.most < observed.n_genes:
+            raise InputError(f"halves takes at most {self.most} genes")
         values = observed.dense_counts / 2.0
         values[:, ::2][values[:, ::2] == 0] = 1 + os.urandom(1)[0]
         values[0, 1] = -1
@@ -109,6 +114,11 @@ def test_a_lock_is_written_heeded_and_tried(plugin: Path, package_registry: None
     assert row["keeps_observed"] == "False"
     assert 0.3 < float(row["zeros_filled"]) < 0.7
     assert row["negatives"] == "1"
+
+    refused = _env(plugin, "test", "halves[most=9]")
+    assert refused.returncode == 0, refused.stderr
+    assert refused.stdout.startswith("halves[most=9]: refused")
+    assert "reason: halves takes at most 9 genes\n" in refused.stdout
 
 
 @pytest.mark.slow
