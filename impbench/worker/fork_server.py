@@ -61,9 +61,9 @@ def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
     need too. What goes wrong there goes wrong again in the fork, which reports it.
 
     Messages are lines of JSON. A job comes as ``{"request", "folder", "log", "variables"}``;
-    ``{"pid"}`` says that it has started, ``{"status"}`` how its process ended, ``{"alone"}`` that
-    this process may not fork: the job needs one of its own. What the fork itself says comes over
-    the same channel.
+    ``{"pid"}`` says that it has started, ``{"status", "peak"}`` how its process ended and how many
+    bytes it occupied at most, ``{"alone"}`` that this process may not fork: the job needs one of
+    its own. What the fork itself says comes over the same channel.
 
     Returns
     -------
@@ -93,10 +93,10 @@ def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
         # The job's folder is soon gone.
         os.chdir("/")
         say(channel, {"pid": pid})
-        status = _outlive(pid, channel)
+        status, peak = _outlive(pid, channel)
         os.close(held)
         end_descendants()
-        say(channel, {"status": status})
+        say(channel, {"status": status, "peak": peak})
     os._exit(0)
 
 
@@ -129,8 +129,8 @@ def _enter(job: dict[str, Any]) -> None:
     os.chdir(job["folder"])
 
 
-def _outlive(pid: int, channel: socket.socket) -> int:
-    """Wait for the end of `pid`; return its status. If the runner is gone, end at once."""
+def _outlive(pid: int, channel: socket.socket) -> tuple[int, int]:
+    """Wait for the end of `pid`; return its status and peak. If the runner is gone, end at once."""
     process = os.pidfd_open(pid)
     ready = select.poll()
     ready.register(process, select.POLLIN)
@@ -141,7 +141,8 @@ def _outlive(pid: int, channel: socket.socket) -> int:
     if gone:
         end_descendants()
         os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, status, used = os.wait4(pid, 0)
+    return os.waitstatus_to_exitcode(status), 1024 * used.ru_maxrss
 
 
 def say(channel: socket.socket, message: dict[str, int]) -> None:

@@ -317,13 +317,15 @@ class _Job:
             if "alone" in message:
                 self.refused, self._status = True, 1
             self._status = message.get("status", self._status)
+            # Who ends at once is gone before anyone reads how much it occupied.
+            self._peak = max(self._peak, message.get("peak", 0))
         if "ready" in message and self._begun is None:
             self._begun = _Reading.of(self.pid)
             with contextlib.suppress(OSError):
                 give_files(self._service.channel, self._view)
         if "done" in message and self._begun is not None and self._done is None:
             self._done = _Reading.of(self.pid)
-            self._peak = _peak_memory(self.pid)
+            self._peak = max(self._peak, _peak_memory(self.pid))
 
 
 def _readable(descriptors: Sequence[int], seconds: float) -> list[int]:

@@ -21,7 +21,6 @@ from impbench.worker.fork_server import can_watch
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not can_watch(), reason="no worker is kept on this system"),
-    pytest.mark.slow,
 ]
 
 
@@ -170,3 +169,12 @@ def test_job_cannot_kill_the_process_it_came_from(tmp_path: Path) -> None:
 def test_limit_holds_where_the_channel_is_closed(tmp_path: Path) -> None:
     records = run(tmp_path, "closes-all", timeout=3.0)
     assert [record.status for record in records] == ["timeout"] * 3
+
+
+def test_peak_is_known_of_a_process_that_is_gone_before_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impbench.worker.reusable_worker._peak_memory", lambda pid: 0)
+    peaks = [record.cost.peak_memory for record in run(tmp_path / "x", "gene-mean") if record.cost]
+    assert len(peaks) == 3
+    assert 20 * 2**20 < min(peaks) <= max(peaks) < 250 * 2**20
