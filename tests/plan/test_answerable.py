@@ -73,9 +73,14 @@ def test_components_join_only_beside_a_method_that_gives_nothing_else(known: Reg
     who = asked(plan(known, ["scmae", "magic"], [OF_EITHER, OF_EMBEDDINGS]))
     assert "pca" not in who[OF_EITHER]
     assert who[OF_EMBEDDINGS] == ["scmae"]
+    beside = set()
     for name in known.suites:
         planned = make_plan(read_suite(known.suite(name)), known)
-        assert "pca" not in {one.name for item in planned.asked for one in item.imputers}
+        asked_of = {one.name for item in planned.asked for one in item.imputers}
+        alone = {one for one in asked_of - {"pca"} if known.imputer(one).gives == ("embedding",)}
+        assert ("pca" in asked_of) == bool(alone)
+        beside |= {name} if alone else set()
+    assert beside == {"field", "scmae-paper"}
     # Who names it has it.
     assert asked(plan(known, ["pca"], [OF_EMBEDDINGS])) == {OF_EMBEDDINGS: ["pca"]}
 
