@@ -16,6 +16,7 @@ from impbench.errors import ImpbenchError, UnavailableError
 from impbench.imputer import Imputed, Imputer, Observed
 from impbench.plan.task import Posed, Task
 from impbench.runner.attempt import Workplace, run_workers
+from impbench.runner.walls import Openings
 from impbench.worker.exchange import load_imputed, save_observed
 from impbench.worker.reusable_worker import KeptWorker
 
@@ -53,6 +54,7 @@ def impute_apart(
     *,
     timeout: float | None = None,
     announce: Callable[[str], None] = lambda text: None,
+    openings: Openings | None = None,
 ) -> Apart:
     """Impute as a benchmark's job does, outside this process.
 
@@ -62,6 +64,8 @@ def impute_apart(
         Seconds it may take, imports included, or None; building the environment does not count.
     announce
         Called with what is being built before that starts.
+    openings
+        With walls around the method, as in a run, that let this through; None builds no walls.
 
     Raises
     ------
@@ -84,7 +88,7 @@ def impute_apart(
             threads=context.threads,
             timeout=timeout,
         )
-        place = Workplace(folder, folder, folder, environments)
+        place = Workplace(folder, folder, folder, environments, openings)
         attempt = run_workers(task, folder, place, threading.Event(), KeptWorker())
         if attempt.failure is not None:
             reason = attempt.failure.reason.removeprefix("UnavailableError: ")

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Literal, Tuple  # noqa: UP035
+from typing import Any, Callable, Literal, Tuple  # noqa: UP035
 
 import numpy as np
 import scipy.sparse as sp
 
 from impbench import Context, Imputed, Imputer, Observed, parameter
 from impbench.errors import InputError
+
+
+class _CopiesInThisThread:
+    """Stands for Keras's pool of threads that copy predictions together.
+
+    In Python 3.8 the pool's locks lie in /dev/shm, where a method's process may not write.
+    """
+
+    def apply_async(self, copy: Callable[..., None], args: Tuple[Any, ...]) -> None:  # noqa: UP006
+        copy(*args)
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,9 @@ class DcaOriginal(Imputer):
             # On import, kopt and Keras leave their settings in the home folder.
             os.environ["HOME"] = str(context.scratch)
         import dca.api  # noqa: F401
+        from tensorflow.python.keras.engine import training_utils_v1
+
+        training_utils_v1._COPY_POOL = _CopiesInThisThread()
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Call ``dca.api.dca`` with the published defaults, on one thread pool of the given size.
