@@ -7,22 +7,12 @@ from impbench_plugins.dca.original import DcaOriginal
 
 from impbench import Context, Observed
 from impbench.environments import environments
-from impbench.errors import UnavailableError
 from impbench.runner.separate_process import impute_apart
 
 INPUTS = Path(__file__).parents[2] / "data" / "inputs"
 
 # MSE, dropout-MSE and biozero-MSE of DCA 0.3.4 on TensorFlow 2.15: mean and sd over three seeds.
 RECORDED = (1.8551, 2.8739, 0.2331), (0.0043, 0.0174, 0.0039)
-
-
-def test_unavailable_with_the_reason_where_no_such_python_exists(tmp_path, monkeypatch):
-    for name in ("PATH", "PYENV_ROOT", "IMPBENCH_CACHE"):
-        monkeypatch.setenv(name, str(tmp_path))
-    observed = Observed.from_counts(np.ones((3, 2)))
-    with pytest.raises(UnavailableError, match=r"dca-original: needs Python >=3\.8,<3\.9"):
-        impute_apart(DcaOriginal(), observed, Context())
-    assert "pip install uv" in environments.unobtainable(DcaOriginal)
 
 
 def test_scores_as_recorded_where_its_environment_is_built():

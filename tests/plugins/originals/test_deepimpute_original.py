@@ -4,22 +4,11 @@ from impbench_plugins.deepimpute import DeepImpute
 from impbench_plugins.originals.deepimpute import DeepImputeOriginal
 
 from impbench import Context, Observed
-from impbench.environments import environments
-from impbench.errors import InputError, UnavailableError
-from impbench.runner.separate_process import impute_apart
+from impbench.errors import InputError
 
 # MSE, dropout-MSE and biozero-MSE on small_rare with block_size=100: mean and sd over seeds 1 to 3.
 # Ours: 0.965, 1.203, 3.841 (0.046, 0.099, 0.084).
 MEASURED = (0.9286, 1.1267, 3.8756), (0.0122, 0.0290, 0.1293)
-
-
-def test_unavailable_with_the_reason_where_no_such_python_exists(tmp_path, monkeypatch):
-    for name in ("PATH", "PYENV_ROOT", "IMPBENCH_CACHE"):
-        monkeypatch.setenv(name, str(tmp_path))
-    observed = Observed.from_counts(counts())
-    with pytest.raises(UnavailableError, match=r"deepimpute-original: needs Python >=3\.10,<3\.11"):
-        impute_apart(DeepImputeOriginal(), observed, Context())
-    assert "pip install uv" in environments.unobtainable(DeepImputeOriginal)
 
 
 @pytest.mark.slow

@@ -4,11 +4,6 @@ from impbench_plugins.originals.halra import HalraOriginal
 
 from impbench import Context, Observed
 from impbench.errors import InputError
-from impbench.testing import check_imputer
-
-
-def test_declares_what_the_contract_asks():
-    check_imputer(HalraOriginal)
 
 
 @pytest.mark.parametrize("shape", [(100, 120), (120, 100)])

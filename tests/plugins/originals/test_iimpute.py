@@ -4,11 +4,6 @@ from impbench_plugins.originals.iimpute import IImputeOriginal
 
 from impbench import Context, Observed
 from impbench.errors import InputError
-from impbench.testing import check_imputer
-
-
-def test_declares_what_the_contract_asks():
-    check_imputer(IImputeOriginal)
 
 
 def test_a_single_cell_with_counts_is_refused():

@@ -4,19 +4,7 @@ from impbench_plugins.magic import Magic
 from impbench_plugins.originals.magic import MagicOriginal
 
 from impbench import Context, Observed
-from impbench.environments import environments
-from impbench.errors import InputError, UnavailableError
-from impbench.runner.separate_process import impute_apart
-
-
-def test_unavailable_with_the_reason_where_no_such_python_exists(tmp_path, monkeypatch):
-    for name in ("PATH", "PYENV_ROOT", "IMPBENCH_CACHE"):
-        monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setattr(MagicOriginal, "requires_python", ">=3.8,<3.9")  # not the running one
-    observed = Observed.from_counts(np.ones((30, 30)))
-    with pytest.raises(UnavailableError, match=r"magic-original: needs Python >=3\.8,<3\.9"):
-        impute_apart(MagicOriginal(), observed, Context())
-    assert "pip install uv" in environments.unobtainable(MagicOriginal)
+from impbench.errors import InputError
 
 
 @pytest.mark.slow

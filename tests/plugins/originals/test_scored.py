@@ -5,11 +5,6 @@ from impbench_plugins.originals.scored import ScoredOriginal
 from impbench import Context, Observed
 from impbench.errors import InputError
 from impbench.runner.separate_process import ImputationError, impute_apart
-from impbench.testing import check_imputer
-
-
-def test_declares_what_the_contract_asks():
-    check_imputer(ScoredOriginal)
 
 
 def test_cells_without_counts_in_common_genes_are_not_counted():

@@ -4,11 +4,6 @@ from impbench_plugins.originals.zimpute import ZimputeOriginal
 
 from impbench import Context, Observed
 from impbench.errors import InputError
-from impbench.testing import check_imputer
-
-
-def test_declares_what_the_contract_asks():
-    check_imputer(ZimputeOriginal)
 
 
 def test_a_rank_beyond_the_data_is_refused():
