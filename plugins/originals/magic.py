@@ -31,7 +31,7 @@ class MagicOriginal(Imputer):
     version = "3.0.0"
     input_scale = "lognorm"
     stochastic = True
-    packages = ("graphtools", "scikit-learn", "scprep")
+    packages = ("graphtools", "magic-impute", "scikit-learn", "scprep")
     # Left alone, pip takes an scprep that holds pandas below 2.1, which NumPy 2 breaks.
     requires = ("magic-impute==3.0.0", "pandas>=2.2")
     requires_python = ">=3.11,<3.14"
