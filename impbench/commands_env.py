@@ -61,7 +61,9 @@ def lock(
     load_plugins(plugin)
     imputer = type(registry().imputer(name))
     wish = environments.Wish.newest(imputer)
-    built = environments.obtain(wish, announce=lambda: typer.echo(f"building {name}", err=True))
+    built = environments.obtain(
+        wish, announce=lambda: typer.echo(f"building {name}", err=True), anew=True
+    )
     typer.echo(write_lock(imputer, built.interpreter, built.packages))
 
 

@@ -20,7 +20,7 @@ from impbench.runner.separate_process import ImputationError, impute_apart
 from impbench.runner.walls import Openings
 
 KEPT = 1e-3
-"""How far, on the scale of ln(1 + x), an observed value may move and still count as kept."""
+"""How far a log2 value may move that was observed, and still count as kept."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ def try_environment(imputer: Imputer, announce: Callable[[str], None] = lambda t
         Called with what is being built.
     """
     today = datetime.now(tz=UTC).date()
-    wish = environments.Wish.of(type(imputer))
-    assert wish is not None, f"{imputer.name} asks for no environment"
     start = time.perf_counter()
     try:
+        wish = environments.Wish.of(type(imputer))
+        assert wish is not None, f"{imputer.name} asks for no environment"
         built = environments.obtain(wish, announce=lambda: announce(imputer.spec), anew=True)
     except BuildError as error:
         return Trial(imputer.spec, today, error.status, str(error))

@@ -71,6 +71,9 @@ def test_a_missing_lockfile_is_named_with_the_command_that_writes_it(plugin: Pat
     told = _env(plugin, "build", "halves").stderr
     assert "locks/halves.txt, the lockfile of halves, is missing or empty" in told
     assert "impbench env lock halves writes it" in told
+    tried = _env(plugin, "test", "halves")
+    assert tried.returncode == 1
+    assert tried.stdout.startswith("halves: failed\n  reason: locks/halves.txt, the lockfile of")
 
 
 def test_a_line_that_is_no_version_is_named(plugin: Path) -> None:
