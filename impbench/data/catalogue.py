@@ -157,13 +157,16 @@ class CardSource(Source):
         "scran", "How the highly variable genes are chosen."
     )
     min_cells: int = parameter(MIN_CELLS, "Genes with counts in fewer cells are dropped.", min=1)
+    cells: int = parameter(
+        0, "Of more cells this many are drawn, each type in its proportion; 0 keeps all.", min=0
+    )
 
     def load(self) -> Dataset:
         """Return the prepared dataset; errors as `Source.load`."""
         from impbench.data.official import read_official
 
         dataset = read_official(self.card)
-        prepared = prepare(dataset, genes=self.genes, method=self.hvg, min_cells=self.min_cells)
+        prepared = prepare(dataset, self.genes, self.hvg, self.min_cells, self.cells)
         return dataclasses.replace(prepared, name=self.spec)
 
     def files(self) -> tuple[Path, ...]:

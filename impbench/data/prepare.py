@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
+from impbench.data.fewer_cells import draw_cells
 from impbench.data.genes import HvgMethod, expressed_in, highly_variable
 from impbench.errors import InputError
 from impbench.scale import library_sizes
@@ -23,7 +24,11 @@ HVG = 1000
 
 
 def prepare(
-    dataset: Dataset, genes: int = HVG, method: HvgMethod = "scran", min_cells: int = MIN_CELLS
+    dataset: Dataset,
+    genes: int = HVG,
+    method: HvgMethod = "scran",
+    min_cells: int = MIN_CELLS,
+    most_cells: int = 0,
 ) -> Dataset:
     """Drop empty cells and rarely seen genes, and keep the most variable genes.
 
@@ -40,6 +45,9 @@ def prepare(
         How they are chosen, see `impbench.data.genes.highly_variable`.
     min_cells
         Genes with a count in fewer cells are dropped.
+    most_cells
+        Of more cells, this many are drawn before genes are chosen, each type in its proportion
+        (`impbench.data.fewer_cells`); 0 keeps all.
 
     Returns
     -------
@@ -59,6 +67,10 @@ def prepare(
     cells = np.flatnonzero(~empty)
     if not len(cells):
         raise InputError(f"{dataset.name}: every cell is empty; are the counts in another layer?")
+    if most_cells and len(cells) > most_cells:
+        labels = None if dataset.labels is None else dataset.labels[cells]
+        steps.append(f"drew {most_cells} of {len(cells)} cells, each type in its proportion")
+        cells = cells[draw_cells(labels, len(cells), most_cells)]
 
     seen = expressed_in(dataset.counts[cells])
     kept = np.flatnonzero(seen >= max(min_cells, 1))
