@@ -98,3 +98,9 @@ def test_help_imports_no_drawing_of_text_and_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stderr.strip() == "0", done.stderr
+
+
+def test_python_m_impbench_is_the_same_program() -> None:
+    command = [sys.executable, "-P", "-m", "impbench", "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stdout == f"impbench {__version__}\n"
