@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from impbench import commands_list, commands_own_data, commands_regress
+from impbench import commands_list, commands_own_data, commands_regress, commands_results
 from impbench.command_help import Commands, Group
 from impbench.commands_data import DataDir, data_app, use_folder
 from impbench.commands_env import env_app
@@ -343,27 +342,10 @@ def run(
         raise typer.Exit(NO_RESULT)
 
 
-@app.command("report")
-def report_(
-    folder: Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")],
-    png: _Png = False,
-    plugin: Plugin = None,
-) -> None:
-    """Draw the report of a finished or interrupted run again."""
-    from impbench.report import write_report
-    from impbench.results.store import Store
-
-    load_plugins(plugin)
-    stored = Store.open(folder).read()
-    # Records stay until the end: the search for garbage need not pass through them ever again.
-    gc.freeze()
-    stored.store.write_results(stored.records)
-    typer.echo(write_report(stored, png))
-
-
 commands_list.mount(app)
 commands_own_data.mount(app)
 commands_regress.mount(app)
+commands_results.mount(app)
 
 
 def _look_at_head(source: Source) -> None:

@@ -185,6 +185,28 @@ class AboutMachine(_Part):
     opened: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class AboutMerged(_Part):
+    """One of the runs that a merged run was put together from.
+
+    Attributes
+    ----------
+    name
+        Name of its folder.
+    imputers
+        Specs of those that are no controls.
+    """
+
+    name: str = ""
+    command: str = ""
+    started: str | None = None
+    finished: str | None = None
+    interrupted: bool = False
+    datasets: tuple[str, ...] = ()
+    imputers: tuple[str, ...] = ()
+    environment: AboutMachine = field(default_factory=AboutMachine)
+
+
 _KEY = re.compile(r"[\w-]{1,100}", re.ASCII)
 """Keys are names of files: nothing in them may lead elsewhere."""
 
@@ -203,6 +225,9 @@ class RunManifest(_Part):
         By spec; see `imputer` for one.
     unasked
         Sentences: which methods give nothing that a protocol could be answered from.
+    merged
+        The runs that it was put together from, if `impbench merge` wrote it, and those that went on
+        in its folder; after a merge, `environment` says what they have in common.
     """
 
     suite: AboutSuite = field(default_factory=AboutSuite)
@@ -223,6 +248,7 @@ class RunManifest(_Part):
     broken_plugins: tuple[NotLoaded, ...] = ()
     environment: AboutMachine = field(default_factory=AboutMachine)
     secret_seed: str = ""
+    merged: tuple[AboutMerged, ...] = ()
 
     def __post_init__(self) -> None:
         for key in self.keys:
@@ -239,6 +265,19 @@ class RunManifest(_Part):
             If the data are not such an object; names `origin` and the place.
         """
         return read_json(data, cls, f"{origin} is not as impbench writes it")
+
+    def as_part(self, name: str) -> AboutMerged:
+        """Return what a merged run says of this one, whose folder has that `name`."""
+        return AboutMerged(
+            name,
+            self.command,
+            self.started,
+            self.finished,
+            self.interrupted,
+            tuple(self.datasets),
+            tuple(spec for spec, about in self.imputers.items() if not about.is_control),
+            self.environment,
+        )
 
     def imputer(self, spec: str) -> AboutImputer:
         """Return what is said of an imputer; where nothing is, what its name tells."""

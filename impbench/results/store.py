@@ -6,6 +6,8 @@
         manifest.json       what was run, on what, under which conventions
         run.log             when runs began and ended here, and what they noticed
         records/KEY.json    one `Record` per job
+        records.parquet     the records of a folder that `impbench merge` wrote; a file of the
+                            same job in records/ counts instead
         pictures/KEY.npz    small samples for the figures, one per job (first seed only)
         logs/KEY.log        everything the worker printed
         results.parquet     the tidy table
@@ -23,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +35,9 @@ from numpy.typing import NDArray
 
 from impbench.errors import InputError
 from impbench.results.manifest import RunManifest
+from impbench.results.packed import PACKED, PackError, pack, unpack
 from impbench.results.record import Record, SchemaError
-from impbench.results.table import tidy
+from impbench.results.table import storable, tidy
 from impbench.write_atomically import PARTIAL, write_atomically
 
 
@@ -44,8 +48,8 @@ class Store:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path) -> Store:
-        """Make the folder, or reuse it.
+    def create(cls, folder: Path, parts: Sequence[str] = ("records", "pictures", "logs")) -> Store:
+        """Make the folder with these folders in it, or reuse it.
 
         Raises
         ------
@@ -54,7 +58,7 @@ class Store:
         """
         store = cls(folder)
         try:
-            for name in ("records", "pictures", "logs"):
+            for name in ("", *parts):
                 (folder / name).mkdir(parents=True, exist_ok=True)
             write_atomically(folder / ".writable", b"")
             (folder / ".writable").unlink()
@@ -161,9 +165,17 @@ class Store:
         return stored
 
     def record(self, key: str) -> Record | None:
-        """Return the record stored under `key`, or None where there is none that can be read."""
+        """Return the record stored under `key`, or None where there is none that can be read.
+
+        Raises
+        ------
+        PackError
+            If ``records.parquet`` is there and cannot be read.
+        """
         try:
             return self._read(key)
+        except PackError:
+            raise
         except InputError:
             return None
 
@@ -178,13 +190,15 @@ class Store:
         ------
         SchemaError
             If a record has another schema; says how to bring the folder up to date.
+        PackError
+            If ``records.parquet`` is there and cannot be read.
         """
         records, reasons = {}, []
         for key in keys:
             try:
                 if record := self._read(key):
                     records[key] = record
-            except SchemaError:
+            except (SchemaError, PackError):
                 raise
             except InputError as error:
                 reasons.append(str(error))
@@ -196,7 +210,10 @@ class Store:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            return None
+            packed = self._packed.get(key)
+            if packed is None:
+                return None
+            data, path = packed, self.folder / PACKED / key
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error}") from error
         record = Record.from_json(data, str(path))
@@ -204,13 +221,29 @@ class Store:
             raise InputError(f"{path} holds the record of another job ({record.key[:60]!r})")
         return record
 
+    @cached_property
+    def _packed(self) -> Mapping[str, bytes]:
+        """The packed records as they are in the file, read when a job has no file of its own."""
+        return unpack(self.folder / PACKED)
+
+    def write_packed(self, records: Iterable[Record]) -> None:
+        """Store these records, and no others, in ``records.parquet``.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written; an older file is as it was before.
+        """
+        write_atomically(self.folder / PACKED, pack(records))
+        vars(self).pop("_packed", None)
+
     def read(self) -> StoredRun:
         """Read the manifest and the records that it lists; unreadable records are left out.
 
         Raises
         ------
         InputError
-            If the manifest cannot be read.
+            If the manifest cannot be read, or ``records.parquet`` is there and cannot.
         """
         manifest = self.manifest()
         found = map(self.record, manifest.keys)
@@ -229,12 +262,7 @@ class Store:
         """Consolidate records to ``results.parquet``; return the table, see `tidy`."""
         table = tidy(records)
         for column in table.columns.difference(["seed", "value"]):
-            # Half a character, as in the name of a file that is no text, cannot be stored.
-            storable = {
-                text: text.encode("utf-8", "backslashreplace").decode()
-                for text in table[column].unique()
-            }
-            table[column] = table[column].map(storable)
+            table[column] = storable(table[column])
         buffer = io.BytesIO()
         table.to_parquet(buffer, index=False)
         write_atomically(self.folder / "results.parquet", buffer.getvalue())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,12 @@ COLUMNS = [
     "reason",
     "key",
 ]
+
+
+def storable(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the texts as a file can hold them: half a character, as in the name of a file, not."""
+    texts = {text: text.encode("utf-8", "backslashreplace").decode() for text in column.unique()}
+    return column.map(texts)
 
 
 def tidy(records: Iterable[Record]) -> pd.DataFrame:

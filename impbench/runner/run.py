@@ -18,6 +18,7 @@ from impbench.results.failed_methods import failed_methods, without_result
 from impbench.results.record import Record
 from impbench.results.store import Store, StoredRun
 from impbench.runner.describe_run import describe_run
+from impbench.runner.earlier_parts import EarlierParts
 from impbench.runner.executor import Executor, Work
 from impbench.runner.outcome import Results
 from impbench.runner.problems import Problems, pose_all, strangers_in
@@ -144,6 +145,10 @@ def _run_posed(
     }
     manifest = describe_run(plan, problems, request.registry, asking, keys, about, command)
     manifest["started"] = _now()
+    remaining = (_remaining(task, records) for task in controls_first(tasks))
+    todo = [task for task in remaining if task]
+    parts = EarlierParts.of(store, records, works=bool(todo))
+    parts.tell(manifest)
     store.write_manifest(manifest if secret is None else withhold(manifest, problems.redrawn))
     if secret is not None:
         manifest["secret_seed"] = secret.value
@@ -152,8 +157,6 @@ def _run_posed(
         text = f"ignored and done again: {reason}"
         store.note(text)
         tell.noticed(text)
-    remaining = (_remaining(task, records) for task in controls_first(tasks))
-    todo = [task for task in remaining if task]
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     try:
@@ -163,12 +166,14 @@ def _run_posed(
         _execute_all(request.executor, work, store, records)
     except KeyboardInterrupt:
         manifest["interrupted"] = True
+        parts.tell(manifest)
         store.note("interrupted")
         store.write_manifest(manifest)
         # With --fresh, old records are still there of what was not done again.
         store.write_results(store.read().records)
         raise
     manifest["finished"] = _now()
+    parts.tell(manifest)
     told = store.write_manifest(manifest)
     store.note("end")
     stored = StoredRun(store, told, [records[key] for key in keys if key in records])

@@ -1,0 +1,96 @@
+"""The commands `report` and `merge`, for runs that are stored already."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from impbench.command_help import Commands
+from impbench.plugin_option import Plugin, load_plugins
+
+Png = Annotated[bool, typer.Option("--png", help="Figures as PNG too, beside SVG.")]
+
+
+def mount(app: Commands) -> None:
+    """Add the commands to the command line."""
+    app.command()(report)
+    app.command()(merge)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")],
+    png: Png = False,
+    plugin: Plugin = None,
+) -> None:
+    """Draw the report of a finished or interrupted run again."""
+    from impbench.report import write_report
+    from impbench.results.store import Store
+
+    load_plugins(plugin)
+    stored = Store.open(folder).read()
+    # Records stay until the end: the search for garbage need not pass through them ever again.
+    gc.freeze()
+    stored.store.write_results(stored.records)
+    typer.echo(write_report(stored, png))
+
+
+def merge(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders that `impbench run` wrote.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; may be one of them.")],
+    prefer: Annotated[
+        Literal["first", "last"] | None,
+        typer.Option(
+            help="Which run counts where scores of the same job differ.", show_default="refuse"
+        ),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            help="Suite that the runs are slices of, where it is a TOML file.",
+            show_default="as the runs say",
+        ),
+    ] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures/--no-pictures", help="Take along what maps of cells are made of."),
+    ] = True,
+    draw: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write the page, or the scores alone.")
+    ] = True,
+    png: Png = False,
+    plugin: Plugin = None,
+) -> None:
+    """Put runs together, slices of one suite or runs of several machines, with one page for all."""
+    from impbench import api
+    from impbench.escape_text import visible
+    from impbench.merging.inputs import read_input
+    from impbench.merging.merge import merge as put_together
+    from impbench.registry import registry
+    from impbench.run_options import command_line
+
+    load_plugins(plugin)
+    merged = put_together(
+        [read_input(run) for run in runs],
+        out,
+        registry(),
+        prefer=prefer,
+        suite=None if suite is None else api.find_suite(suite),
+        pictures=pictures,
+        command=command_line(),
+    )
+    gc.freeze()
+    for text in merged.notes:
+        typer.echo(visible(text), err=True)
+    stored = merged.stored
+    missing = len(stored.manifest.keys) - len(stored.records)
+    lacking = f", {missing} planned jobs without one" if missing else ""
+    typer.echo(f"{len(stored.records)} records in {out}{lacking}")
+    if draw:
+        from impbench.report import write_report
+
+        typer.echo(f"report: {write_report(stored, png)}")

@@ -1,0 +1,48 @@
+"""Read the runs that are to be put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from impbench.results.manifest import RunManifest
+from impbench.results.record import Record
+from impbench.results.store import Store
+
+
+@dataclass(frozen=True)
+class MergeInput:
+    """One run to take records from.
+
+    Attributes
+    ----------
+    name
+        What messages call it: its path as the user wrote it.
+    records
+        By key, in the manifest's order.
+    damaged
+        Why records that are there cannot be read, a sentence each.
+    """
+
+    name: str
+    store: Store
+    manifest: RunManifest
+    records: Mapping[str, Record]
+    damaged: tuple[str, ...] = ()
+
+
+def read_input(path: Path) -> MergeInput:
+    """Read a run's folder.
+
+    Raises
+    ------
+    InputError
+        If it holds no run, or its manifest or ``records.parquet`` cannot be read.
+    SchemaError
+        If a record has another schema.
+    """
+    store = Store.open(path)
+    manifest = store.manifest()
+    records, damaged = store.readable(manifest.keys)
+    return MergeInput(str(path), store, manifest, records, tuple(damaged))
