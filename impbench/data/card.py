@@ -13,6 +13,10 @@ from impbench.reading import parse_toml
 Evidence = Literal["experimental", "genotype", "sorted", "markers", "computational"]
 """What the labels rest on: the design, genotypes, FACS, marker genes or a clustering."""
 
+Technology = Literal["", "umi", "full-length", "other"]
+"""What a count is: a molecule, told by its barcode; a read of any part of a transcript; or another
+thing, such as reads of one end without barcodes, or a mixture. Empty: nobody said."""
+
 Layout = Literal["h5ad", "sce-rds", "counts-csv", "10x-archive", "scanpy-package"]
 """How the official files are laid out; `impbench.data.official` reads each."""
 
@@ -59,6 +63,8 @@ class Card:
         What users type, and the stem of the card's file.
     cells, genes, groups
         Size before preparation and number of cell types, as the citing papers or the file give it.
+    technology
+        What `protocol` counts, in one of few words, so that data sets can be put together by it.
     labels_from
         What the labels rest on.
     labels_note
@@ -82,6 +88,7 @@ class Card:
     labels_from: Evidence
     tissue: str = ""
     protocol: str = ""
+    technology: Technology = ""
     cells: int | None = None
     genes: int | None = None
     groups: int | None = None

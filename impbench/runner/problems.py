@@ -301,7 +301,8 @@ def _facts(source: Source, dataset: Dataset) -> dict[str, Any]:
 
 def _shown(card: dict[str, Any]) -> dict[str, Any]:
     """What of a dataset's card belongs in a report."""
-    keys = ("organism", "tissue", "protocol", "labels_note", "citation", "doi", "accession")
+    first = ("organism", "tissue", "protocol", "technology")
+    keys = (*first, "labels_note", "citation", "doi", "accession")
     return {key.replace("_", " "): card[key] for key in keys if card.get(key)}
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import anndata
@@ -14,6 +14,7 @@ from impbench.data.card import read_card
 from impbench.data.catalogue import card_source, cards, describe, fetch, listing, path
 from impbench.errors import InputError, NotFoundError, UnavailableError
 from impbench.registry import registry
+from impbench.runner.problems import _shown
 
 PROMISED = {
     *("blakeley", "li", "pollen", "darmanis", "usoskin", "zeisel", "deng", "kolodziejczyk"),
@@ -53,6 +54,20 @@ def test_card_says_where_the_data_come_from(card):
     assert card.cells
     assert card.files or card.layout in ("h5ad", "scanpy-package")
     assert all(file.url.startswith("https://") for file in card.files)
+
+
+@pytest.mark.parametrize("card", cards().values(), ids=lambda card: card.name)
+def test_each_card_says_what_a_count_is(card):
+    assert card.technology in ("umi", "full-length", "other")
+    if "UMI" in card.protocol.replace("without UMI", ""):
+        assert card.technology == "umi"
+    if card.protocol.startswith(("Smart-seq", "Fluidigm")):
+        assert card.technology == "full-length"
+
+
+def test_what_a_count_is_reaches_the_report():
+    shown = _shown(asdict(cards()["grun_mesc"]))
+    assert shown["technology"] == "umi"
 
 
 @pytest.mark.parametrize("card", cards().values(), ids=lambda card: card.name)

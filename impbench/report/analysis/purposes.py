@@ -15,6 +15,9 @@ import pandas as pd
 
 from impbench.report.analysis.run import Run
 
+MIN_DATASETS = 3
+"""Below so many data sets the table of purposes ranks nobody."""
+
 SPEED = "speed"
 TIME = "wall-seconds"
 
@@ -34,15 +37,12 @@ def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
         For speed: median over datasets of the mean wall-clock seconds; NaN elsewhere.
     n_failed, n_lost
         Imputations that failed, and that gave no result for any reason.
+    n_datasets
+        On how many datasets the questions were asked.
     """
-    parts = [part for purpose, part in _questions(run, summary)]
-    if not parts:
+    table = questions_of(run, summary)
+    if table.empty:
         return pd.DataFrame(columns=["purpose", "imputer", "mean_rank"])
-    table = pd.concat(parts, ignore_index=True)
-    last = table.groupby(["dataset", "protocol", "purpose"])["rank"].transform("max")
-    table["place"] = ((table["rank"] - 1) / (last - 1)).where(last > 1, 0.0)
-    table.loc[table["rank"].isna(), "place"] = np.nan
-    table["seconds"] = table["counted"].where(table["purpose"] == SPEED)
     n_questions = table.drop_duplicates(["purpose", "dataset", "protocol"])["purpose"]
     found = (
         table.groupby(["purpose", "imputer"], sort=False)
@@ -57,7 +57,32 @@ def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
         )
         .reset_index()
     )
-    return found.assign(n_questions=found["purpose"].map(n_questions.value_counts()))
+    n_datasets = table.groupby("purpose")["dataset"].nunique()
+    return found.assign(
+        n_questions=found["purpose"].map(n_questions.value_counts()),
+        n_datasets=found["purpose"].map(n_datasets),
+    )
+
+
+def questions_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `summary` that `purposes_of` averages, with three columns more.
+
+    purpose
+        What the question serves; rows of speed have no protocol, one per dataset and method.
+    place
+        The rank, from 0 (first) to 1 (last of all ranked there).
+    seconds
+        Mean wall-clock seconds of speed, NaN elsewhere.
+    """
+    parts = [part for _, part in _questions(run, summary)]
+    if not parts:
+        return pd.DataFrame()
+    table = pd.concat(parts, ignore_index=True)
+    last = table.groupby(["dataset", "protocol", "purpose"])["rank"].transform("max")
+    table["place"] = ((table["rank"] - 1) / (last - 1)).where(last > 1, 0.0)
+    table.loc[table["rank"].isna(), "place"] = np.nan
+    table["seconds"] = table["counted"].where(table["purpose"] == SPEED)
+    return table
 
 
 def all_misled(run: Run, purpose: str) -> bool:

@@ -30,6 +30,7 @@ from impbench.report.figures.gallery import draw_all
 from impbench.report.figures.scene import Scene
 from impbench.report.page.batch_section import batch_sections
 from impbench.report.page.export import export
+from impbench.report.page.filters import filters
 from impbench.report.page.views import Table, dataset_table, gain_table, metric_tables
 from impbench.report.text import counted, listed
 from impbench.results.store import StoredRun
@@ -92,6 +93,7 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
         "commands": {item.choice: item.command for item in answered if item.command},
         "explained": {item.purpose: _explained(run, item) for item in answered},
         "left_out": left_out(run),
+        "filters": filters(run, summary),
         "batch_sections": batch_sections(run, summary),
         "protocols": [_protocol(run, summary, tables, name) for name in run.protocols],
         "bases": _bases(run, summary),
@@ -141,7 +143,7 @@ def render(context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Callable[..., str]] = {
+    written: dict[str, Callable[..., str]] = {
         "number": numbers.number,
         "bound": numbers.bound,
         "p": numbers.p_text,
@@ -153,8 +155,8 @@ def render(context: Mapping[str, Any]) -> str:
         "when": _when,
         "isolation": _isolation,
     }
-    environment.filters.update(filters)
-    script = _asset("sort.js")
+    environment.filters.update(written)
+    script = _asset("sort.js") + _asset("filters.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(
         **context,
