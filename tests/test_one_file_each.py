@@ -97,8 +97,9 @@ def home(item: Any) -> str:
     return str(file) if package == "impbench" and (CORE / file).is_file() else ""
 
 
-WORDS = ("dataset file", "imputer pca")
-"""Also words: `file` is a user's own data, `pca` a way to reduce dimensions."""
+WORDS = ("dataset file", "imputer pca", "protocol mixture")
+"""Also words: `file` is a user's own data, `pca` a way to reduce dimensions, `mixture` a key of
+`obsm` and of cards."""
 
 
 @pytest.mark.parametrize("part", [part for part in NAMES if part not in WORDS])

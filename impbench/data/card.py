@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +54,14 @@ class Marker:
 
 
 @dataclass(frozen=True)
+class Technical:
+    """A cell with `value` in the column `key` of its annotation is a technical control."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Card:
     """Facts about one data set; an empty text or None means that we are not sure of it.
 
@@ -79,6 +87,9 @@ class Card:
         How the official files are laid out, and what their values are.
     warning
         Shown wherever the data set is used.
+    mixture, technical, bulk, smfish
+        Truths that the file holds beside its counts; `impbench.data.card_truths` says how each is
+        read.
     """
 
     name: str
@@ -104,6 +115,10 @@ class Card:
     licence: str = ""
     warning: str = ""
     files: tuple[CardFile, ...] = ()
+    mixture: dict[str, str] = field(default_factory=dict)
+    technical: Technical | None = None
+    bulk: dict[str, str] = field(default_factory=dict)
+    smfish: str = ""
 
 
 def read_card(path: Path) -> Card:

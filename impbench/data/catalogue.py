@@ -129,6 +129,9 @@ def describe(name: str) -> dict[str, Any]:
         f"{file.url} (sha256 {file.sha256 or 'recorded at the first download'})"
         for file in card.files
     )
+    facts["mixture"] = ", ".join(card.mixture)
+    facts["technical"] = card.technical and f"{card.technical.key} = {card.technical.value}"
+    facts["bulk"] = ", ".join(f"{label} = {column}" for label, column in card.bulk.items())
     facts["at hand"] = _at_hand(card)
     if facts["at hand"] == "no":
         facts["to provide it"] = how_to_provide(card)

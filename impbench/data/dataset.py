@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -52,6 +52,9 @@ class Dataset:
     genes
         Facts per gene (index: `gene_names`), such as simulated means and DE factors, or what
         `impbench.data.reference` reads: bulk expression per cell type, Gini coefficients.
+    cells
+        Facts per cell (index: `cell_names`) that no imputer sees, which `impbench.data.cell_facts`
+        reads: proportions of a known mixture, and which cells are technical replicates.
     steps
         What was done to the data, in order, as sentences.
     facts
@@ -69,6 +72,7 @@ class Dataset:
     batch: NDArray[np.str_] | None = None
     true_counts: Matrix | None = None
     genes: pd.DataFrame = field(default_factory=_no_facts)
+    cells: pd.DataFrame = field(default_factory=_no_facts)
     steps: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     counts_are_raw: bool = True
@@ -112,7 +116,23 @@ class Dataset:
             if str(column).startswith(("bulk_", "reference_")):
                 digest.update(str(column).encode())
                 _update(digest, self.genes[column].to_numpy(dtype=np.float64))
+        for column in self.cells.columns:
+            digest.update(f"cells {column}".encode())
+            _update(digest, self.cells[column].to_numpy(dtype=np.float64))
         return digest.hexdigest()[:16]
+
+    def of_cells(self, cells: NDArray[np.intp]) -> Dataset:
+        """Return the dataset of the cells with these numbers, in that order; steps as they are."""
+        return replace(
+            self,
+            counts=self.counts[cells],
+            true_counts=None if self.true_counts is None else self.true_counts[cells],
+            cell_names=tuple(self.cell_names[i] for i in cells),
+            library_size=self.library_size[cells],
+            labels=None if self.labels is None else self.labels[cells],
+            batch=None if self.batch is None else self.batch[cells],
+            cells=self.cells.iloc[cells] if len(self.cells) else self.cells,
+        )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from impbench.data.cell_columns import MIXTURE
 from impbench.data.gene_facts import BULK
 from impbench.data.hdf5 import is_whole
 from impbench.errors import InputError
@@ -119,6 +120,8 @@ def _by_slot(group: Any, path: Path, notes: list[str]) -> AnnData:
             data.raw = anndata.AnnData(raw, cells, _table(group["raw"], "var", raw.shape[1], notes))
     if BULK in group.get("varm", {}):
         data.varm[BULK] = read_elem(group["varm"][BULK])
+    if MIXTURE in group.get("obsm", {}):
+        data.obsm[MIXTURE] = read_elem(group["obsm"][MIXTURE])
     return data
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from impbench.data.bundled import read_pbmc68k_reduced
 from impbench.data.card import Card
+from impbench.data.card_truths import add_truths
 from impbench.data.dataset import Dataset
 from impbench.data.formats import open_any
 from impbench.data.locate import LOCAL_LABEL_KEY, fetch_files
@@ -48,6 +49,7 @@ def read_official(card: Card) -> Dataset:
         else:
             data = _READERS[card.layout](path, card)
             key = _labels(data, card, path)
+        add_truths(data, card, key, str(path))
         dataset = from_anndata(data, str(path), label_key=key, scale=card.scale, name=card.name)
     return replace(dataset, facts={**dataset.facts, "card": asdict(card)})
 

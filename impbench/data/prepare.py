@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
 from impbench.data.fewer_cells import draw_cells
+from impbench.data.gene_facts import GINI
 from impbench.data.genes import HvgMethod, expressed_in, highly_variable
 from impbench.errors import InputError
 from impbench.scale import library_sizes
@@ -89,12 +90,26 @@ def prepare(
         counts = dataset.counts[cells][:, kept]
         chosen = highly_variable(counts, dataset.library_size[cells], genes, method)
     steps.append(_choice(len(chosen), len(kept), genes, method))
+    referred = np.setdiff1d(_with_reference(dataset, kept), chosen)
+    if len(referred):
+        steps.append(f"kept {len(referred)} more genes, whose Gini coefficients are known")
     if len(chosen) < min(genes, len(kept)):
-        _log.warning("%s: %s", dataset.name, steps[-1])
+        _log.warning("%s: %s", dataset.name, _choice(len(chosen), len(kept), genes, method))
+    chosen = np.union1d(chosen, referred) if len(referred) else chosen
     silent = int((library_sizes(dataset.counts[cells][:, kept[chosen]]) == 0).sum())
     if silent:
         steps.append(f"{_cells(silent)} without counts in the kept genes left in place")
     return _subset(dataset, cells, kept[chosen], tuple(steps))
+
+
+def _with_reference(dataset: Dataset, kept: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the places among `kept` of genes with a Gini coefficient measured otherwise.
+
+    There are few, and they were chosen by whoever measured them: rarely the most variable.
+    """
+    if GINI not in dataset.genes:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(dataset.genes[GINI].notna().to_numpy()[kept])
 
 
 def _choice(chosen: int, available: int, genes: int, method: HvgMethod) -> str:
@@ -117,16 +132,12 @@ def _cells(number: int) -> str:
 def _subset(
     dataset: Dataset, cells: NDArray[np.int64], genes: NDArray[np.int64], steps: tuple[str, ...]
 ) -> Dataset:
-    true_counts = None if dataset.true_counts is None else dataset.true_counts[cells][:, genes]
+    kept = dataset.of_cells(cells)
     return replace(
-        dataset,
-        counts=dataset.counts[cells][:, genes],
-        true_counts=true_counts,
+        kept,
+        counts=kept.counts[:, genes],
+        true_counts=None if kept.true_counts is None else kept.true_counts[:, genes],
         gene_names=tuple(dataset.gene_names[i] for i in genes),
-        cell_names=tuple(dataset.cell_names[i] for i in cells),
-        library_size=dataset.library_size[cells],
-        labels=None if dataset.labels is None else dataset.labels[cells],
-        batch=None if dataset.batch is None else dataset.batch[cells],
         genes=dataset.genes.iloc[genes] if len(dataset.genes) else dataset.genes,
         steps=steps,
     )

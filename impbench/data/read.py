@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from impbench import plugin_view
 from impbench.data.annotation import read_batch, read_labels
+from impbench.data.cell_facts import read_cell_facts
 from impbench.data.counts import Scale, Values, are_integers, to_counts
 from impbench.data.dataset import Dataset, Source
 from impbench.data.formats import open_noted, split_part
@@ -185,6 +186,7 @@ def from_anndata(
         batch=None if batch_key is None else read_batch(data.obs, batch_key, where),
         labels=labels,
         genes=read_reference(data, values.genes, where),
+        cells=read_cell_facts(data, where),
         steps=(*notes, step, "library sizes are totals over all genes of the file", *said),
         facts={"source": where} if key == KEY else {"source": where, FREE: key},
         counts_are_raw=raw,
@@ -196,16 +198,7 @@ def without_cells(dataset: Dataset, drop: NDArray[np.bool_], step: str) -> Datas
     """Leave out the cells where `drop` is True and record `step`; unchanged if there are none."""
     if not drop.any():
         return dataset
-    keep = np.flatnonzero(~drop)
-    return replace(
-        dataset,
-        counts=dataset.counts[keep],
-        cell_names=tuple(dataset.cell_names[i] for i in keep),
-        library_size=dataset.library_size[keep],
-        labels=None if dataset.labels is None else dataset.labels[keep],
-        batch=None if dataset.batch is None else dataset.batch[keep],
-        steps=(*dataset.steps, step),
-    )
+    return replace(dataset.of_cells(np.flatnonzero(~drop)), steps=(*dataset.steps, step))
 
 
 def _checked(values: Values, where: str, scale: Scale, advice: str) -> tuple[Matrix, bool]:

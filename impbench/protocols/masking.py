@@ -133,14 +133,11 @@ class Masking(Protocol):
             return dataset
         genes = np.flatnonzero(2 * expressed_in(dataset.counts) >= dataset.n_cells)
         cells = np.flatnonzero(library_sizes(dataset.counts[:, genes]) > 0)
+        asked = dataset.of_cells(cells)
         return replace(
-            dataset,
-            counts=dataset.counts[cells][:, genes],
+            asked,
+            counts=asked.counts[:, genes],
             gene_names=tuple(dataset.gene_names[gene] for gene in genes),
-            cell_names=tuple(dataset.cell_names[cell] for cell in cells),
-            library_size=dataset.library_size[cells],
-            labels=None if dataset.labels is None else dataset.labels[cells],
-            batch=None if dataset.batch is None else dataset.batch[cells],
         )
 
     def _conventions(self, convention: str, masked: sp.csr_matrix) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
 from impbench.scale import Matrix, library_sizes
@@ -24,7 +25,9 @@ def median_count(counts: Matrix) -> float | None:
     return float(np.median(stored)) if len(stored) else None
 
 
-def deal(dataset: Dataset, share: float, seed: list[int]) -> tuple[Dataset, sp.csr_matrix]:
+def deal(
+    dataset: Dataset, share: float | NDArray[np.float64], seed: list[int]
+) -> tuple[Dataset, sp.csr_matrix]:
     """Give each molecule to the training pile with probability `share`, else to the test pile.
 
     If a count is Poisson with mean λ, the two piles are independent, Poisson with means
@@ -37,7 +40,7 @@ def deal(dataset: Dataset, share: float, seed: list[int]) -> tuple[Dataset, sp.c
     dataset
         With whole counts.
     share
-        Between 0 and 1.
+        Between 0 and 1, one for all cells or (cells,).
     seed
         Any integers; the same dataset and seed give the same deal, dense or sparse.
 
@@ -49,7 +52,8 @@ def deal(dataset: Dataset, share: float, seed: list[int]) -> tuple[Dataset, sp.c
     rng = np.random.default_rng(seed)
     counts = rows_without_zeros(dataset.counts)
     train = counts.copy()
-    train.data = rng.binomial(counts.data.astype(np.int64), share).astype(counts.dtype)
+    of_entry = share if np.ndim(share) == 0 else np.repeat(share, np.diff(counts.indptr))
+    train.data = rng.binomial(counts.data.astype(np.int64), of_entry).astype(counts.dtype)
     elsewhere = np.rint(dataset.library_size - library_sizes(counts)).astype(np.int64)
     library = library_sizes(train) + rng.binomial(np.maximum(elsewhere, 0), share)
     shown = replace(

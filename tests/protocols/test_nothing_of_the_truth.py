@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from impbench.data.dataset import Dataset
@@ -20,7 +21,15 @@ HANDS_OUT_TRUTH = {"maskclass-paper", "runtime-scaling"}
 
 @pytest.fixture(scope="module")
 def simulated() -> Dataset:
-    return SCENARIOS["sim_batch"](n_cells=60, n_genes=60).load()
+    plain = SCENARIOS["sim_batch"](n_cells=60, n_genes=60).load()
+    # As if two kinds of cells had been mixed, and every second cell were a technical control.
+    first = np.resize([0.0, 0.5, 1.0], 60)
+    known = {
+        "proportion_a": first,
+        "proportion_b": 1 - first,
+        "technical": np.arange(60) % 2 == 1,
+    }
+    return dataclasses.replace(plain, cells=pd.DataFrame(known, index=plain.cell_names))
 
 
 def known() -> list[Protocol]:
