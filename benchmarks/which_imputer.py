@@ -37,9 +37,7 @@ def main(folder: Path) -> None:
     rows = ranked(run, summarise(run))
     for purpose, about in rows.groupby("purpose", sort=False):
         print(f"### {purpose}\n")
-        print(
-            "| data | sets | mean place of methods, against doing nothing | first control |"
-        )
+        print("| data | sets | mean place of methods, against doing nothing | first control |")
         print("|---|---:|---|---|")
         for name, part in kinds(run, about):
             if part["dataset"].nunique() >= FEWEST or name == "all real":
