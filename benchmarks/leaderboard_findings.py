@@ -85,6 +85,12 @@ def agreement(a: pd.Series, b: pd.Series) -> float:
     return float(spearmanr(both.iloc[:, 0], both.iloc[:, 1]).statistic)
 
 
+def mean_of_known(values: Iterable[float]) -> float:
+    """Return the mean of those that are defined; NaN where none is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
 def redrawn(datasets: Iterable[str], of: Callable[[list[str]], float]) -> tuple[float, float]:
     """Return the interval of a number over data sets that are drawn again."""
     rng = np.random.default_rng(1)
@@ -229,7 +235,7 @@ def technologies(places: pd.DataFrame) -> None:
         if np.isnan(found):
             continue
         size = min(umi["dataset"].nunique() // 2, full["dataset"].nunique())
-        within = np.nanmean(_halves(umi, size))
+        within = mean_of_known(_halves(umi, size))
         print(
             f"| {purpose} | {umi['dataset'].nunique()} | {full['dataset'].nunique()} "
             f"| {found:.2f} | {within:.2f} ({size} sets each) |"
@@ -260,13 +266,15 @@ def sets_needed(places: pd.DataFrame, figures: Path | None) -> None:
         if n < 4:
             continue
         curves[purpose] = {
-            size: float(np.nanmean(_halves(rows, size))) for size in range(1, n // 2 + 1)
+            size: mean_of_known(_halves(rows, size)) for size in range(1, n // 2 + 1)
         }
     sizes = sorted({size for curve in curves.values() for size in curve})
     print(f"| purpose | {' | '.join(map(str, sizes))} |")
     print(f"|---|{'---:|' * len(sizes)}")
     for purpose, curve in curves.items():
-        cells = [f"{curve[size]:.2f}" if size in curve else "" for size in sizes]
+        cells = [
+            "" if np.isnan(curve.get(size, np.nan)) else f"{curve[size]:.2f}" for size in sizes
+        ]
         print(f"| {purpose} | {' | '.join(cells)} |")
     print()
     if figures is None or not curves:
@@ -296,8 +304,12 @@ def seeds_needed(run: Run) -> None:
         table = np.array([loss for loss in losses.values() if len(loss) > 1])
         if len(table) >= FEWEST:
             ranks = rankdata(table, axis=0)
-            each = [spearmanr(a, b).statistic for a, b in pairwise(ranks.T)]
-            found.setdefault(run.purpose(protocol), []).append(float(np.mean(each)))
+            # Where a seed leaves everybody on the same place there is no order.
+            each = [
+                spearmanr(a, b).statistic for a, b in pairwise(ranks.T) if np.ptp(a) * np.ptp(b)
+            ]
+            if each:
+                found.setdefault(run.purpose(protocol), []).append(float(np.mean(each)))
     print("| purpose | questions | rank correlation of two seeds, mean | lowest |")
     print("|---|---:|---:|---:|")
     for purpose, values in found.items():

@@ -1,0 +1,117 @@
+"""Say whether the order of methods survives other choices than the leaderboard's.
+
+    python benchmarks/leaderboard_sensitivity.py reports/leaderboard/leaderboard
+
+One set of data left out; k-means or Leiden; 500, 1 000 or 2 000 genes; another metric of the same
+protocol. Orders are those of mean places (`leaderboard_findings`), of methods alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from leaderboard_findings import agreement, places_of
+
+from impbench.report.analysis.run import Run, make_run
+from impbench.report.analysis.tables import summarise
+from impbench.results.store import Store
+
+
+def main(folder: Path) -> None:
+    """Print a section for each choice."""
+    run = make_run(Store.open(folder).read())
+    summary = summarise(run)
+    places = places_of(run, summary)
+    one_left_out(places)
+    other_clusters(places)
+    other_genes(places)
+    other_metric(run, summary)
+
+
+def order_of(rows: pd.DataFrame) -> pd.Series:
+    """Return the mean place of every method that was asked of all data sets in `rows`."""
+    table = rows.pivot_table(index="imputer", columns="dataset", values="place")
+    return table.dropna().mean(axis=1)
+
+
+def one_left_out(places: pd.DataFrame) -> None:
+    """Leave out each data set in turn."""
+    print("## One data set left out\n")
+    print("| purpose, real data | sets | lowest rank correlation | without | first, and then |")
+    print("|---|---:|---:|---|---|")
+    for purpose, rows in places[places["scope"] == "real"].groupby("purpose", sort=False):
+        names = list(rows["dataset"].unique())
+        if len(names) < 3:
+            continue
+        whole = order_of(rows)
+        left = {name: order_of(rows[rows["dataset"] != name]) for name in names}
+        found = {name: agreement(whole, order) for name, order in left.items()}
+        if np.isnan(list(found.values())).all():
+            continue
+        least = min(found, key=lambda name: found[name])
+        first = {str(order.idxmin()): None for order in (whole, *left.values())}
+        print(
+            f"| {purpose} | {len(names)} | {found[least]:.2f} | {least} | {', then '.join(first)} |"
+        )
+    print()
+
+
+def other_clusters(places: pd.DataFrame) -> None:
+    """Cluster with Leiden's method instead of k-means."""
+    leiden = places[places["protocol"] == "clustering[algorithm=leiden]"]
+    same = places["dataset"].isin(leiden["dataset"].unique())
+    kmeans = places[(places["protocol"] == "clustering") & same]
+    print("## k-means or Leiden\n")
+    print(f"{leiden['dataset'].nunique()} real sets: rank correlation of the two orders "
+          f"{agreement(order_of(kmeans), order_of(leiden)):.2f}.\n")  # fmt: skip
+
+
+def other_genes(places: pd.DataFrame) -> None:
+    """Keep fewer or more genes."""
+    print("## Fewer or more genes\n")
+    rows = places[places["protocol"] == "clustering"]
+    base = rows["dataset"].str.partition("[")[0]
+    for n_genes in (500, 2000):
+        some = rows[rows["dataset"].str.contains(f"genes={n_genes}]", regex=False)]
+        usual = rows[rows["dataset"].isin(base[some.index].unique())]
+        if len(some):
+            found = agreement(order_of(usual), order_of(some))
+            print(
+                f"- {n_genes} genes against 1 000, {usual['dataset'].nunique()} sets: {found:.2f}"
+            )
+    print()
+
+
+def other_metric(run: Run, summary: pd.DataFrame) -> None:
+    """Rank by another metric of the same protocol."""
+    print("## Another metric of the same protocol\n")
+    print("| protocol | leads with | rank correlation with the order by the others |")
+    print("|---|---|---|")
+    rows = summary[summary["imputer"].isin(run.methods) & summary["rank"].notna()]
+    rows = rows[rows["dataset"].map(run.scope) == "real"]
+    for protocol in run.protocols:
+        lead = run.lead_metric(protocol)
+        orders = {
+            metric: part.groupby("imputer")["rank"].mean()
+            for metric, part in rows[rows["protocol"] == protocol].groupby("metric", sort=False)
+            if run.metrics[metric].direction and not run.metrics[metric].is_cost
+        }
+        if lead not in orders:
+            continue
+        others = [
+            f"{metric} {value:.2f}"
+            for metric, order in orders.items()
+            if metric != lead and not np.isnan(value := agreement(orders[lead], order))
+        ]
+        if others:
+            print(f"| {protocol} | {lead} | {', '.join(others)} |")
+    print()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    main(parser.parse_args().run)
