@@ -94,6 +94,15 @@ def test_difference_within_the_spread_of_seeds_leaves_the_data_alone():
     assert found.command == ""
 
 
+@pytest.mark.parametrize(("n", "sure"), [(5, "rests on little"), (6, "fairly sure")])
+def test_many_datasets_without_a_winner_are_a_better_repeat_than_seeds(n, sure):
+    datasets = [f"cells{i}" for i in range(n)]
+    run = make_run({"a": [0.41] * 2, "no-imputation": [0.4] * 2}, datasets, own=False)
+    found = answer(run)
+    assert (found.verdict, found.sure) == ("leave your data alone", sure)
+    assert (f"on most of {n} datasets" in "; ".join(found.reasons)) == (n >= 6)
+
+
 def test_worse_method_leaves_the_data_alone():
     found = answer(make_run({"a": around(0.1, 5), "no-imputation": [0.4] * 5}))
     assert (found.verdict, found.sure) == ("leave your data alone", "quite sure")

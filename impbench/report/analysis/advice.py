@@ -25,7 +25,7 @@ import pandas as pd
 from impbench.report.analysis.impute_command import impute_command
 from impbench.report.analysis.purposes import SPEED, all_misled, purposes_of
 from impbench.report.analysis.run import Run
-from impbench.report.analysis.statistics import Comparison, significant
+from impbench.report.analysis.statistics import MIN_DATASETS, Comparison, significant
 from impbench.report.analysis.tables import Verdict, gain
 from impbench.report.numbers import p_text, spread
 from impbench.report.text import listed
@@ -165,6 +165,10 @@ class _Purpose:
         if _mostly("worse", duels):
             sure = SURE[self._sureness(best, "worse", duels)]
             because = f"every method did {self._because(best, 'worse', duels)}"
+        elif (n_datasets := len({dataset for dataset, _, _ in self._asked})) >= MIN_DATASETS:
+            # Other cells are a better repeat than other seeds of the same ones.
+            sure = SURE[1]
+            because = f"no method did better by more than chance on most of {n_datasets} datasets"
         else:
             sure = SURE[min(duel.repeats for duel in duels) >= REPEATS[0]]
             because = f"no method did better by more than chance, judged by {self._basis(duels)}"
