@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from impbench.cache import CACHE_VARIABLE, cache_of
 from impbench.data.card import Card
 from impbench.data.download import Progress, download
 from impbench.errors import InputError, UnavailableError
 
 FOLDER_VARIABLE = "IMPBENCH_DATA"
-CACHE_VARIABLE = "IMPBENCH_CACHE"
 
 LOCAL_LABEL_KEY = "cell_type"
 """Cell types in a local ``NAME.h5ad``; its `X` holds the counts."""
@@ -55,11 +55,7 @@ def data_folder() -> Path | None:
 
 def cache_folder() -> Path:
     """Return the folder downloads go to: ``IMPBENCH_CACHE``, else the user's cache folder."""
-    import platformdirs
-
-    text = os.environ.get(CACHE_VARIABLE)
-    base = Path(text).expanduser() if text else platformdirs.user_cache_path("impbench")
-    return base / "data"
+    return cache_of("data")
 
 
 def locate(card: Card) -> Path:

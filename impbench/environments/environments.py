@@ -22,12 +22,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from impbench.data.locate import CACHE_VARIABLE
+from impbench.cache import CACHE_VARIABLE, cache_of
 from impbench.environments.interpreters import BuildError, Failed, Interpreter, find_interpreter
 from impbench.environments.lockfile import read_lock
 from impbench.imputer import Imputer
@@ -262,9 +261,7 @@ def obtain(
 
 def cache_folder() -> Path:
     """Return where environments are kept: under ``IMPBENCH_CACHE``, else the user's cache."""
-    text = os.environ.get(CACHE_VARIABLE)
-    base = Path(text).expanduser() if text else platformdirs.user_cache_path("impbench")
-    return base.resolve() / "environments"
+    return cache_of("environments").resolve()
 
 
 def cached() -> list[Environment]:

@@ -22,7 +22,7 @@ from impbench.imputer import Imputer
 from impbench.plan.keys import plugin_file
 from impbench.plan.task import Task
 from impbench.results.record import Status
-from impbench.runner.walls import CLOSED, Openings, may_be_kept, own_folders, walls
+from impbench.runner.walls import CLOSED, Openings, may_be_kept, numba_folder, own_folders, walls
 from impbench.worker.answer import AnswerError, WorkerError, read_answer, read_error, read_log
 from impbench.worker.reusable_worker import Finished, KeptWorker, Order, Spent
 from impbench.worker.sandbox import Launch, Limits
@@ -198,7 +198,7 @@ class _Caller:
             variables["CUDA_VISIBLE_DEVICES"] = self.task.gpu
         if self.environment is not None:
             variables = self.environment.variables(variables, folder / "importable")
-        return variables
+        return {**variables, **numba_folder(folder / "scratch", may_be_kept(self._kind))}
 
     @property
     def _kind(self) -> type[Imputer]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from impbench.cache import cache_of
 from impbench.environments.environments import Environment
 from impbench.imputer import Imputer
 from impbench.plan.keys import plugin_file
@@ -65,8 +65,8 @@ def walls(
     if environment is not None:
         open_files += [environment.folder, folder / "importable"]
     own = [folder / "scratch", folder / "output", folder / "log"]
-    if may_be_kept(type(task.imputer)):
-        own += _compiled()
+    if may_be_kept(type(task.imputer)) and (kept := compiled_folder()):
+        own.append(kept)
     return {
         "module": type(task.imputer).__module__,
         "readable": list(map(str, open_files)),
@@ -90,20 +90,36 @@ def may_be_kept(imputer: type[Imputer]) -> bool:
 def own_folders(scratch: Path, ours: bool) -> dict[str, str]:
     """Return variables that send temporary files and caches to `scratch`, which goes with the job.
 
-    What numba compiles of our own methods stays beside them; that of others could carry data.
+    What numba compiles for our own methods is kept; that of others could carry data.
     """
     names = ["TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "CUDA_CACHE_PATH"]
-    return dict.fromkeys([*names, *([] if ours else ["NUMBA_CACHE_DIR"])], str(scratch))
+    return {**dict.fromkeys(names, str(scratch)), **numba_folder(scratch, ours)}
+
+
+def numba_folder(scratch: Path, ours: bool) -> dict[str, str]:
+    """Return the variable that tells numba where to keep what it compiles; empty: beside the code.
+
+    numba reads it once, when it is imported, which may be before a job comes.
+    """
+    if not ours:
+        return {"NUMBA_CACHE_DIR": str(scratch)}
+    kept = compiled_folder()
+    return {} if kept is None else {"NUMBA_CACHE_DIR": str(kept)}
 
 
 @cache
-def _compiled() -> tuple[Path, ...]:
-    """Return where numba keeps what it compiles of our own methods."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    if chosen:
-        return (Path(chosen),)
-    package = Path(next(iter(importlib.import_module("impbench_plugins").__path__)))
-    return tuple(package.rglob("__pycache__"))
+def compiled_folder() -> Path | None:
+    """Return where numba keeps what it compiles for our own methods; None if nothing can be kept.
+
+    Not beside the code, which is numba's own choice: it would be made before the walls are up, of a
+    folder of ours or of another package (scanpy) that is closed when there is something to write.
+    """
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or cache_of("compiled")).resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 def _files(imputer: type[Imputer]) -> Iterator[Path]:
