@@ -78,7 +78,7 @@ def unite(
 
 def _parts(run: MergeInput) -> Sequence[AboutMerged]:
     """Return the runs that `run` was put together from, or itself."""
-    return run.manifest.merged or [run.manifest.as_part(run.store.folder.name)]
+    return run.manifest.merged or [run.manifest.as_part(run.label)]
 
 
 def _once(items: Iterable[T]) -> tuple[T, ...]:
