@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from impbench import commands_list, commands_own_data, commands_regress, commands_results
+from impbench import (
+    commands_list,
+    commands_own_data,
+    commands_regress,
+    commands_results,
+    commands_submit,
+)
 from impbench.command_help import Commands, Group
 from impbench.commands_data import DataDir, data_app, use_folder
 from impbench.commands_env import env_app
@@ -319,7 +325,7 @@ def run(
         for text in planned.notices:
             typer.echo(text, err=True)
         for item in planned.sources:
-            _look_at_head(item)
+            terminal.print_head(item)
         terminal.print_jobs(planned, as_json)
         return
     tls = {"tls_ca_file": tls_ca_file, "tls_cert": tls_cert, "tls_key": tls_key}
@@ -361,21 +367,14 @@ def run(
         raise typer.Exit(NO_RESULT)
 
 
-commands_list.mount(app)
-commands_own_data.mount(app)
-commands_regress.mount(app)
-commands_results.mount(app)
-
-
-def _look_at_head(source: Source) -> None:
-    """Say what a user's own file holds, or fail as the run would; other datasets are known."""
-    from impbench.data.read import FileSource
-    from impbench.escape_text import visible
-
-    if isinstance(source, FileSource):
-        from impbench.inspection.head import look_at_head
-
-        typer.echo(visible(look_at_head(source)), err=True)
+for commands in (
+    commands_list,
+    commands_own_data,
+    commands_regress,
+    commands_results,
+    commands_submit,
+):
+    commands.mount(app)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def place_among(
     imputers: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     protocols: Sequence[str] | None = None,
-    executor: str = "local",
+    executor: str,
     settings: Settings | None = None,
     listener: Listener | None = None,
     command: str = "",

@@ -17,10 +17,12 @@ from impbench.entry.against import place_among
 from impbench.entry.controls import choose_controls
 from impbench.errors import InputError
 from impbench.merging.inputs import read_input
-from impbench.registry import registry
+from impbench.registry import load_file, registry
 from impbench.results.record import Record
 from impbench.results.store import Store
 from impbench.runner.outcome import Results
+from impbench.runner.walls import Openings
+from impbench.worker.isolation import in_force
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +30,13 @@ IMPBENCH = Path(sys.executable).with_name("impbench")
 
 
 def place(published: Path, out: Path, **options: object) -> Results:
-    options = {"imputers": ["fine"], "settings": SETTINGS, "report": False, **options}
+    options = {
+        "executor": "local",
+        "imputers": ["fine"],
+        "settings": SETTINGS,
+        "report": False,
+        **options,
+    }
     return place_among(published, SUITE, out, **options)  # type: ignore[arg-type]
 
 
@@ -140,6 +148,43 @@ def test_what_was_published_otherwise_is_refused_by_name(
     (other / "manifest.json").write_text(json.dumps(tree))
     with pytest.raises(InputError, match=DIFFERING[edit]):
         place(other, tmp_path / "out")
+
+
+PEEKING = """from pathlib import Path
+import impbench
+
+class Peeks(impbench.Imputer):
+    name = "peeks"
+    summary = "Looks its neighbours' scores up."
+
+    def impute(self, observed, context):
+        for path in {paths!r}:
+            try:
+                Path(path).read_bytes()
+            except PermissionError:
+                continue
+            raise RuntimeError("could read " + path)
+        return impbench.Imputed(observed.lognorm, scale="lognorm")
+
+@impbench.hookimpl
+def impbench_imputers():
+    return [Peeks]
+"""
+
+
+@pytest.mark.skipif(not in_force().startswith("landlock"), reason="needs Landlock")
+def test_a_method_cannot_read_the_published_rows_even_where_the_user_opened_a_folder_around_them(
+    published: Path, tmp_path: Path
+) -> None:
+    paths = [str(published / name) for name in ("manifest.json", "records.parquet")]
+    plugin = tmp_path / "peeks.py"
+    plugin.write_text(PEEKING.format(paths=paths))
+    load_file(plugin)
+    settings = dataclasses.replace(SETTINGS, openings=Openings(readable=(published.parent.parent,)))
+    choice = {"datasets": [DATASETS[0]], "protocols": [PROTOCOLS[0]], "settings": settings}
+    results = place(published, tmp_path / "out", imputers=["peeks"], **choice)
+    mine = results.scores[results.scores.imputer == "peeks"]
+    assert {*mine.status} == {"ok"}, mine.reason.unique()
 
 
 def test_nothing_is_written_over(published: Path, tmp_path: Path) -> None:
