@@ -85,10 +85,11 @@ def merge(
     check_agreement(runs)
     chosen = choose(runs, prefer)
     records = in_order(runs, chosen.records)
-    keys = [*(record.key for record in records), *_missing(runs, records)]
+    missing = _missing(runs, records)
+    keys = [*(record.key for record in records), *missing]
     known = suite or suite_of(runs[0].manifest, registry)
     lacking = partial(still_replaced, suite=known, registry=registry)
-    told = unite(runs, keys, lacking, command)
+    told = unite(runs, keys, not missing, lacking, command)
     store = Store.create(out, ())
     with store.locked():
         named = any(_same(out, run.folder) for run in runs if run.folder is not None)

@@ -229,6 +229,8 @@ def test_jobs_without_a_record_stay_planned(sliced: Slice, tmp_path: Path) -> No
     assert str(damaged) in merged.notes[0]
     whole = together(tmp_path / "out", tmp_path / "out", sliced("seed-1", seeds=[1])).stored
     assert len(whole.records) == len(told.keys) == len(whole.manifest.keys)
+    assert whole.manifest.finished
+    assert not whole.manifest.interrupted
 
 
 def test_another_run_in_the_folder_is_left_alone(sliced: Slice, tmp_path: Path) -> None:
