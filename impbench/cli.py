@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from impbench import commands_list, commands_own_data, commands_regress, commands_results
+from impbench import (
+    commands_list,
+    commands_own_data,
+    commands_regress,
+    commands_results,
+    commands_submit,
+)
 from impbench.command_help import Commands, Group
 from impbench.commands_data import DataDir, data_app, use_folder
 from impbench.commands_env import env_app
@@ -17,6 +25,7 @@ from impbench.plugin_option import Plugin, load_plugins
 
 if TYPE_CHECKING:
     from impbench.data.dataset import Source
+    from impbench.runner.outcome import Results
 
 
 class _Commands(Group):
@@ -193,6 +202,13 @@ def run(
         str | None,
         typer.Option(help="Repeat a run with --secret-seed: secret_seed of its manifest.json."),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a published run of the suite: run only the named imputers, and show "
+            "them among its rows.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the jobs, run none.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -261,6 +277,7 @@ def run(
     from impbench.errors import InputError
     from impbench.run_options import (
         command_line,
+        narrowed,
         open_walls,
         read_executor,
         read_secret,
@@ -302,11 +319,13 @@ def run(
         "per": per,
     }
     if dry_run:
+        if against is not None:
+            raise InputError("--dry-run lists the jobs of a whole run: leave out --against")
         planned = api.plan(name, **choice)
         for text in planned.notices:
             typer.echo(text, err=True)
         for item in planned.sources:
-            _look_at_head(item)
+            terminal.print_head(item)
         terminal.print_jobs(planned, as_json)
         return
     tls = {"tls_ca_file": tls_ca_file, "tls_cert": tls_cert, "tls_key": tls_key}
@@ -316,11 +335,18 @@ def run(
     if job_script:
         typer.echo(api.job_script(where, settings), nl=False)
         return
-    folder = out or Path("reports") / (data.stem if data is not None else name.name)
+    stem = data.stem if data is not None else name.name
+    folder = out or Path("reports") / (stem if against is None else f"{stem}-against")
     secret = read_secret(secret_seed, revealed_seed)
+    start: Callable[..., Results] = api.run
+    choice["secret"] = secret
+    if against is not None:
+        from impbench.entry.against import place_among
+
+        start, choice = partial(place_among, against), narrowed(choice)
     try:
         with terminal.display(quiet) as listener:
-            results = api.run(
+            results = start(
                 name,
                 folder,
                 **choice,
@@ -330,7 +356,6 @@ def run(
                 command=command_line(),
                 report=report,
                 png=png,
-                secret=secret,
             )
     except KeyboardInterrupt as stopped:
         typer.echo(f"\nstopped; {folder} keeps what is finished. To go on:", err=True)
@@ -342,21 +367,14 @@ def run(
         raise typer.Exit(NO_RESULT)
 
 
-commands_list.mount(app)
-commands_own_data.mount(app)
-commands_regress.mount(app)
-commands_results.mount(app)
-
-
-def _look_at_head(source: Source) -> None:
-    """Say what a user's own file holds, or fail as the run would; other datasets are known."""
-    from impbench.data.read import FileSource
-    from impbench.escape_text import visible
-
-    if isinstance(source, FileSource):
-        from impbench.inspection.head import look_at_head
-
-        typer.echo(visible(look_at_head(source)), err=True)
+for commands in (
+    commands_list,
+    commands_own_data,
+    commands_regress,
+    commands_results,
+    commands_submit,
+):
+    commands.mount(app)
 
 
 def main() -> None:

@@ -39,7 +39,10 @@ def report(
 
 def merge(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders that `impbench run` wrote.")
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Folders that `impbench run` wrote, or files of `submit`."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; may be one of them.")],
     prefer: Annotated[
@@ -68,14 +71,14 @@ def merge(
     """Put runs together, slices of one suite or runs of several machines, with one page for all."""
     from impbench import api
     from impbench.escape_text import visible
-    from impbench.merging.inputs import read_input
     from impbench.merging.merge import merge as put_together
+    from impbench.merging.read_run import read_run
     from impbench.registry import registry
     from impbench.run_options import command_line
 
     load_plugins(plugin)
     merged = put_together(
-        [read_input(run) for run in runs],
+        [read_run(run) for run in runs],
         out,
         registry(),
         prefer=prefer,

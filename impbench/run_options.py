@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from impbench.errors import InputError
 from impbench.parameters import split_spec, split_specs
@@ -121,6 +122,30 @@ def read_secret(drawn: bool, revealed: str | None) -> Secret | None:
     if revealed is not None:
         return Secret(revealed)
     return Secret.draw() if drawn else None
+
+
+def narrowed(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a run's choice remains open beside published rows (``--against``).
+
+    Raises
+    ------
+    InputError
+        If anything else was chosen: seeds, metrics and data are the published ones.
+    """
+    own = any(not isinstance(source, str) for source in choice["datasets"] or ())
+    fixed = {
+        "--seeds": choice["seeds"],
+        "--metrics": choice["metrics"],
+        "--per": choice["per"] != "all",
+        "--secret-seed or --revealed-seed": choice["secret"],
+        "--data": own,
+    }
+    if said := [option for option, value in fixed.items() if value]:
+        raise InputError(
+            f"{', '.join(said)} and --against do not go together: the published run has "
+            "decided that"
+        )
+    return {name: choice[name] for name in ("imputers", "datasets", "protocols")}
 
 
 def _quantity(text: str | None, units: dict[str, int], option: str) -> float | None:

@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from impbench.data.dataset import Source
 from impbench.escape_text import escape
 from impbench.listing import plain_table
 from impbench.plan.plan import Plan
@@ -175,6 +176,16 @@ def print_results(results: Results, quiet: bool, as_json: bool) -> None:
     if line := failure_line(results.failed, results.without_result):
         # Also where nothing else is to be said: a failure must not go unseen.
         _err.print(f"[red]{escape(line)}[/]", soft_wrap=True)
+
+
+def print_head(source: Source) -> None:
+    """Say what a user's own file holds, or fail as the run would; other datasets are known."""
+    from impbench.data.read import FileSource
+
+    if isinstance(source, FileSource):
+        from impbench.inspection.head import look_at_head
+
+        _err.print(escape(look_at_head(source)), soft_wrap=True)
 
 
 def print_jobs(plan: Plan, as_json: bool) -> None:

@@ -19,6 +19,10 @@ class MergeInput:
     ----------
     name
         What messages call it: its path as the user wrote it.
+    label
+        What the page calls it: the name of its folder or file.
+    folder
+        Where its pictures and logs are; None where there are none.
     records
         By key, in the manifest's order.
     damaged
@@ -26,9 +30,10 @@ class MergeInput:
     """
 
     name: str
-    store: Store
+    label: str
     manifest: RunManifest
     records: Mapping[str, Record]
+    folder: Path | None = None
     damaged: tuple[str, ...] = ()
 
 
@@ -45,4 +50,4 @@ def read_input(path: Path) -> MergeInput:
     store = Store.open(path)
     manifest = store.manifest()
     records, damaged = store.readable(manifest.keys)
-    return MergeInput(str(path), store, manifest, records, tuple(damaged))
+    return MergeInput(str(path), path.resolve().name, manifest, records, path, tuple(damaged))

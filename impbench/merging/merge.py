@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from impbench.errors import InputError
 from impbench.merging.agree import check_agreement
 from impbench.merging.conflicts import Chosen, Prefer, choose
@@ -32,11 +34,14 @@ class Merged:
     ----------
     stored
         As it lies in its folder.
+    table
+        Its tidy table.
     notes
         Sentences the user should know: which records gave way, which cannot be read.
     """
 
     stored: StoredRun
+    table: pd.DataFrame
     notes: tuple[str, ...]
 
 
@@ -48,6 +53,7 @@ def merge(
     prefer: Prefer | None = None,
     suite: Suite | None = None,
     pictures: bool = True,
+    replaces: bool = False,
     command: str = "",
 ) -> Merged:
     """Write ``manifest.json``, ``records.parquet`` and ``results.parquet`` of all runs into `out`.
@@ -63,6 +69,8 @@ def merge(
         What the runs are slices of; None looks it up by the name that they give.
     pictures
         Take along the samples that the page draws cells and genes from.
+    replaces
+        Whether a run that `out` holds already may be replaced, though it is none of `runs`.
     command
         What would do this again.
 
@@ -77,29 +85,27 @@ def merge(
     check_agreement(runs)
     chosen = choose(runs, prefer)
     records = in_order(runs, chosen.records)
-    keys = [*(record.key for record in records), *_missing(runs, records)]
+    missing = _missing(runs, records)
+    keys = [*(record.key for record in records), *missing]
     known = suite or suite_of(runs[0].manifest, registry)
     lacking = partial(still_replaced, suite=known, registry=registry)
-    told = unite(runs, keys, lacking, command)
+    told = unite(runs, keys, not missing, lacking, command)
     store = Store.create(out, ())
     with store.locked():
-        if _holds_run(out) and not any(_same(out, run.store.folder) for run in runs):
+        named = any(_same(out, run.folder) for run in runs if run.folder is not None)
+        if (out / "manifest.json").exists() and not named and not replaces:
             raise InputError(
                 f"{out} holds a run already, which is none of those to be put together: name it "
                 "too, or choose another folder with --out"
             )
         _carry(chosen, store, pictures)
-        stored = _write(store, told, records)
+        stored, table = _write(store, told, records)
         names = ", ".join(run.name for run in runs)
         notes = (*chosen.notes, *(text for run in runs for text in run.damaged))
         store.note(f"put together from {names}: {len(records)} records")
         for text in notes:
             store.note(text)
-    return Merged(stored, notes)
-
-
-def _holds_run(folder: Path) -> bool:
-    return (folder / "manifest.json").exists()
+    return Merged(stored, table, notes)
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -116,7 +122,9 @@ def _missing(runs: Sequence[MergeInput], records: Iterable[Record]) -> list[str]
     ]
 
 
-def _write(store: Store, told: RunManifest, records: Sequence[Record]) -> StoredRun:
+def _write(
+    store: Store, told: RunManifest, records: Sequence[Record]
+) -> tuple[StoredRun, pd.DataFrame]:
     """Write the records before the manifest that lists them: until then, the old one holds."""
     store.write_packed(records)
     told = store.write_manifest(dataclasses.asdict(told))
@@ -125,8 +133,7 @@ def _write(store: Store, told: RunManifest, records: Sequence[Record]) -> Stored
         (store.folder / "records" / f"{record.key}.json").unlink(missing_ok=True)
     with suppress(OSError):
         (store.folder / "records").rmdir()
-    store.write_results(records)
-    return StoredRun(store, told, records)
+    return StoredRun(store, told, records), store.write_results(records)
 
 
 def _carry(chosen: Chosen, store: Store, pictures: bool) -> None:
@@ -135,8 +142,10 @@ def _carry(chosen: Chosen, store: Store, pictures: bool) -> None:
         names = [f"pictures/{record.key}.npz"] if pictures else []
         names += [f"logs/{record.key}.log"] if record.status != "ok" else []
         for name in names:
-            source = chosen.origin[record.key].store.folder / name
-            target = store.folder / name
+            folder = chosen.origin[record.key].folder
+            if folder is None:
+                continue
+            source, target = folder / name, store.folder / name
             if source.is_file() and not _same(source, target):
                 target.parent.mkdir(exist_ok=True)
                 write_atomically(target, source.read_bytes())

@@ -18,6 +18,7 @@ StillReplaced = Callable[[RunManifest], Sequence[str]]
 def unite(
     runs: Sequence[MergeInput],
     keys: Iterable[str],
+    complete: bool,
     still_replaced: StillReplaced,
     command: str = "",
 ) -> RunManifest:
@@ -27,6 +28,8 @@ def unite(
     ----------
     keys
         Those of the records, in order.
+    complete
+        Whether each of them has a record: then what one run left undone, another did.
     still_replaced
         Asked where one run of a suite replaced a part of it: together they may have it all.
     command
@@ -42,14 +45,14 @@ def unite(
         )
     )
     posed = {(item.dataset, item.protocol) for item in problems}
-    finished = [one.finished for one in told if one.finished]
+    ended = [time for one in told for time in (one.finished, one.started) if time]
     merged = RunManifest(
         suite=_suite([one.suite for one in told]),
         command=command,
         scoring=told[0].scoring,
         started=min((one.started for one in told if one.started), default=None),
-        finished=max(finished) if len(finished) == len(told) else None,
-        interrupted=any(one.interrupted for one in told),
+        finished=max(ended, default=None) if complete else None,
+        interrupted=not complete and any(one.interrupted for one in told),
         keys=tuple(keys),
         seeds=tuple(sorted({seed for one in told for seed in one.seeds})),
         datasets=datasets,
@@ -78,7 +81,7 @@ def unite(
 
 def _parts(run: MergeInput) -> Sequence[AboutMerged]:
     """Return the runs that `run` was put together from, or itself."""
-    return run.manifest.merged or [run.manifest.as_part(run.store.folder.name)]
+    return run.manifest.merged or [run.manifest.as_part(run.label)]
 
 
 def _once(items: Iterable[T]) -> tuple[T, ...]:

@@ -100,7 +100,9 @@ class Store:
     def note(self, text: str) -> None:
         """Add a line to ``run.log``, with the time."""
         line = f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}\n"
-        with (self.folder / "run.log").open("a", encoding="utf-8") as log:
+        with (self.folder / "run.log").open(
+            "a", encoding="utf-8", errors="backslashreplace"
+        ) as log:
             log.write(line)
 
     @classmethod

@@ -194,7 +194,8 @@ def _run_posed(
 
 def _closed(settings: Settings, store: Store, problems: Problems) -> Settings:
     """Hide from workers what holds truth, labels or results."""
-    hidden = [store.folder, cache_folder(), *filter(None, [data_folder()]), *problems.files]
+    data = filter(None, [data_folder()])
+    hidden = [store.folder, cache_folder(), *data, *problems.files, *settings.openings.hidden]
     return replace(settings, openings=replace(settings.openings, hidden=tuple(hidden)))
 
 

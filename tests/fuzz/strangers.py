@@ -41,6 +41,8 @@ EXAMPLES = {
     "descriptions": 250,
     "reports": 10,
     "pictures": 100,
+    "packed records": 200,
+    "rows": 150,
 }
 """Bad inputs generated per kind; every test asserts that it saw as many."""
 

@@ -17,6 +17,7 @@ import pytest
 from slices import DATASETS, FINE, OTHER, PROTOCOLS, run, scores, together
 
 from impbench.errors import InputError
+from impbench.regress.measured import measure
 from impbench.report import write_report
 from impbench.results.packed import PACKED
 from impbench.results.record import Record
@@ -101,6 +102,7 @@ def test_a_packed_folder_is_drawn_and_resumed_without_running_anything(
         shutil.copy(packed / name, published)
     stored = Store.open(published).read()
     assert list(stored.records) == Store.open(whole).read().records
+    assert measure(published) == measure(whole)
     text = write_report(stored).read_text(encoding="utf-8")
     assert "Put together from 1 run" in text
     assert "imputers-0" in text
@@ -227,6 +229,8 @@ def test_jobs_without_a_record_stay_planned(sliced: Slice, tmp_path: Path) -> No
     assert str(damaged) in merged.notes[0]
     whole = together(tmp_path / "out", tmp_path / "out", sliced("seed-1", seeds=[1])).stored
     assert len(whole.records) == len(told.keys) == len(whole.manifest.keys)
+    assert whole.manifest.finished
+    assert not whole.manifest.interrupted
 
 
 def test_another_run_in_the_folder_is_left_alone(sliced: Slice, tmp_path: Path) -> None:
