@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from impbench import commands_list, commands_own_data, commands_regress
+from impbench import commands_index, commands_list, commands_own_data, commands_regress
 from impbench.command_help import Commands, Group
 from impbench.commands_data import DataDir, data_app, use_folder
 from impbench.commands_env import env_app
@@ -361,6 +361,7 @@ def report_(
     typer.echo(write_report(stored, png))
 
 
+commands_index.mount(app)
 commands_list.mount(app)
 commands_own_data.mount(app)
 commands_regress.mount(app)
