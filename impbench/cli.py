@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from impbench import (
+    commands_index,
     commands_list,
     commands_own_data,
     commands_regress,
@@ -368,6 +369,7 @@ def run(
 
 
 for commands in (
+    commands_index,
     commands_list,
     commands_own_data,
     commands_regress,

@@ -17,13 +17,16 @@ from matplotlib.figure import Figure
 from impbench.page_figure import figure
 from impbench.report.analysis.run import Run
 from impbench.report.figures.coverage import states_intervals
-from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel
+from impbench.report.figures.drawing import WIDTH, blank, name_looks, name_rows, panel, scatter
 from impbench.report.figures.palette import INK, SOFT, Look
 from impbench.report.figures.scene import Scene
 from impbench.report.text import counted, shorten
 
 MAX_DATASETS = 6
 MAX_METRICS = 4
+MAX_POINTS = 200
+"""Points of a panel that are drawn as lines and curves; more are drawn as pixels."""
+
 ROW = 0.19
 LABELS = 1.95
 LEGEND = 2.3
@@ -148,21 +151,34 @@ def _dots(scene: Scene) -> Figure | None:
     n_methods = sum(not run.imputers[item].is_control for item in names)
     width, height = (WIDTH - LABELS) / max(len(metrics), 2), ROW * len(names)
     drawn = blank(LABELS + width * len(metrics), height + 0.85)
+    place = {name: y for y, name in enumerate(names)}
+    inks = [SOFT if run.imputers[name].is_control else INK for name in names]
     for column, fact in enumerate(metrics):
         axes = panel(drawn, LABELS + column * width, 0.35, width - 0.3, height)
         here = rows[rows["metric"] == fact.name]
-        for y, imputer in enumerate(names):
-            mine = here[here["imputer"] == imputer]
-            values, look = mine["mean"].dropna(), scene.looks[imputer]
-            axes.plot(values, [y] * len(values), look.marker, c=look.colour, ms=4, alpha=0.6)
-            if len(values):
-                axes.vlines(mine["counted"].median(), y - 0.38, y + 0.38, color=INK, linewidth=1.6)
+        points = here.dropna(subset=["mean"])
+        scatter(
+            axes,
+            points["mean"],
+            points["imputer"].map(place),
+            [scene.looks[name] for name in points["imputer"]],
+            s=16,
+            alpha=0.6,
+            linewidths=0,
+            # Each point of a vector drawing is an element that a browser must lay out.
+            rasterized=len(points) > MAX_POINTS,
+        )
+        medians = (
+            here[here["imputer"].isin(points["imputer"])].groupby("imputer")["counted"].median()
+        )
+        y = medians.index.map(place).to_numpy()
+        axes.vlines(medians, y - 0.38, y + 0.38, color=INK, linewidth=1.6)
         if 0 < n_methods < len(names):
             axes.axhline(n_methods - 0.5, color=SOFT, linewidth=0.8)
         axes.set_ylim(len(names) - 0.4, -0.6)
-        labels = [scene.looks[item].label for item in names] if column == 0 else []
-        axes.set_yticks(range(len(labels)), labels)
-        axes.tick_params(axis="y", length=0)
+        if column == 0:
+            name_rows(axes, [scene.looks[item].label for item in names], range(len(names)), inks)
+        axes.set_yticks([])
         axes.grid(axis="x")
         axes.set_title(shorten(fact.title, 26))
         arrow = {1: "lower is better", -1: "higher is better", 0: ""}[fact.direction]

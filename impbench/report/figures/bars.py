@@ -14,17 +14,22 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from impbench.page_figure import figure
-from impbench.report.analysis.run import ATTAINABLE, ORACLE
+from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
 from impbench.report.analysis.shown_metric import ShownMetric
+from impbench.report.analysis.size import MANY, many_imputers
 from impbench.report.figures.drawing import WIDTH, blank, name_rows, panel, scatter
 from impbench.report.figures.palette import ATTAINABLE_COLOUR, INK, ORACLE_COLOUR, SOFT, Look
 from impbench.report.figures.scene import Scene
-from impbench.report.text import listed, shorten
+from impbench.report.text import counted, listed, shorten
 from impbench.truth_control import TRUTH_CONTROLS
 
 MAX_DATASETS = 12
 """Datasets whose scores are drawn as bars; the tables hold all."""
 
+MAX_BARS = 3000
+"""Bars of a page, by whole datasets: one that does not open helps nobody."""
+
+TIME = "wall-seconds"
 ROW = 0.2
 COLUMNS = 5
 LABELS = 1.95
@@ -61,11 +66,14 @@ def _caption(scene: Scene) -> str:
 def bars(scene: Scene) -> Figure | None:
     """Every score of a protocol on a dataset, a panel per metric, a bar per imputer."""
     run, rows = scene.run, scene.rows
-    if scene.dataset not in list(run.datasets)[:MAX_DATASETS]:
-        scene.leave_out(f"bars are drawn for the first {MAX_DATASETS} datasets")
+    drawn_for = _drawn_for(run)
+    if scene.dataset not in drawn_for:
+        scene.leave_out(f"bars are drawn for the first {counted(len(drawn_for), 'dataset')}")
         return None
-    scored = set(rows.loc[rows["n_scored"] > 0, "metric"]) - {"cpu-seconds"}
-    metrics = [name for name in run.metrics_of(scene.protocol) if name in scored]
+    scored = set(rows.loc[rows["n_scored"] > 0, "metric"])
+    metrics = [name for name in _metrics(run, scene.protocol) if name in scored]
+    if many_imputers(run):
+        scene.leave_out(f"bars of more than {MANY} imputers show the leading score and the time")
     if not metrics:
         return None
     places = _places(scene, set(rows["imputer"]))
@@ -73,7 +81,9 @@ def bars(scene: Scene) -> Figure | None:
     step = 0.32 + body + 0.42
     width = (WIDTH - LABELS - 0.15) / COLUMNS
     n_rows = math.ceil(len(metrics) / COLUMNS)
-    drawn = blank(LABELS + 0.15 + width * min(COLUMNS, len(metrics)), n_rows * step + 0.24)
+    # The legend below needs the room of four panels.
+    n_wide = max(4, min(COLUMNS, len(metrics)))
+    drawn = blank(LABELS + 0.15 + width * n_wide, n_rows * step + 0.24)
     cells: dict[str, dict[str, Any]] = {}
     for cell in rows.itertuples():
         cells.setdefault(str(cell.metric), {})[str(cell.imputer)] = cell
@@ -92,6 +102,27 @@ def bars(scene: Scene) -> Figure | None:
         f"{scene.protocol}"
     )
     return drawn
+
+
+def _metrics(run: Run, protocol: str) -> list[str]:
+    """What may have a panel; of many imputers, the leading score and the time."""
+    names = [name for name in run.metrics_of(protocol) if name != "cpu-seconds"]
+    few = (run.lead_metric(protocol), TIME)
+    return [name for name in names if name in few] if many_imputers(run) else names
+
+
+def _drawn_for(run: Run) -> list[str]:
+    """The first datasets, as many as `MAX_DATASETS` and `MAX_BARS` let."""
+    panels = {protocol: len(_metrics(run, protocol)) for protocol in run.protocols}
+    found: list[str] = []
+    n_bars = 0
+    for name in list(run.datasets)[:MAX_DATASETS]:
+        asked = [protocol for dataset, protocol in run.problems if dataset == name]
+        n_bars += len(run.imputers) * sum(panels[protocol] for protocol in asked)
+        if n_bars > MAX_BARS and found:
+            break
+        found.append(name)
+    return found
 
 
 def _places(scene: Scene, present: set[str]) -> dict[str, float]:
@@ -162,7 +193,8 @@ def _panel(
     axes.set_title(shorten(f"{fact.title}{unit}", 24), y=1, pad=12.5)
     direction = {1: "lower is better", -1: "higher is better", 0: "direction unknown"}
     subtitle = direction[fact.direction]
-    axes.text(0, 1.01, subtitle, color=SOFT, fontsize=6.8, transform=axes.transAxes)
+    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    axes.annotate(subtitle, (0, 1), (0, 3), color=SOFT, fontsize=6.8, **above)
 
 
 def _legend(drawn: Figure, bounds: list[str]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from impbench.page_figure import figure
 from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
+from impbench.report.analysis.size import is_large
 from impbench.report.analysis.tables import order
 from impbench.report.figures.drawing import WIDTH, blank, panel
 from impbench.report.figures.palette import FAINT, GROUP_COLOURS, SOFT
@@ -24,7 +25,7 @@ MAX_MAPS = 18
 """Imputers per dataset whose cells are drawn."""
 
 MAX_ALL_MAPS = 72
-"""Over all datasets: a page that does not open helps nobody."""
+"""Over all datasets: a page that does not open helps nobody. In a large run half as many."""
 
 MAP_COLUMNS = 6
 MAX_GROUPS = 24
@@ -75,7 +76,8 @@ def pictures_of(scene: Scene) -> dict[str, Picture]:
 def _has_room(run: Run, dataset: str) -> bool:
     done = run.results[run.results["status"] == "ok"].groupby("dataset")["imputer"].nunique()
     before = list(run.datasets)[: list(run.datasets).index(dataset)]
-    return sum(min(MAX_MAPS, int(done.get(name, 0))) for name in before) < MAX_ALL_MAPS
+    room = MAX_ALL_MAPS // 2 if is_large(run) else MAX_ALL_MAPS
+    return sum(min(MAX_MAPS, int(done.get(name, 0))) for name in before) < room
 
 
 @figure(

@@ -25,6 +25,9 @@ ROW = 0.235
 COLUMN = 0.53
 LABELS = 2.0
 BLOCK_GAP = 0.1
+MAX_COLUMNS = 48
+"""Above, only the metric that leads each protocol has a column: nobody reads a hundred."""
+
 HEAD = 1.3
 """Inches above the cells for slanted metric names and two lines of title."""
 
@@ -96,6 +99,10 @@ def _heatmap(
         for metric in run.metrics_of(protocol)
         if (protocol, scope, metric) in present
     ]
+    leads_alone = len(columns) > MAX_COLUMNS
+    if leads_alone:
+        columns = [key for key in columns if key[2] == run.lead_metric(key[0])]
+        scene.leave_out("heat maps show the leading score of each protocol")
     values, lost = (
         quality.pivot(index="imputer", columns=keys, values=column)
         .reindex(index=names, columns=pd.MultiIndex.from_tuples(columns))
@@ -103,7 +110,7 @@ def _heatmap(
         for column in (value, "n_lost")
     )
     width, height = COLUMN * len(columns), ROW * len(names)
-    drawn = blank(LABELS + width + 0.45, HEAD + height + 0.05)
+    drawn = blank(LABELS + width + (1.4 if leads_alone else 0.45), HEAD + height + 0.05)
     axes = panel(drawn, LABELS, HEAD, width, height)
     write = skill_text if value == "mean_skill" else rank_text
     sns.heatmap(
@@ -131,10 +138,12 @@ def _heatmap(
     above, va, _ = axes.get_xaxis_text2_transform(matplotlib.rcParams["xtick.major.pad"])
     slant: dict[str, Any] = {"rotation": 32, "rotation_mode": "anchor", "ha": "left", "va": va}
     slant |= {"fontsize": matplotlib.rcParams["xtick.labelsize"], "color": SOFT}
-    for x, (_, _, metric) in enumerate(columns):
+    for x, (protocol, scope, metric) in enumerate(columns):
         title = shorten(run.metrics[metric].title, 16)
+        title = f"{shorten(protocol, 24)}, {scope}" if leads_alone else title
         axes.text(x + 0.35, 1, title, transform=above, **slant)
-    _name_blocks(axes, columns, quality)
+    if not leads_alone:
+        _name_blocks(axes, columns, quality)
     what = "skill" if value == "mean_skill" else "rank"
     drawn.set_label(
         f"Heat map of mean {what}: {len(names)} imputers by metric, per protocol and kind of data"

@@ -23,6 +23,8 @@ COLUMNS = 3
 PANEL_HEIGHT = 2.1
 LEGEND = 2.3
 MAX_PANELS = 12
+MAX_ALL_PANELS = 24
+"""Over all protocols, but two of each."""
 
 
 def _caption(scene: Scene) -> str:
@@ -39,7 +41,8 @@ def _caption(scene: Scene) -> str:
 def tradeoff(scene: Scene) -> Figure | None:
     """Lead metric of a protocol against wall time, one panel per dataset.
 
-    At most `MAX_PANELS` datasets, the first of the plan. None where times or scores are missing.
+    At most `MAX_PANELS` datasets, the first of the plan; fewer where there are many protocols.
+    None where times or scores are missing.
     """
     run, metric = scene.run, scene.run.lead_metric(scene.protocol)
     asked = scene.rows[~scene.rows["imputer"].map(run.sees_truth)]
@@ -54,11 +57,12 @@ def tradeoff(scene: Scene) -> Figure | None:
     datasets = [item for item in run.datasets if item in asked_of]
     if not datasets:
         return None
-    if len(datasets) > MAX_PANELS:
+    n_panels = min(MAX_PANELS, max(2, MAX_ALL_PANELS // len(run.protocols)))
+    if len(datasets) > n_panels:
         scene.leave_out(
-            f"accuracy against time shows the first {MAX_PANELS} datasets of {scene.protocol}"
+            f"accuracy against time shows the first {n_panels} datasets of each protocol"
         )
-    datasets = datasets[:MAX_PANELS]
+    datasets = datasets[:n_panels]
     names = [item for item in scene.ordered if item in present]
     names.sort(key=lambda item: run.imputers[item].is_control)
     looks = {item: scene.looks[item] for item in names}

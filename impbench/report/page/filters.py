@@ -171,9 +171,11 @@ def _questions(
     """Ranks and skills (of speed, seconds) of every question, in the order of `names`."""
     row_of = {name: i for i, name in enumerate(names)}
     protocols = list(dict.fromkeys(asked["protocol"]))
-    questions, lost = [], []
+    questions: list[list[Any]] = []
+    lost: list[list[int]] = []
     groups = asked.groupby(["purpose", "dataset", "protocol"], sort=False)
-    for (purpose, dataset, protocol), rows in groups:
+    for key, rows in groups:
+        purpose, dataset, protocol = map(str, key)
         ranks: list[float | None] = [None] * len(names)
         values: list[float | None] = [None] * len(names)
         beside = rows["seconds" if purpose == SPEED else "skill"]

@@ -24,6 +24,7 @@ from impbench.report.analysis.findings import find
 from impbench.report.analysis.heading import heading, own_name
 from impbench.report.analysis.left_out import left_out
 from impbench.report.analysis.run import Run, make_run
+from impbench.report.analysis.size import is_large
 from impbench.report.analysis.trust import reads_note
 from impbench.report.analysis.worst import MARK, RULE
 from impbench.report.figures.gallery import draw_all
@@ -109,6 +110,7 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
         "n_failures": len(failed),
         "files": [path.relative_to(store.folder).as_posix() for path in files],
         "version": __version__,
+        "is_large": is_large(run),
         # Last: whatever a stranger's figure does to a table, the page has it as it was.
         "gallery": drawings(),
         "png": png,
@@ -131,8 +133,12 @@ def _isolation(name: str) -> str:
     return f"{name}: {meaning}" if meaning else str(name)
 
 
-def render(context: Mapping[str, Any]) -> str:
-    """Fill the page's template; everything is escaped but our own style, script and figures.
+def render(
+    context: Mapping[str, Any],
+    template: str = "page.html.j2",
+    scripts: tuple[str, ...] = ("sort.js", "filters.js"),
+) -> str:
+    """Fill a template; everything is escaped but our own style, scripts and figures.
 
     The page's security policy lets no script run but this very one, and loads nothing.
     """
@@ -156,9 +162,9 @@ def render(context: Mapping[str, Any]) -> str:
         "isolation": _isolation,
     }
     environment.filters.update(written)
-    script = _asset("sort.js") + _asset("filters.js")
+    script = "".join(map(_asset, scripts))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("page.html.j2").render(
+    return environment.get_template(template).render(
         **context,
         style=Markup(_asset("style.css")),
         script=Markup(script),

@@ -13,6 +13,7 @@ import pandas as pd
 
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.shown_metric import ShownMetric
+from impbench.report.analysis.size import is_large
 from impbench.report.analysis.tables import Verdict, gain, order
 from impbench.report.analysis.worst import lost_text, marked
 from impbench.report.numbers import (
@@ -26,6 +27,7 @@ from impbench.report.numbers import (
 from impbench.report.text import counted
 from impbench.scoring.oddities import IMPOSSIBLE
 
+TIME = "wall-seconds"
 NONZERO_MEAN = "nonzero-mean"
 
 
@@ -74,7 +76,8 @@ class Table:
 def metric_tables(run: Run, summary: pd.DataFrame) -> dict[tuple[str, str], Table]:
     """Return a table for every protocol and metric.
 
-    It shows mean rank and skill per scope, then every dataset's mean ± sd, rank and skill.
+    It shows mean rank and skill per scope, then every dataset's mean ± sd, rank and skill. In a
+    large run only the lead metric's does; the others' scores stand in `dataset_table` alone.
     """
     rows: dict[tuple[str, str], list[Any]] = {}
     for row in summary.itertuples():
@@ -104,6 +107,8 @@ def _metric_table(
         Column("Mean rank", f"{counted(len(names), f'{scope} dataset')}")
         for scope, names in scopes.items()
     ]
+    if is_large(run) and metric != run.lead_metric(protocol):
+        datasets = []
     columns += [Column(run.datasets[name].title, run.scope(name)) for name in datasets]
     found = {(row.imputer, row.dataset): row for row in rows}
     overall = {}
@@ -122,11 +127,17 @@ def _metric_table(
 
 
 def dataset_table(run: Run, summary: pd.DataFrame, dataset: str, protocol: str) -> Table:
-    """One dataset under one protocol: every metric's mean ± sd, rank and skill."""
+    """One dataset under one protocol: every metric's mean ± sd, rank and skill.
+
+    Of cost, a large run has the time alone; the rest is in ``tables/scores.csv``.
+    """
     asked = (summary["dataset"] == dataset) & (summary["protocol"] == protocol)
     found = {(row.imputer, row.metric): row for row in summary[asked].itertuples()}
     present = {metric for _, metric in found}
     metrics = [name for name in run.metrics_of(protocol) if name in present]
+    if is_large(run):
+        costs = {name for name in metrics if run.metrics[name].is_cost and name != TIME}
+        metrics = [name for name in metrics if name not in costs]
     columns = tuple(
         Column(
             f"{run.metrics[name].title}{_unit(run.metrics[name])}",
