@@ -67,9 +67,11 @@ def smfish_gini(
     """Return the Gini coefficient of each gene's molecules per area, over the cells of all labels.
 
     A cell twice as large holds about twice the molecules of everything. Size factors take that out
-    of sequenced cells, and the area out of these. The cells under the microscope are weighted so
-    that each label has its share of the sequenced cells: differences between labels count as much
-    in the one as in the other.
+    of sequenced cells, and the area, over the mean area of the same table, out of these: between
+    tables areas differ for other reasons, such as how flat cells lie. Where several tables of a
+    label hold a gene, each is brought to their common mean. The cells under the microscope are
+    weighted so that each label has its share of the sequenced cells: differences
+    between labels count as much in the one as in the other.
 
     Parameters
     ----------
@@ -96,16 +98,22 @@ def smfish_gini(
         for table in tables[label].values():
             area = _column(table, AREA, where).to_numpy(dtype=np.float64)
             for gene in table.columns.drop(AREA):
-                density = table[gene].to_numpy(dtype=np.float64) / area
+                density = table[gene].to_numpy(dtype=np.float64) / (area / area.mean())
                 measured.setdefault(str(gene), {}).setdefault(label, []).append(density)
     found = {}
     for gene, by_label in measured.items():
         if set(by_label) == set(shares):
-            joined = {label: np.concatenate(parts) for label, parts in by_label.items()}
+            joined = {label: _to_one_mean(parts) for label, parts in by_label.items()}
             weights = [np.full(len(joined[label]), shares[label] / len(joined[label]))
                        for label in joined]  # fmt: skip
             found[gene] = weighted_gini(np.concatenate([*joined.values()]), np.concatenate(weights))
     return found
+
+
+def _to_one_mean(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    means = np.array([part.mean() for part in parts])
+    factors = np.divide(means.mean(), means, out=np.ones_like(means), where=means > 0)
+    return np.concatenate([part * factor for part, factor in zip(parts, factors, strict=True)])
 
 
 def weighted_gini(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

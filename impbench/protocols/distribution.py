@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench.data.cell_columns import technical
 from impbench.data.dataset import Dataset
 from impbench.data.gene_facts import GINI
 from impbench.imputer import Imputed
@@ -18,6 +19,8 @@ from impbench.protocols.gene_spread import expression_bins, gini, variation_by_t
 from impbench.protocols.profiles import bulk_reference
 from impbench.protocols.protocol import Problem, Protocol, observe
 from impbench.scale import normalise, size_factors
+
+_OBSERVED = "mean observed expression"
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,9 @@ class Distribution(Protocol):
 
     def pose(self, dataset: Dataset, seed: int) -> Problem:
         """Show the observed counts; nothing here is random."""
+        dataset, left_out = _without_controls(dataset)
         observed, hidden, convention = observe(dataset, self.library)
-        conventions = [convention, f"normalised counts up to {self.zero:g} are zeros"]
+        conventions = [convention, *left_out, f"normalised counts up to {self.zero:g} are zeros"]
         metrics: list[str] = []
         extra: dict[str, Any] = {}
         if (truth := hidden.truth()) is not None:
@@ -84,13 +88,15 @@ class Distribution(Protocol):
         elif GINI in dataset.genes:
             extra["gini_true"] = dataset.genes[GINI].to_numpy(dtype=np.float64)
             metrics += ["gini-mse", "gini-pearson"]
-            conventions.append("Gini coefficients against the data set's reference")
+            known = int(np.isfinite(extra["gini_true"]).sum())
+            conventions.append(f"Gini coefficients of {known} genes against the data's reference")
         level, source = self._expression(dataset)
         extra["expression_bin"] = expression_bins(level, self.bins)
         conventions.append(
             f"genes in {self.bins} bins of equal size by {source}, those without any apart"
         )
-        if (level == 0).any():
+        # Levels that were observed say of no gene that it is silent.
+        if (level == 0).any() and source != _OBSERVED:
             metrics.append("zeros-silent")
         if dataset.labels is not None:
             metrics.append("cv-within")
@@ -141,4 +147,13 @@ class Distribution(Protocol):
             sizes = np.unique(dataset.labels, return_counts=True)[1]
             return sizes @ bulk.means[0] / sizes.sum(), "bulk expression of the cells' types"
         seen = normalise(dataset.counts, dataset.size_factors)
-        return seen.mean(axis=0, dtype=np.float64), "mean observed expression"
+        return seen.mean(axis=0, dtype=np.float64), _OBSERVED
+
+
+def _without_controls(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
+    """Leave out libraries that are no cells, whose spread is noise; and say so."""
+    controls = technical(dataset.cells)
+    if controls is None or not controls.any():
+        return dataset, ()
+    said = f"{controls.sum()} technical controls are shown to nobody: they are no cells"
+    return dataset.of_cells(np.flatnonzero(~controls)), (said,)

@@ -153,8 +153,12 @@ def test_gini_of_fish_is_of_molecules_per_area_with_labels_weighted_as_the_cells
     table = fish(3, 200)
     density = (table["g1"] / table["Area"]).to_numpy()
     expected = gini(np.log2(1 + density)[:, None])[0]
-    found = smfish_gini({"x": {"one": table[:80], "two": table[80:]}}, {"x": 1.0}, "here")
+    found = smfish_gini({"x": {"p": table}}, {"x": 1.0}, "here")
     assert found["g1"] == pytest.approx(expected)
+    # Another slide: other areas, and a probe that finds half as many molecules.
+    slide = table.assign(Area=5 * table["Area"], g1=table["g1"] / 2)
+    two = smfish_gini({"x": {"p": table, "q": slide}}, {"x": 1.0}, "here")
+    assert two["g1"] == pytest.approx(expected)
     # Cells of a label that count for next to nothing change next to nothing.
     both = {"x": {"p": table}, "y": {"p": fish(4, 50).assign(g1=1000)}}
     assert smfish_gini(both, {"x": 1 - 1e-9, "y": 1e-9}, "")["g1"] == pytest.approx(

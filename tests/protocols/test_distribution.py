@@ -125,6 +125,16 @@ def test_a_reference_of_fish_is_used_where_there_is_no_truth(tmp_path):
     assert "mean observed expression" in " ".join(problem.conventions)
 
 
+def test_technical_controls_are_no_cells_whose_spread_counts(splat):
+    controls = np.arange(200) % 4 == 0
+    known = pd.DataFrame({"technical": controls}, index=splat.cell_names)
+    marked = Distribution().pose(dataclasses.replace(splat, cells=known), 1)
+    apart = Distribution().pose(splat.of_cells(np.flatnonzero(~controls)), 1)
+    np.testing.assert_array_equal(marked.observed.counts, apart.observed.counts)
+    np.testing.assert_array_equal(marked.hidden.extra["gini_true"], apart.hidden.extra["gini_true"])
+    assert "50 technical controls are shown to nobody" in marked.conventions[1]
+
+
 def test_genes_silent_in_bulk_are_a_bin_of_their_own(tmp_path):
     bulk = np.random.default_rng(2).gamma(1, 100, (20, 2))
     bulk[[3, 7]] = 0
