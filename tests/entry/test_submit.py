@@ -16,6 +16,7 @@ from impbench.errors import InputError
 from impbench.merging.read_run import read_run
 from impbench.plan.suite import Question, Suite
 from impbench.results.store import Store
+from impbench.runner.secret import Secret
 
 pytestmark = pytest.mark.slow
 
@@ -172,3 +173,17 @@ def test_where_methods_cannot_be_shut_in_it_is_refused(
     with pytest.raises(InputError, match=r"cannot be shut in .*none.*--unisolated"):
         entry.submit("gene-mean", suite, tmp_path / "row.json")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_run_goes_on_with_its_secret_and_a_finished_one_never(
+    tmp_path: Path,
+) -> None:
+    """Whoever saw a result must not be able to try again on the same masks."""
+    known = Secret.draw()
+    store = Store.create(tmp_path)
+    manifest = {"secret_seed": known.value, "interrupted": True, "finished": None}
+    store.write_manifest(manifest)
+    assert entry._secret(tmp_path) == known
+    store.write_manifest({**manifest, "finished": "2026-01-01T00:00:00+00:00"})
+    assert entry._secret(tmp_path) != known
+    assert entry._secret(tmp_path / "nowhere") != known
