@@ -42,6 +42,7 @@ class Mixture(Protocol):
     )
     purpose: ClassVar[str] = "mixtures"
     offers: ClassVar[Mapping[str, str]] = {
+        "expressed_genes": "numbers of the genes that are scored, (expressed genes,)",
         "mixture_true": "log2 expectation of each shown cell, (cells, expressed genes)",
         "mixture_found": "imputed log2 values of the same, (cells, expressed genes)",
         "telling_genes": "whether the pure components surely differ in it, (expressed genes,)",

@@ -48,6 +48,7 @@ class TechnicalNoise(Protocol):
     offers: ClassVar[Mapping[str, str]] = {
         "noise_moments": "x², x y and y² of every library's deviations, (cells, 3), see evidence()",
         "noise_control": "whether the library is a technical control, (cells,)",
+        "noise_group": "number of the library's group, -1 where it is not scored, (cells,)",
         "group_means": "mean of every group's cells, observed and imputed, (2, groups, genes)",
     }
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -155,6 +157,10 @@ def test_every_problem_has_what_is_listed_and_a_protocol_adds_only_what_it_decla
 def test_our_protocols_bring_all_that_they_offer_and_nothing_else(name):
     protocol = registry().protocol(name)
     dataset = registry().dataset("sim_equal[n_cells=80,n_genes=120]").load()
+    # As if two kinds of cells had been mixed, and every second cell were a technical control.
+    first = np.resize([0.0, 0.5, 1.0], 80)
+    known = {"proportion_a": first, "proportion_b": 1 - first, "technical": np.arange(80) % 2 == 1}
+    dataset = replace(dataset, cells=pd.DataFrame(known, index=dataset.cell_names))
     problem = protocol.pose(dataset, 1)
     imputed = Imputed(problem.observed.lognorm, "lognorm")
     brought = {*problem.hidden.extra, *protocol.evidence(problem, imputed, 1)}
