@@ -85,7 +85,7 @@ def test_shell_completes_commands_and_options() -> None:
         done = subprocess.run([IMPBENCH], env=environment, capture_output=True, text=True)
         return done.stdout.split()
 
-    assert completed("impbench in", 1) == ["info", "inspect"]
+    assert completed("impbench in", 1) == ["index", "info", "inspect"]
     assert completed("impbench run --tim", 2) == ["--timeout"]
 
 

@@ -3,11 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scikit_posthocs
 import scipy.stats
 
 from impbench.metrics.error import mse
 from impbench.report.analysis.run import run_of_results
-from impbench.report.analysis.statistics import MIN_DATASETS, compare, critical_difference
+from impbench.report.analysis.statistics import (
+    MIN_DATASETS,
+    compare,
+    critical_difference,
+    holm,
+    wilcoxon_p,
+)
 from impbench.report.analysis.tables import summarise
 from impbench.results.manifest import RunManifest
 from impbench.results.table import COLUMNS
@@ -80,6 +87,24 @@ def test_wilcoxon_is_scipys_corrected_by_holm_over_all_pairs():
     assert found == pytest.approx(expected)
     best = next(pair for pair in test.pairs if {pair.better, pair.worse} == {"a", "d"})
     assert (best.better, best.median_gain) == ("a", pytest.approx(0.6))
+
+
+@pytest.mark.parametrize("n_datasets", [6, 14, 20, 60])
+def test_all_pairs_at_once_are_tested_as_one_by_one(n_datasets):
+    draw = np.random.default_rng(n_datasets)
+    loss = pd.DataFrame(draw.normal(size=(n_datasets, 12)))
+    # Pairs with differences of zero, and with differences of the same size.
+    loss.loc[:2, 3] = loss.loc[:2, 4]
+    loss[5] = loss[6] + draw.choice([-0.5, 0.25, 0.5], n_datasets)
+    loss.loc[0, 7:] = loss.loc[0].max()
+    long = loss.melt(var_name="imputer", value_name="loss")
+    expected = scikit_posthocs.posthoc_wilcoxon(
+        long, val_col="loss", group_col="imputer", zero_method="zsplit", p_adjust="holm"
+    ).to_numpy()
+    first, second = np.triu_indices(12, 1)
+    values = loss.to_numpy()
+    found = holm(wilcoxon_p(values[:, first] - values[:, second]))
+    np.testing.assert_allclose(found, expected[first, second], rtol=1e-12)
 
 
 def test_too_few_datasets_are_refused_with_the_number_needed():

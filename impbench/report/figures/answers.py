@@ -162,7 +162,7 @@ def _dots(scene: Scene) -> Figure | None:
             points["mean"],
             points["imputer"].map(place),
             [scene.looks[name] for name in points["imputer"]],
-            s=16,
+            s=5**2,
             alpha=0.6,
             linewidths=0,
             # Each point of a vector drawing is an element that a browser must lay out.

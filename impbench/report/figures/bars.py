@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from impbench.page_figure import figure
+from impbench.report.analysis.purposes import TIME
 from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
 from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.size import MANY, many_imputers
@@ -29,7 +30,6 @@ MAX_DATASETS = 12
 MAX_BARS = 3000
 """Bars of a page, by whole datasets: one that does not open helps nobody."""
 
-TIME = "wall-seconds"
 ROW = 0.2
 COLUMNS = 5
 LABELS = 1.95

@@ -6,13 +6,12 @@ import math
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from impbench.page_figure import figure
 from impbench.report.analysis.run import ORACLE
-from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel
+from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel, scatter
 from impbench.report.figures.palette import ORACLE_COLOUR, SOFT
 from impbench.report.figures.scene import Scene
 from impbench.report.numbers import number
@@ -22,6 +21,7 @@ TIME = "wall-seconds"
 COLUMNS = 3
 PANEL_HEIGHT = 2.1
 LEGEND = 2.3
+MAX_HEIGHT = 4.2
 MAX_PANELS = 12
 MAX_ALL_PANELS = 24
 """Over all protocols, but two of each."""
@@ -67,27 +67,20 @@ def tradeoff(scene: Scene) -> Figure | None:
     names.sort(key=lambda item: run.imputers[item].is_control)
     looks = {item: scene.looks[item] for item in names}
     n_columns = min(COLUMNS, len(datasets))
-    width, step = min(3.6, (WIDTH - LEGEND - 0.75) / n_columns), PANEL_HEIGHT + 0.78
-    height = max(math.ceil(len(datasets) / n_columns) * step, 0.2 + 0.165 * len(names)) + 0.05
+    n_rows, legend = math.ceil(len(datasets) / n_columns), 0.2 + 0.165 * len(names)
+    width = min(3.6, (WIDTH - LEGEND - 0.75) / n_columns)
+    # Panels use the height that the names of many imputers take.
+    side = min(MAX_HEIGHT, max(PANEL_HEIGHT, legend / n_rows - 0.78))
+    step = side + 0.78
+    height = max(n_rows * step, legend) + 0.05
     drawn = blank(0.75 + width * n_columns + LEGEND, height)
     limits = points["time"].min() / 1.8, points["time"].max() * 1.8
     for i, dataset in enumerate(datasets):
         row, column = divmod(i, n_columns)
-        axes = panel(drawn, 0.75 + column * width, row * step + 0.28, width - 0.55, PANEL_HEIGHT)
+        axes = panel(drawn, 0.75 + column * width, row * step + 0.28, width - 0.55, side)
         here = points[points["dataset"] == dataset]
-        sns.scatterplot(
-            here,
-            x="time",
-            y="score",
-            hue="imputer",
-            style="imputer",
-            palette={name: look.colour for name, look in looks.items()},
-            markers={name: look.marker for name, look in looks.items()},
-            s=42,
-            legend=False,
-            zorder=3,
-            ax=axes,
-        )
+        shown = [looks[name] for name in here["imputer"]]
+        scatter(axes, here["time"], here["score"], shown, s=42, zorder=3, ec="white", lw=0.4)
         _front_line(axes, here, run.metrics[metric].direction)
         asked = scene.rows[(scene.rows["dataset"] == dataset) & (scene.rows["metric"] == metric)]
         for bound in asked.loc[asked["imputer"] == ORACLE, "mean"].dropna():

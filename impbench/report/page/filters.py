@@ -26,7 +26,7 @@ OVERALL = "All purposes"
 
 
 @dataclass(frozen=True)
-class Choice:
+class FilterChoice:
     """One thing to filter by: its key in the address, its label, and value and text of each."""
 
     key: str
@@ -39,7 +39,7 @@ class Filters:
     """The table over all data sets, the choices, and `data` for ``filters.js``, as JSON."""
 
     table: Table
-    choices: tuple[Choice, ...]
+    choices: tuple[FilterChoice, ...]
     data: str
     least: int = MIN_DATASETS
 
@@ -55,7 +55,7 @@ def filters(run: Run, summary: pd.DataFrame) -> Filters | None:
     facets = [facets_of(run.datasets[name]) for name in datasets]
     purposes = list(dict.fromkeys(asked["purpose"]))
     choices = (
-        Choice("purpose", "Purpose", tuple((name, name) for name in purposes)),
+        FilterChoice("purpose", "Purpose", tuple((name, name) for name in purposes)),
         *_choices(facets),
     )
     data = {
@@ -147,7 +147,7 @@ def _last_if_nan(place: float) -> float:
     return math.inf if math.isnan(place) else place
 
 
-def _choices(facets: list[Facets]) -> list[Choice]:
+def _choices(facets: list[Facets]) -> list[FilterChoice]:
     """What data sets can be told apart by here, each value with the number of data sets."""
     found = []
     for key, label, texts in (
@@ -161,7 +161,7 @@ def _choices(facets: list[Facets]) -> list[Choice]:
         options = [
             (value, f"{text} ({counts[value]})") for value, text in texts.items() if counts[value]
         ]
-        found.append(Choice(key, label, tuple(options)))
+        found.append(FilterChoice(key, label, tuple(options)))
     return found
 
 

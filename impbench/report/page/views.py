@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from impbench.report.analysis.purposes import TIME
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.size import is_large
@@ -27,7 +28,6 @@ from impbench.report.numbers import (
 from impbench.report.text import counted
 from impbench.scoring.oddities import IMPOSSIBLE
 
-TIME = "wall-seconds"
 NONZERO_MEAN = "nonzero-mean"
 
 
