@@ -28,6 +28,8 @@ CNNIMPUTE = (
 )  # fmt: skip
 SCMAE = ("clear", "contrastive-sc", "graph-sc", "scgnn", "scname", "scvi", "scvi-ld")
 NOTHING = ("no-imputation",)
+RAW = "maskclass-best[keep_observed=false]"
+"""The network's output, which the paper clusters (as our suite maskclass-paper does)."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,11 @@ class Claim:
 CLAIMS = (
     Claim("MaskClass", "lowest error on simulated cells", "maskclass-best", MASKCLASS,
           "simulated-truth", "mse", "simulated"),
-    Claim("MaskClass", "`balanced` has the lowest error on biological zeros", "maskclass-balanced",
-          MASKCLASS, "simulated-truth", "biozero-mse", "simulated"),
-    Claim("MaskClass", "clusters real cells better than its rivals", "maskclass-best", MASKCLASS,
+    Claim("MaskClass", "its regulariser lowers the error on biological zeros", "maskclass-balanced",
+          ("maskclass-best",), "simulated-truth", "biozero-mse", "simulated"),
+    Claim("MaskClass", "clusters real cells better than its rivals", RAW, MASKCLASS,
           "clustering", "ari", "real"),
-    Claim("MaskClass", "clusters real cells better than raw data do", "maskclass-best", NOTHING,
+    Claim("MaskClass", "clusters real cells better than raw data do", RAW, NOTHING,
           "clustering", "ari", "real"),
     Claim("AutoImpute", "lowest RMSE on masked entries", "autoimpute", AUTOIMPUTE,
           "masking", "masked-rmse", "real"),
