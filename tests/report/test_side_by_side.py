@@ -43,11 +43,12 @@ def test_forked_processes_answer_in_order_and_one_that_dies_costs_its_own_result
 @pytest.mark.parametrize("known", [True, False])
 def test_nothing_is_forked_beside_other_threads(known: bool) -> None:
     """Also not beside a thread that `threading` does not know, such as a test runner's."""
-    stop, stopped = threading.Lock(), threading.Lock()
-    stop.acquire()
-    stopped.acquire()
+    started, stop, stopped = (threading.Lock() for _ in range(3))
+    for lock in (started, stop, stopped):
+        lock.acquire()
 
     def wait() -> None:
+        started.release()
         with stop:
             stopped.release()
 
@@ -55,6 +56,7 @@ def test_nothing_is_forked_beside_other_threads(known: bool) -> None:
         threading.Thread(target=wait).start()
     else:
         _thread.start_new_thread(wait, ())
+    started.acquire()
     try:
         called: list[int] = []
         results = side_by_side(called.append, 3)
