@@ -26,7 +26,21 @@ def evidence(n_cells=40, n_genes=30, seed=0):
         "masked_imputed": np.log2(1 + rng.gamma(2.0, size=masked.nnz)),
         "test_counts": masked,
         "predicted_test": rng.gamma(1.0, 0.3, size=truth.shape),
+        "mixture_true": truth,
+        "mixture_found": truth + rng.normal(size=truth.shape).astype(np.float32),
+        **technical(n_cells, n_genes, rng),
     }
+
+
+def technical(n_cells, n_genes, rng):
+    """Noise and, in cells, biology; imputed is a half of both."""
+    control = np.arange(n_cells) % 3 == 0
+    noise = rng.normal(size=(n_cells, n_genes))
+    seen = noise + np.where(control[:, None], 0, 2 * rng.normal(size=noise.shape))
+    found = seen / 2 + 0.1 * rng.normal(size=noise.shape)
+    moments = np.stack([(seen**2).sum(1), (seen * found).sum(1), (found**2).sum(1)], axis=1)
+    moments /= np.where(control, control.sum(), (~control).sum())[:, None]
+    return {"noise_control": control, "noise_moments": moments}
 
 
 def test_error_scores_of_simulated_masked_and_thinned_data_have_intervals():
@@ -43,7 +57,10 @@ def test_sums_over_cells_give_the_score_itself(item):
     sums = item.per_cell(**{need: offers[need] for need in item.cell_needs})
     score = item(**{need: offers[need] for need in item.needs})
     assert of_cells(sums, item.root) == pytest.approx(score, rel=1e-12)
-    assert len(sums[0]) == len(sums[1]) == len(offers["truth"])
+    # Noise and signal together are drawn by the cell, each with its share of the controls.
+    control = offers["noise_control"]
+    n_drawn = (~control).sum() if item.name == "technical-error" else len(control)
+    assert len(sums[0]) == len(sums[1]) == n_drawn
     (bounds,) = intervals([sums], [item.root])
     assert bounds[0] < score < bounds[1]
 
