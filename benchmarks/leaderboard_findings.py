@@ -36,11 +36,13 @@ FEWEST = 8
 def main(folder: Path, figures: Path | None) -> None:
     """Print every section."""
     run = make_run(Store.open(folder).read())
-    places = places_of(run, summarise(run))
+    summary = summarise(run)
+    places = places_of(run, summary)
     n_methods, n_sets = places["imputer"].nunique(), places["dataset"].nunique()
     print(f"{n_methods} methods, {n_sets} data sets, {len(run.problems)} questions.\n")
     simulated_or_real(places)
     masking_or_others(places)
+    everybody(run, summary)
     accuracy_or_false_signal(places, figures)
     against_formula(run, places)
     technologies(places)
@@ -48,14 +50,16 @@ def main(folder: Path, figures: Path | None) -> None:
     seeds_needed(run)
 
 
-def places_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
+def places_of(run: Run, summary: pd.DataFrame, controls: bool = False) -> pd.DataFrame:
     """Return one row per question and method: its place, from 0, the best, to 1.
 
     Columns: dataset, protocol, imputer, purpose, metric, counted, place, scope, technology.
+    With `controls`, those take places too.
     """
     leads = {protocol: run.lead_metric(protocol) for protocol in run.protocols}
     rows = summary[summary["metric"] == summary["protocol"].map(leads)]
-    rows = rows[rows["imputer"].isin(run.methods) & rows["rank"].notna()].copy()
+    names = [*run.methods, *(run.controls if controls else ())]
+    rows = rows[rows["imputer"].isin(names) & rows["rank"].notna()].copy()
     groups = rows.groupby(["dataset", "protocol"])["rank"]
     rows["place"] = (groups.rank() - 1) / (groups.transform("count") - 1).clip(lower=1)
     rows["purpose"] = rows["protocol"].map(run.purpose)
@@ -161,6 +165,27 @@ def masking_or_others(places: pd.DataFrame) -> None:
     print("## Masking, and what else can be asked of the same cells\n")
     others = [p for p in places["protocol"].unique() if p != "masking"]
     _pairs(places, "masking", others)
+
+
+def everybody(run: Run, summary: pd.DataFrame) -> None:
+    """Print the mean place of everybody, controls too, where three real sets or more were asked."""
+    print("## Places under single questions, real data\n")
+    places = places_of(run, summary, controls=True)
+    real = places[places["scope"] == "real"]
+    asked = real.groupby("protocol", sort=False)["dataset"].nunique()
+    protocols = [name for name, n in asked.items() if n >= 3 and "[" not in name]
+    if not protocols:
+        return
+    table = real.pivot_table(index="imputer", columns="protocol", values="place")[protocols]
+    table = table.dropna(how="all")
+    table = table.sort_values("masking" if "masking" in protocols else protocols[0])
+    print(f"| | {' | '.join(f'{name}, {asked[name]} sets' for name in protocols)} |")
+    print(f"|---|{'---:|' * len(protocols)}")
+    for name, row in table.iterrows():
+        shown = f"{name} (control)" if name in run.controls else f"`{name}`"
+        cells = ["" if np.isnan(value) else f"{value:.2f}" for value in row]
+        print(f"| {shown} | {' | '.join(cells)} |")
+    print()
 
 
 def accuracy_or_false_signal(places: pd.DataFrame, figures: Path | None) -> None:
