@@ -201,11 +201,20 @@ def accuracy_or_false_signal(places: pd.DataFrame, figures: Path | None) -> None
     from matplotlib.figure import Figure
 
     drawn = table[["thinning", "false-signal"]].dropna()
-    figure = Figure(figsize=(7, 6), layout="constrained")
+    figure = Figure(figsize=(8, 6), layout="constrained")
     axes = figure.subplots()
     axes.scatter(drawn["thinning"], drawn["false-signal"], s=14)
     for name, row in drawn.iterrows():
-        axes.annotate(str(name), tuple(row), xytext=(3, 3), textcoords="offset points", fontsize=7)
+        # Names on the right stand to the left of their points, inside the frame.
+        side, shift = ("right", -4) if row["thinning"] > 0.7 else ("left", 4)
+        axes.annotate(
+            str(name),
+            tuple(row),
+            xytext=(shift, 4),
+            textcoords="offset points",
+            fontsize=7,
+            ha=side,
+        )
     axes.set(
         xlabel="mean place under thinning (0: predicts best)",
         ylabel="mean place under false signal (0: makes up least)",
@@ -284,9 +293,9 @@ def _halves(rows: pd.DataFrame, size: int) -> list[float]:
 def sets_needed(places: pd.DataFrame, figures: Path | None) -> None:
     """Say how many data sets an order needs before it stops moving."""
     print("## How many data sets an order needs\n")
-    print("Rank correlation of two orders that rest on so many data sets each, none in both:\n")
+    print("Rank correlation of two orders, each of so many real data sets, none in both:\n")
     curves = {}
-    for purpose, rows in places.groupby("purpose", sort=False):
+    for purpose, rows in places[places["scope"] == "real"].groupby("purpose", sort=False):
         n = rows["dataset"].nunique()
         if n < 4:
             continue
@@ -311,6 +320,7 @@ def sets_needed(places: pd.DataFrame, figures: Path | None) -> None:
     for purpose, curve in curves.items():
         axes.plot(list(curve), list(curve.values()), marker="o", markersize=3, label=purpose)
     axes.set(xlabel="data sets in each order", ylabel="rank correlation of two orders", ylim=(0, 1))
+    axes.set_xticks(sizes)
     axes.legend(fontsize=7)
     figure.savefig(figures / "sets-needed.png", dpi=150)
 
