@@ -80,7 +80,7 @@ def test_components_join_only_beside_a_method_that_gives_nothing_else(known: Reg
         alone = {one for one in asked_of - {"pca"} if known.imputer(one).gives == ("embedding",)}
         assert ("pca" in asked_of) == bool(alone)
         beside |= {name} if alone else set()
-    assert beside == {"field", "scmae-paper"}
+    assert beside == {"field", "leaderboard", "scmae-paper"}
     # Who names it has it.
     assert asked(plan(known, ["pca"], [OF_EMBEDDINGS])) == {OF_EMBEDDINGS: ["pca"]}
 
