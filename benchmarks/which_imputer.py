@@ -76,21 +76,23 @@ def best(run: Run, rows: pd.DataFrame) -> str:
     places = table.dropna().mean(axis=1).sort_values(kind="stable")
     methods = [name for name in places.index if name in run.methods][:SHOWN]
     controls = [name for name in places.index if name in run.controls and name != run.nothing]
+    # Where only coordinates are asked, the best principal components stand for doing nothing.
+    rival = run.nothing if run.nothing in places else next(iter(controls), None)
     cells = []
     for name in methods:
-        won, lost = against_nothing(run, rows[rows["imputer"] == name])
+        won, lost = against(run, rows[rows["imputer"] == name], rival)
         cells.append(f"`{name}` {places[name]:.2f} ({won} better, {lost} worse)")
     control = f"{controls[0]} {places[controls[0]]:.2f}" if controls else ""
     return f"{', '.join(cells)} | {control}"
 
 
-def against_nothing(run: Run, rows: pd.DataFrame) -> tuple[int, int]:
-    """Return on how many questions a method did better, and worse, than no imputation."""
+def against(run: Run, rows: pd.DataFrame, rival: str | None) -> tuple[int, int]:
+    """Return on how many questions a method did better, and worse, than a control."""
     won = lost = 0
     for row in rows.itertuples():
-        if run.nothing is None:
+        if rival is None:
             break
-        _, said = gain(run, row.dataset, row.protocol, row.metric, row.imputer, run.nothing)  # type: ignore[arg-type]
+        _, said = gain(run, row.dataset, row.protocol, row.metric, row.imputer, rival)  # type: ignore[arg-type]
         won, lost = won + (said == "better"), lost + (said == "worse")
     return won, lost
 

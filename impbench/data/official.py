@@ -50,7 +50,9 @@ def read_official(card: Card) -> Dataset:
             data = _READERS[card.layout](path, card)
             key = _labels(data, card, path)
         add_truths(data, card, key, str(path))
-        dataset = from_anndata(data, str(path), label_key=key, scale=card.scale, name=card.name)
+        found = from_anndata(data, str(path), label_key=key, scale=card.scale, name=card.name)
+        # What is published should not tell where somebody's folder with data sets is.
+        dataset = replace(found, facts={**found.facts, "source": path.name})
     return replace(dataset, facts={**dataset.facts, "card": asdict(card)})
 
 

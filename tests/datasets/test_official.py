@@ -44,6 +44,7 @@ def test_single_cell_experiment_gives_its_counts_names_and_labels(folder, name):
     assert dataset.cell_names == tuple(f"cell{i}" for i in range(1, 5))
     assert list(dataset.labels) == ["a", "b", "a", "b"]
     assert dataset.counts_are_raw
+    assert dataset.facts["source"] == "toy"  # not whose folder it lies in
 
 
 def test_single_cell_experiment_without_counts_is_marked_as_normalised(folder):
