@@ -54,11 +54,13 @@ def places_of(run: Run, summary: pd.DataFrame, controls: bool = False) -> pd.Dat
     """Return one row per question and method: its place, from 0, the best, to 1.
 
     Columns: dataset, protocol, imputer, purpose, metric, counted, place, scope, technology.
-    With `controls`, those take places too.
+    With `controls`, those take places too. Methods with parameters of their own do not.
     """
     leads = {protocol: run.lead_metric(protocol) for protocol in run.protocols}
     rows = summary[summary["metric"] == summary["protocol"].map(leads)]
-    names = [*run.methods, *(run.controls if controls else ())]
+    # A method in two forms would count twice in every order.
+    names = [name for name in run.methods if "[" not in name]
+    names += run.controls if controls else []
     rows = rows[rows["imputer"].isin(names) & rows["rank"].notna()].copy()
     groups = rows.groupby(["dataset", "protocol"])["rank"]
     rows["place"] = (groups.rank() - 1) / (groups.transform("count") - 1).clip(lower=1)

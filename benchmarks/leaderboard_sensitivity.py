@@ -74,6 +74,8 @@ def other_genes(places: pd.DataFrame) -> None:
     print("## Fewer or more genes\n")
     rows = places[places["protocol"] == "clustering"]
     base = rows["dataset"].str.partition("[")[0]
+    if not rows["dataset"].str.contains("genes=500]", regex=False).any():
+        print("Not run yet.")
     for n_genes in (500, 2000):
         some = rows[rows["dataset"].str.contains(f"genes={n_genes}]", regex=False)]
         usual = rows[rows["dataset"].isin(base[some.index].unique())]

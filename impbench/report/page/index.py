@@ -93,7 +93,7 @@ def write_index(folder: Path) -> Path:
 def _listed(run: Path, folder: Path) -> ListedRun:
     manifest: RunManifest = plain_tree(Store(run).manifest())
     place = run.relative_to(folder).as_posix()
-    names = ["results.parquet", "manifest.json"]
+    names = ["results.parquet", "records.parquet", "manifest.json"]
     names += sorted(path.relative_to(run).as_posix() for path in (run / "tables").glob("*.csv"))
     found = [name for name in names if (run / name).is_file()]
     return ListedRun(
