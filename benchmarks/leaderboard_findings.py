@@ -56,31 +56,35 @@ def places_of(run: Run, summary: pd.DataFrame, controls: bool = False) -> pd.Dat
     Columns: dataset, protocol, imputer, purpose, metric, counted, place, scope, technology.
     With `controls`, those take places too. Methods with parameters of their own do not.
     """
-    leads = {protocol: run.lead_metric(protocol) for protocol in run.protocols}
-    rows = summary[summary["metric"] == summary["protocol"].map(leads)]
+    rows = leading(run, summary)
     # A method in two forms would count twice in every order.
     names = [name for name in run.methods if "[" not in name]
     names += run.controls if controls else []
-    rows = rows[rows["imputer"].isin(names) & rows["rank"].notna()].copy()
+    rows = rows[rows["imputer"].isin(names)].copy()
     groups = rows.groupby(["dataset", "protocol"])["rank"]
     rows["place"] = (groups.rank() - 1) / (groups.transform("count") - 1).clip(lower=1)
-    rows["purpose"] = rows["protocol"].map(run.purpose)
-    rows["scope"] = rows["dataset"].map(run.scope)
-    rows["technology"] = rows["dataset"].map(technology)
     kept = ["dataset", "protocol", "imputer", "purpose", "metric", "counted", "place"]
     return rows[[*kept, "scope", "technology"]].reset_index(drop=True)
+
+
+def leading(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of every protocol's leading metric that have a rank.
+
+    Besides their columns: purpose, scope (simulated or real) and technology.
+    """
+    leads = {protocol: run.lead_metric(protocol) for protocol in run.protocols}
+    rows = summary[(summary["metric"] == summary["protocol"].map(leads)) & summary["rank"].notna()]
+    return rows.assign(
+        purpose=rows["protocol"].map(run.purpose),
+        scope=rows["dataset"].map(run.scope),
+        technology=rows["dataset"].map(technology),
+    )
 
 
 def technology(dataset: str) -> str:
     """Return what the card of a data set says of how molecules were counted."""
     card = cards().get(dataset.partition("[")[0])
     return "simulated" if card is None else card.technology
-
-
-def mean_places(rows: pd.DataFrame) -> pd.Series:
-    """Return the mean place of every method that was asked all questions in `rows`."""
-    table = rows.pivot_table(index="imputer", columns=["dataset", "protocol"], values="place")
-    return table.dropna().mean(axis=1)
 
 
 def agreement(a: pd.Series, b: pd.Series) -> float:

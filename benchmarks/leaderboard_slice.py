@@ -19,12 +19,12 @@ import impbench
 from impbench.results.record import Record
 from impbench.results.store import Store
 from impbench.runner.settings import Settings
+from impbench.scoring.score import COST_METRICS
 
 DATASETS = ["sim_equal[n_cells=300]", "sim_rare[n_cells=300]"]
 PROTOCOLS = ["simulated-truth", "true-correlation"]
 IMPUTERS = ["alra", "baynorm", "knn-smoothing", "magic", "maskclass-best", "scimpute"]
 CLOSE = 1e-3
-COST = ("wall-seconds", "cpu-seconds", "peak-memory")
 
 
 def main(published: Path) -> int:
@@ -51,7 +51,7 @@ def main(published: Path) -> int:
         n_known += 1
         if record.status != known.status:
             wrong.append(f"{named(record)}: {record.status}, published {known.status}")
-        for metric in sorted({*record.scores} & {*known.scores} - {*COST}):
+        for metric in sorted({*record.scores} & {*known.scores} - {*COST_METRICS}):
             n_scores += 1
             now, then = record.scores[metric], known.scores[metric]
             if now != then and not abs(now - then) <= CLOSE * abs(then):

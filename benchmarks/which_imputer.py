@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from leaderboard_findings import technology
+from leaderboard_findings import leading
 
 from impbench.report.analysis.run import Run, make_run
 from impbench.report.analysis.tables import gain, summarise
@@ -47,21 +47,15 @@ def main(folder: Path) -> None:
 
 def ranked(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of leading metrics that have a rank, controls included, with their place."""
-    leads = {protocol: run.lead_metric(protocol) for protocol in run.protocols}
-    rows = summary[summary["metric"] == summary["protocol"].map(leads)]
-    rows = rows[rows["rank"].notna()].copy()
+    rows = leading(run, summary)
     last = rows.groupby(["dataset", "protocol"])["rank"].transform("max")
-    rows["place"] = (rows["rank"] - 1) / (last - 1).clip(lower=1)
-    rows["purpose"] = rows["protocol"].map(run.purpose)
-    return rows
+    return rows.assign(place=(rows["rank"] - 1) / (last - 1).clip(lower=1))
 
 
 def kinds(run: Run, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield kinds of data and their rows."""
-    names = rows["dataset"]
-    real = names.map(run.scope) == "real"
-    cells = names.map(lambda name: run.datasets[name].n_cells or 0)
-    counted = names.map(technology)
+    real, counted = rows["scope"] == "real", rows["technology"]
+    cells = rows["dataset"].map(lambda name: run.datasets[name].n_cells or 0)
     yield "all real", rows[real]
     yield "UMI", rows[real & (counted == "umi")]
     yield "full length", rows[real & (counted == "full-length")]

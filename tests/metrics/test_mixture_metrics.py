@@ -1,3 +1,5 @@
+"""How near mixtures come to what is in them: exact, flattened and noisy ones, by hand."""
+
 import math
 
 import numpy as np
