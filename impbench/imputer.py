@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import scipy.sparse as sp
 
-from impbench import scale
+from impbench import large, scale
 from impbench.context import Context
 from impbench.errors import InputError, NoExpressionError
 from impbench.parameters import Parametrised
@@ -204,7 +204,10 @@ class Imputed:
 
     def _counts(self, values: NDArray[Any], factors: NDArray[np.float64]) -> NDArray[np.float32]:
         if self.scale == "counts":
-            return np.maximum(np.asarray(values, dtype=np.float32), 0)
+            counts = large.like(values, np.float32)
+            for cells in large.some_rows(counts, values):
+                np.maximum(np.asarray(values[cells], dtype=np.float32), 0, out=counts[cells])
+            return counts
         return scale.counts_from_lognorm(values, factors)
 
     def counts_at(
@@ -246,16 +249,7 @@ class Imputed:
                 raise InputError(f"{what} must be a dense numeric array, got {_kind(array)}")
             if array.shape != shape:
                 raise InputError(f"{what} has shape {array.shape}, expected {shape}")
-            with np.errstate(over="ignore"):
-                # Beyond single precision a value is infinite to every metric.
-                single = np.asarray(array, dtype=np.float32)
-            bad = int(single.size - np.count_nonzero(np.isfinite(single)))
-            if bad:
-                cell, gene = np.argwhere(~np.isfinite(single))[0]
-                raise InputError(
-                    f"{what} holds {bad} values that are NaN or infinite, first at cell {cell} "
-                    f"({observed.cell_names[cell]}), gene {gene} ({observed.gene_names[gene]})"
-                )
+            _check_finite(what, array, observed)
         if self.std is not None and (self.std < 0).any():
             raise InputError("std holds negative values; a standard deviation is at least 0")
         if self.embedding is not None:
@@ -337,10 +331,29 @@ class Imputer(Parametrised):
 def _check_values(values: NDArray[Any]) -> None:
     if values.dtype.kind not in "fiub":
         raise InputError(f"counts must be numbers, got dtype {values.dtype}")
-    if values.size and not np.isfinite(values).all():
-        raise InputError("counts hold NaN or infinite values; impbench needs finite raw counts")
-    if values.size and values.min() < 0:
-        raise InputError("counts hold negative values; impbench needs raw counts")
+    for rows in large.some_rows(values):
+        if not np.isfinite(values[rows]).all():
+            raise InputError("counts hold NaN or infinite values; impbench needs finite raw counts")
+        if values[rows].min(initial=0) < 0:
+            raise InputError("counts hold negative values; impbench needs raw counts")
+
+
+def _check_finite(what: str, array: NDArray[Any], observed: Observed) -> None:
+    """Raise `InputError` where a value is NaN or, in single precision, infinite to a metric."""
+    first, bad = None, 0
+    for rows in large.some_rows(array):
+        with np.errstate(over="ignore"):
+            wrong = ~np.isfinite(np.asarray(array[rows], dtype=np.float32))
+        bad += np.count_nonzero(wrong)
+        if first is None and bad:
+            cell, gene = np.argwhere(wrong)[0]
+            first = rows.start + cell, gene
+    if first is not None:
+        cell, gene = first
+        raise InputError(
+            f"{what} holds {bad} values that are NaN or infinite, first at cell {cell} "
+            f"({observed.cell_names[cell]}), gene {gene} ({observed.gene_names[gene]})"
+        )
 
 
 def _names(names: Sequence[str] | None, n: int, what: str) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from impbench import large
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 Matrix: TypeAlias = "NDArray[Any] | sp.csr_matrix | sp.csr_array"
 """Cells × genes, dense or compressed sparse rows."""
 
-_ENTRIES_AT_ONCE = 2**18
-
 
 def library_sizes(counts: Matrix) -> NDArray[np.float64]:
     """Return each cell's total count, shape (cells,)."""
-    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    if sp.issparse(counts):
+        return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    sizes = np.empty(len(counts))
+    for cells in large.some_rows(counts):
+        sizes[cells] = counts[cells].sum(axis=1)
+    return sizes
 
 
 def size_factors(library_size: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,13 +56,11 @@ def size_factors(library_size: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def normalise(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]:
     """Divide counts by the size factors, without the log; dense float32, (cells, genes)."""
-    if sp.issparse(counts):
-        values = np.empty(counts.shape, dtype=np.float32)
-        for cells in _some_cells(counts):
-            values[cells] = counts[cells].toarray()
-    else:
-        values = np.array(counts, dtype=np.float32)
-    values /= np.asarray(factors, dtype=np.float32)[:, None]
+    values = large.empty(counts.shape)
+    divisors = np.asarray(factors, dtype=np.float32)[:, None]
+    for cells in large.some_rows(values, counts):
+        values[cells] = counts[cells].toarray() if sp.issparse(counts) else counts[cells]
+        values[cells] /= divisors[cells]
     return values
 
 
@@ -67,12 +69,13 @@ def lognorm(counts: Matrix, factors: NDArray[np.float64]) -> NDArray[np.float32]
 
     Negative counts (some methods produce them) are clipped at 0 first.
     """
-    if not sp.issparse(counts):
-        return _to_logs(normalise(counts, factors))
-    stored = sp.csr_matrix(counts)
-    values = np.empty(stored.shape, dtype=np.float32)
-    for cells in _some_cells(stored):
-        sparse_lognorm(_rows(stored, cells), factors[cells]).toarray(out=values[cells])
+    values = large.empty(counts.shape)
+    stored = sp.csr_matrix(counts) if sp.issparse(counts) else None
+    for cells in large.some_rows(values, counts):
+        if stored is None:
+            values[cells] = _to_logs(normalise(counts[cells], factors[cells]))
+        else:
+            sparse_lognorm(_rows(stored, cells), factors[cells]).toarray(out=values[cells])
     return values
 
 
@@ -107,18 +110,15 @@ def _to_logs(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values
 
 
-def _some_cells(counts: Matrix) -> Iterator[slice]:
-    """Yield ranges of cells: a copy of all that is above 0 would need as much again."""
-    step = max(1, _ENTRIES_AT_ONCE // max(1, counts.shape[1]))
-    return (slice(start, start + step) for start in range(0, counts.shape[0], step))
-
-
 def counts_from_lognorm(
     values: NDArray[np.float32], factors: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Invert `lognorm`: (2^x − 1) · size factor, clipped at 0, float32, (cells, genes)."""
-    doublings = np.asarray(values, dtype=np.float32)
-    counts: NDArray[np.float32] = np.expm1(doublings * np.float32(np.log(2)))
-    np.maximum(counts, 0, out=counts)
-    counts *= np.asarray(factors, dtype=np.float32)[:, None]
+    counts = large.like(values, np.float32)
+    multiples = np.asarray(factors, dtype=np.float32)[:, None]
+    for cells in large.some_rows(counts, values):
+        doublings = np.asarray(values[cells], dtype=np.float32)
+        np.expm1(doublings * np.float32(np.log(2)), out=counts[cells])
+        np.maximum(counts[cells], 0, out=counts[cells])
+        counts[cells] *= multiples[cells]
     return counts

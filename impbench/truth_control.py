@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench import large
 from impbench.errors import InputError
 from impbench.imputer import Imputed
 from impbench.protocols.protocol import Hidden, Problem
@@ -74,7 +75,7 @@ def best_constants(problem: Problem) -> Imputed:
         If the problem has no truth, or no cell types.
     """
     truth = truth_itself(problem).values
-    expression = problem.observed.lognorm.copy()
+    expression = large.copy(problem.observed.lognorm)
     groups = list(_alike(problem.hidden))
     # Some genes at a time: a whole group's values, and the truth, would be copied several times.
     for start in range(0, expression.shape[1], _GENES_AT_ONCE):

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from impbench import scale
+from impbench import large, scale
 from impbench.parameters import Parametrised
 from impbench.scale import Matrix
 
@@ -165,12 +166,12 @@ def _update(digest: Any, array: Any) -> None:
     if array is None:
         digest.update(b"none")
         return
-    # The same matrix must hash the same whether it was stored dense or sparse.
-    array = array.toarray() if hasattr(array, "toarray") else np.asarray(array)
+    array = array if sp.issparse(array) else np.asarray(array)
     digest.update(str(array.shape).encode())
     if array.dtype.kind in "OU":
         digest.update("\0".join(map(str, array.ravel())).encode())
         return
-    for start in range(0, len(array), 4096):
-        block = np.ascontiguousarray(array[start : start + 4096], dtype=np.float32)
-        digest.update(block.tobytes())
+    for rows in large.some_rows(array):
+        # The same matrix must hash the same whether it was stored dense or sparse.
+        block = array[rows].toarray() if sp.issparse(array) else array[rows]
+        digest.update(np.ascontiguousarray(block, dtype=np.float32))

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from impbench import large
 from impbench.data.splat_params import SplatParams
 from impbench.errors import InputError
 
@@ -135,8 +136,8 @@ def simulate_splat(
     shares /= totals
     unit = _unit_of_cell(params, groups, batches)
 
-    true_counts = np.empty((params.n_cells, params.n_genes), dtype=np.int32)
-    counts = np.empty_like(true_counts)
+    true_counts = large.empty((params.n_cells, params.n_genes), np.int32)
+    counts = large.like(true_counts)
 
     def draw(start: int, stream: np.random.SeedSequence) -> None:
         block = slice(start, start + cells_per_block)
@@ -159,16 +160,18 @@ def simulate_splat(
             of_cell = unit[block]
             lost = dropout_probability(cell_means, mid[of_cell, None], shape[of_cell, None])
             counts[block][rng.random(lost.shape) < lost] = 0
+        large.release(true_counts, counts, rows=block)
 
     with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
         for _ in pool.map(draw, starts, streams[6:]):
             pass
 
-    genes = np.flatnonzero(np.count_nonzero(counts, axis=0) >= min_cells)
+    seen = sum(np.count_nonzero(counts[cells], axis=0) for cells in large.some_rows(counts))
+    genes = np.flatnonzero(seen >= min_cells)
     if len(genes) < params.n_genes:
-        # One after the other, so that three matrices at most are in memory at once.
-        counts = np.take(counts, genes, axis=1)
-        true_counts = np.take(true_counts, genes, axis=1)
+        # One after the other, so that three matrices at most are held at once.
+        counts = _of_genes(counts, genes)
+        true_counts = _of_genes(true_counts, genes)
 
     return SplatSimulation(
         params=params,
@@ -208,6 +211,13 @@ def dropout_probability(
     from scipy.special import expit
 
     return np.asarray(expit(np.asarray(shape) * (log_means - np.asarray(mid))))
+
+
+def _of_genes(counts: NDArray[np.int32], genes: NDArray[np.intp]) -> NDArray[np.int32]:
+    result = large.empty((len(counts), len(genes)), np.int32)
+    for cells in large.some_rows(result, counts):
+        np.take(counts[cells], genes, axis=1, out=result[cells])
+    return result
 
 
 def _generator(stream: np.random.SeedSequence) -> np.random.Generator:

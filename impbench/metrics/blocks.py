@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from impbench import large
 from impbench.scale import Matrix
 
 BLOCK = 2**17
@@ -30,7 +31,9 @@ def cell_blocks(*matrices: Matrix) -> Iterator[tuple[NDArray[np.float64], ...]]:
     n_cells, n_genes = matrices[0].shape
     step = max(1, BLOCK // max(1, n_genes))
     for start in range(0, n_cells, step):
-        yield tuple(_float64(matrix[start : start + step]) for matrix in matrices)
+        rows = slice(start, start + step)
+        yield tuple(_float64(matrix[rows]) for matrix in matrices)
+        large.release(*matrices, rows=rows)
 
 
 def _float64(rows: Matrix) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from impbench import large
 from impbench.imputer import Imputed, Observed
 
 IMPOSSIBLE = "impossible values"
@@ -12,7 +13,6 @@ IMPOSSIBLE = "impossible values"
 TOO_LARGE = 5.0
 """Doublings above the data's largest value: 32 times what any cell expresses of any gene."""
 
-_ROWS = 1024
 
 
 def oddities(imputed: Imputed, observed: Observed, largest: float) -> tuple[str, ...]:
@@ -29,8 +29,8 @@ def oddities(imputed: Imputed, observed: Observed, largest: float) -> tuple[str,
         return ()
     logs = imputed.scale == "lognorm"
     n_negative, low, high = 0, 0.0, 0.0
-    for start in range(0, observed.n_cells, _ROWS):
-        values = np.asarray(imputed.expression[start : start + _ROWS])
+    for rows in large.some_rows(imputed.expression):
+        values = np.asarray(imputed.expression[rows])
         if not values.size:
             continue
         lowest = float(values.min())
@@ -39,7 +39,7 @@ def oddities(imputed: Imputed, observed: Observed, largest: float) -> tuple[str,
             low = min(low, lowest)
         tops = values.max(axis=1).astype(np.float64)
         if not logs:
-            factors = observed.size_factors[start : start + _ROWS]
+            factors = observed.size_factors[rows]
             tops = np.log2(1 + np.maximum(tops, 0) / factors)
         high = max(high, float(tops.max()))
     found = []

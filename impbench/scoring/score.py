@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench import large
 from impbench.errors import InputError, NoExpressionError
 from impbench.imputer import Imputed, Observed
 from impbench.metrics.blocks import cell_blocks
@@ -147,6 +148,7 @@ def _scores(
         else:
             sums[metric] = metric.per_cell(**needed)
             scores[metric.name] = of_cells(sums[metric], metric.root)
+        large.release(*needed.values())
     found = intervals(list(sums.values()), [metric.root for metric in sums])
     bounds = {
         metric.name: interval
@@ -180,7 +182,8 @@ def _observed(view: str) -> Observed:
 @lru_cache(maxsize=2)
 def _largest(view: str) -> float:
     """Return the largest observed value, log2 scale."""
-    return float(_observed(view).lognorm.max(initial=0))
+    values = _observed(view).lognorm
+    return max(float(values[rows].max(initial=0)) for rows in large.some_rows(values))
 
 
 def _evidence(

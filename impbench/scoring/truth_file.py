@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import mmap
 import os
 import tempfile
@@ -20,6 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from impbench import large
 from impbench.protocols.protocol import Hidden
 from impbench.scale import Matrix
 
@@ -50,6 +50,7 @@ def conceal(hidden: Hidden, folder: Path) -> int:
             # Each begins where an array in memory might, or compiled code could not take it.
             file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+            large.release(array)
     return descriptor
 
 
@@ -98,12 +99,7 @@ def reveal(descriptor: int) -> Hidden:
 def _next_array(memory: mmap.mmap) -> NDArray[Any]:
     """Return the array that begins at or after the place in `memory`, which moves on behind it."""
     memory.seek(-memory.tell() % _ALIGNMENT, os.SEEK_CUR)
-    np.lib.format.read_magic(memory)
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(memory)
-    assert not fortran
-    start, size = memory.tell(), math.prod(shape)
-    memory.seek(size * dtype.itemsize, os.SEEK_CUR)
-    return np.frombuffer(memory, dtype, size, start).reshape(shape)
+    return large.next_array(memory)
 
 
 def _parts(name: str, matrix: Matrix) -> dict[str, Any]:

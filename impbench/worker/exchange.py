@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from impbench import large
 from impbench.imputer import Imputed, Observed
 from impbench.scale import Matrix
 
@@ -36,6 +37,7 @@ def save_matrix(folder: Path, name: str, matrix: Matrix) -> None:
         np.save(folder / f"{name}.shape.npy", np.asarray(rows.shape))
     else:
         np.save(folder / f"{name}.npy", np.asarray(matrix))
+        large.release(matrix)
 
 
 def load_matrix(arrays: Mapping[str, NDArray[Any]], name: str) -> Matrix | None:
@@ -80,7 +82,9 @@ def read_observed(files: Mapping[str, int]) -> Observed:
     arrays, names = {}, "{}"
     for name, descriptor in files.items():
         with os.fdopen(descriptor, "rb") as file:
-            if name.endswith(".npy"):
+            if name.endswith(".npy") and os.fstat(descriptor).st_size >= large.LARGE:
+                arrays[name] = large.map_array(descriptor)
+            elif name.endswith(".npy"):
                 arrays[name] = np.load(file, allow_pickle=False)
             else:
                 names = file.read().decode("utf-8")
@@ -107,6 +111,7 @@ def save_imputed(folder: Path, imputed: Imputed) -> None:
         array = getattr(imputed, name)
         if array is not None:
             np.save(folder / f"{name}.npy", np.asarray(array, dtype=np.float32))
+            large.release(array)
     facts = {"scale": imputed.scale, "info": imputed.info}
     (folder / "imputed.json").write_text(json.dumps(facts, default=str), encoding="utf-8")
 
@@ -134,7 +139,8 @@ def _bytes(observed: Observed) -> Iterator[bytes]:
     counts = observed.counts
     parts = (counts.data, counts.indices, counts.indptr) if sp.issparse(counts) else (counts,)
     for array in (*parts, observed.size_factors):
-        yield np.ascontiguousarray(array).tobytes()
+        for rows in large.some_rows(array):
+            yield np.ascontiguousarray(array[rows]).tobytes()
     yield "\0".join(observed.gene_names).encode()
     if observed.batch is not None:
         yield "\0".join(observed.batch).encode()

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from impbench import large
 from impbench.scale import Matrix, library_sizes
 
 Floats = NDArray[np.float64]
@@ -17,12 +18,12 @@ TOTAL = 1e4
 def log_normalised(counts: Matrix) -> Floats:
     """Return ln(1 + 10⁴ count / library size), dense, (cells, genes); an empty cell stays 0."""
     sizes = library_sizes(counts)
-    if sp.issparse(counts):
-        values = counts.astype(np.float64).toarray()
-    else:
-        values = np.array(counts, dtype=np.float64)
-    values *= (TOTAL / np.where(sizes > 0, sizes, 1.0))[:, None]
-    np.log1p(values, out=values)
+    factors = (TOTAL / np.where(sizes > 0, sizes, 1.0))[:, None]
+    values: Floats = large.empty(counts.shape, np.float64)
+    for cells in large.some_rows(values, counts):
+        values[cells] = counts[cells].toarray() if sp.issparse(counts) else counts[cells]
+        values[cells] *= factors[cells]
+        np.log1p(values[cells], out=values[cells])
     return values
 
 
@@ -38,7 +39,8 @@ def counts_from_log(values: Floats, counts: Matrix) -> NDArray[np.float32]:
         which is still the observed one gives back the observed count, to the last digit of
         float32.
     """
-    result = np.empty(values.shape, dtype=np.float32)
-    for row, value, size in zip(result, values, library_sizes(counts), strict=True):
-        row[:] = np.expm1(value) * (size / TOTAL)
+    result = large.like(values, np.float32)
+    factors = (library_sizes(counts) / TOTAL)[:, None]
+    for cells in large.some_rows(result, values):
+        result[cells] = np.expm1(values[cells]) * factors[cells]
     return result

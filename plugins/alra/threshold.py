@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-GENES = 256
-"""Genes completed at once: bounds memory."""
+GENES, ENTRIES = 256, 2**25
+"""Genes, and about how many entries, are completed at once: bounds memory."""
 
 
 def complete(values: Floats, left: Floats, right: Floats, quantile: float) -> int:
@@ -32,8 +32,9 @@ def complete(values: Floats, left: Floats, right: Floats, quantile: float) -> in
     Number of observed values restored.
     """
     n_restored = 0
-    for start in range(0, values.shape[1], GENES):
-        genes = slice(start, start + GENES)
+    n_genes = max(1, min(GENES, ENTRIES // max(1, len(values))))
+    for start in range(0, values.shape[1], n_genes):
+        genes = slice(start, start + n_genes)
         observed = values[:, genes]
         low_rank = left @ right[:, genes]
         threshold = np.abs(np.quantile(low_rank, quantile, axis=0))

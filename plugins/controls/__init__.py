@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from impbench import Context, Imputed, Imputer, Observed, hookimpl
+from impbench import Context, Imputed, Imputer, Observed, hookimpl, large
 
 from .components import PrincipalComponents
 
@@ -27,7 +28,7 @@ class NoImputation(Imputer):
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Return a copy of the observed log values."""
-        return Imputed(observed.lognorm.copy(), "lognorm")
+        return Imputed(large.copy(observed.lognorm), "lognorm")
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,8 @@ class GeneMean(Imputer):
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Fill every zero with the mean of its gene on the log scale, zeros included."""
-        values = observed.lognorm
-        means = values.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return Imputed(np.where(values > 0, values, means), "lognorm")
+        means = observed.lognorm.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return Imputed(_filled(observed.lognorm, means), "lognorm")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class NonzeroMean(Imputer):
         expressing = np.count_nonzero(values, axis=0)
         sums = values.sum(axis=0, dtype=np.float64)
         means = (sums / np.maximum(expressing, 1)).astype(np.float32)
-        return Imputed(np.where(values > 0, values, means), "lognorm")
+        return Imputed(_filled(values, means), "lognorm")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,16 @@ class Permuted(Imputer):
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Shuffle every gene on its own."""
         rng = np.random.default_rng(context.seed)
-        return Imputed(rng.permuted(observed.lognorm, axis=0), "lognorm")
+        expression = large.like(observed.lognorm)
+        return Imputed(rng.permuted(observed.lognorm, axis=0, out=expression), "lognorm")
+
+
+def _filled(values: NDArray[np.float32], means: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the values, zeros replaced by the mean of their gene."""
+    expression = large.copy(values)
+    for cells in large.some_rows(expression, values):
+        np.copyto(expression[cells], means, where=values[cells] <= 0)
+    return expression
 
 
 @hookimpl

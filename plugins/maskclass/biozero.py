@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from impbench import large
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import expit, logit
@@ -105,7 +106,7 @@ class Biozero:
         (cells, genes) float32. Computed in float64 a few cells at a time, so that nothing else of
         that size is ever held.
         """
-        result = np.empty(counts.shape, dtype=np.float32)
+        result = large.empty(counts.shape)
         phi = np.maximum(self.dispersion, 1e-12)
         poisson = self.dispersion <= 1e-12
         for cells, block in _blocks(counts):
@@ -120,6 +121,7 @@ class Biozero:
             p = biological / np.maximum(delta + biological, np.finfo(np.float64).tiny)
             p *= 1 - alpha * self.zero_fraction[cells, None]
             result[cells] = np.where(block == 0, p, 0)
+            large.release(result, rows=cells)
         return result
 
 
@@ -181,3 +183,4 @@ def _blocks(counts: Any) -> Iterator[tuple[slice, Float]]:
         cells = slice(start, start + _CELLS_PER_BLOCK)
         block = counts[cells]
         yield cells, np.asarray(block.toarray() if sp.issparse(block) else block, np.float64)
+        large.release(counts, rows=cells)

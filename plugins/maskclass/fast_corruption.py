@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from impbench import large
 from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
 
@@ -52,6 +53,7 @@ class Scaled(NamedTuple):
         n_observed = _count(data.lognorm, start)
         genes, d = np.empty(n_observed, np.int32), np.empty(n_observed, np.float32)
         _fill(data.lognorm, q_low, q_high, slope, genes, d)
+        large.release(data.lognorm)
         p_bio_sum = data.p_bio.sum(axis=1, dtype=np.float64)
         return cls(start, genes, d, data.p_bio, p_bio_sum, data.max_count, q_low, q_high, slope, s0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from impbench import large
 from impbench_plugins.shared.one_thread import one_thread
 from scipy.special import expit
 
@@ -31,7 +32,7 @@ class TrainedNetwork:
         X′ = invscale(ŝ), (cells, genes) on the log2 scale, and the bottleneck, (cells, bottleneck).
         """
         w, h, d = self.weights, self.hidden, self.bottleneck
-        reconstruction = np.empty(data.lognorm.shape, dtype=np.float32)
+        reconstruction = large.like(data.lognorm)
         embedding = np.empty((data.n_cells, d), dtype=np.float32)
         with one_thread():
             for start in range(0, data.n_cells, _CELLS_PER_BLOCK):
@@ -42,6 +43,7 @@ class TrainedNetwork:
                 z = embedding[cells] @ w.w3[:d, :h] + w.b3[:h]
                 s_hat = _activate(z, w.g3[:h], w.c3[:h]) @ w.w4[:, :h].T + w.b4
                 reconstruction[cells] = data.scaler.invscale(s_hat)
+                large.release(reconstruction, data.lognorm, rows=cells)
         return reconstruction, embedding
 
 

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from impbench_plugins.shared.torch_device import choose_device
 from numpy.typing import NDArray
 
-from impbench import Context, Imputed, Imputer, Observed, parameter
+from impbench import Context, Imputed, Imputer, Observed, large, parameter
 from impbench.errors import InputError
 
 _LOG = logging.getLogger(__name__)
@@ -154,10 +154,12 @@ class MaskClassBest(Imputer):
         info: dict[str, Any],
     ) -> Imputed:
         expression, embedding = reconstructed
-        if self.keep_observed:
-            np.copyto(expression, observed.lognorm, where=observed.lognorm > 0)
-        if self.clip_negative:
-            np.maximum(expression, 0, out=expression)
+        for cells in large.some_rows(expression, observed.lognorm):
+            some, seen = expression[cells], observed.lognorm[cells]
+            if self.keep_observed:
+                np.copyto(some, seen, where=seen > 0)
+            if self.clip_negative:
+                np.maximum(some, 0, out=some)
         return Imputed(expression, "lognorm", embedding=embedding, info=info)
 
     def _engine(self, device: str) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from impbench import Context, Imputed, Imputer, Observed, parameter
+from impbench import Context, Imputed, Imputer, Observed, large, parameter
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,11 @@ class MaskClassPrior(Imputer):
         lognorm = observed.lognorm
         n_nonzero = np.count_nonzero(lognorm, axis=0)
         mean = lognorm.sum(axis=0, dtype=np.float64) / np.maximum(n_nonzero, 1)
-        expression = 1 - biozero.p_bio(observed.counts, self.alpha)
-        expression *= mean.astype(np.float32)
-        np.copyto(expression, lognorm, where=lognorm > 0)
+        expression = biozero.p_bio(observed.counts, self.alpha)
+        for cells in large.some_rows(expression, lognorm):
+            some, seen = expression[cells], lognorm[cells]
+            np.subtract(1, some, out=some)
+            some *= mean.astype(np.float32)
+            np.copyto(some, seen, where=seen > 0)
         info = {"k": biozero.curve.k, "x0": biozero.curve.x0}
         return Imputed(expression=expression, scale="lognorm", info=info)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from impbench import large
 from numpy.typing import NDArray
 
 from .biozero import Biozero, DropoutCurve
@@ -74,14 +75,16 @@ class MaskClassData:
         alpha, quantiles
             See `Biozero.p_bio` and `GeneScaler.fit`.
         """
-        biozero = Biozero.fit(counts)
         largest = counts.max(axis=0)
         largest = largest.toarray().ravel() if hasattr(largest, "toarray") else largest
+        scaler = GeneScaler.fit(lognorm, quantiles)
+        large.release(lognorm)
+        biozero = Biozero.fit(counts)
         return cls(
             lognorm=lognorm,
             p_bio=biozero.p_bio(counts, alpha),
             max_count=np.maximum(largest, 1).astype(np.float32),
-            scaler=GeneScaler.fit(lognorm, quantiles),
+            scaler=scaler,
             curve=biozero.curve,
         )
 
