@@ -344,7 +344,7 @@ def _check_finite(what: str, array: NDArray[Any], observed: Observed) -> None:
     for rows in large.some_rows(array):
         with np.errstate(over="ignore"):
             wrong = ~np.isfinite(np.asarray(array[rows], dtype=np.float32))
-        bad += np.count_nonzero(wrong)
+        bad += int(np.count_nonzero(wrong))
         if first is None and bad:
             cell, gene = np.argwhere(wrong)[0]
             first = rows.start + cell, gene

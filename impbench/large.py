@@ -44,19 +44,25 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]
     if size < LARGE:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile() as file:
+        free = os.fstatvfs(file.fileno())
+        if free.f_bavail * free.f_frsize < size:
+            raise _no_room(shape, size)
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            raise InputError(
-                f"a matrix of {' × '.join(map(str, shape))} takes {size / 2**30:.3g} GiB of disk, "
-                f"which {tempfile.gettempdir()} does not have ({error.strerror}): make room, or "
-                "name another folder in TMPDIR"
-            ) from error
+            raise _no_room(shape, size) from error
         memory = mmap.mmap(file.fileno(), size)
     return np.frombuffer(memory, dtype).reshape(shape)
 
 
-def like(array: NDArray[Any], dtype: DTypeLike = None) -> NDArray[Any]:
+def _no_room(shape: tuple[int, ...], size: int) -> InputError:
+    return InputError(
+        f"a matrix of {' × '.join(map(str, shape))} takes {size / 2**30:.3g} GiB of disk, which "
+        f"{tempfile.gettempdir()} does not have: make room, or name another folder in TMPDIR"
+    )
+
+
+def like(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
     """Return `empty` of the shape of `array`, and of its dtype unless another is named."""
     return empty(array.shape, array.dtype if dtype is None else dtype)
 

@@ -173,5 +173,6 @@ def _update(digest: Any, array: Any) -> None:
         return
     for rows in large.some_rows(array):
         # The same matrix must hash the same whether it was stored dense or sparse.
-        block = array[rows].toarray() if sp.issparse(array) else array[rows]
+        block = array[rows]
+        block = block.toarray() if sp.issparse(block) else block
         digest.update(np.ascontiguousarray(block, dtype=np.float32))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench import large
 from impbench.metrics.blocks import cell_blocks
 from impbench.metrics.metric import metric
 
@@ -33,8 +34,7 @@ Values = NDArray[np.floating[Any]]
 )
 def pearson_gene(imputed: Values, truth: Values) -> float:
     """Mean over genes of the correlation with the truth over cells."""
-    mean_x = imputed.mean(axis=0, dtype=np.float64)
-    mean_true = truth.mean(axis=0, dtype=np.float64)
+    (mean_x, constant_x), (mean_true, constant_true) = map(_means, (imputed, truth))
     products, squares_x, squares_true = np.zeros((3, truth.shape[1]))
     for x, true in cell_blocks(imputed, truth):
         x -= mean_x
@@ -42,8 +42,8 @@ def pearson_gene(imputed: Values, truth: Values) -> float:
         products += np.einsum("ij,ij->j", x, true)
         squares_x += np.einsum("ij,ij->j", x, x)
         squares_true += np.einsum("ij,ij->j", true, true)
-    squares_x[np.ptp(imputed, axis=0) == 0] = 0
-    squares_true[np.ptp(truth, axis=0) == 0] = 0
+    squares_x[constant_x] = 0
+    squares_true[constant_true] = 0
     return _mean_correlation(products, squares_x, squares_true)
 
 
@@ -60,15 +60,24 @@ def pearson_gene(imputed: Values, truth: Values) -> float:
 )
 def pearson_cell(imputed: Values, truth: Values) -> float:
     """Mean over cells of the correlation with the truth over genes."""
-    sums = []
+    sums, constant = [], []
     for x, true in cell_blocks(imputed, truth):
+        constant.append([np.ptp(values, axis=1) == 0 for values in (x, true)])
         x -= x.mean(axis=1, keepdims=True)
         true -= true.mean(axis=1, keepdims=True)
         sums.append([np.einsum("ij,ij->i", *pair) for pair in ((x, true), (x, x), (true, true))])
     products, squares_x, squares_true = np.concatenate(sums, axis=1)
-    squares_x[np.ptp(imputed, axis=1) == 0] = 0
-    squares_true[np.ptp(truth, axis=1) == 0] = 0
+    constant_x, constant_true = np.concatenate(constant, axis=1)
+    squares_x[constant_x] = 0
+    squares_true[constant_true] = 0
     return _mean_correlation(products, squares_x, squares_true)
+
+
+def _means(values: Values) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return each gene's mean, and whether it is the same in all cells."""
+    found = values.mean(axis=0, dtype=np.float64), np.ptp(values, axis=0) == 0
+    large.release(values)
+    return found
 
 
 def _mean_correlation(

@@ -1,4 +1,4 @@
-"""Silhouette widths of several groupings of the same cells, from one pass over all pairs.
+"""Silhouette widths of several groupings of the same cells, from one pass over the pairs.
 
 The same input gives the same widths to the last bit, whatever number of threads is allowed.
 """
@@ -23,7 +23,11 @@ NEAR_PAIRS_AT_ONCE = 2**15
 Float64 = NDArray[np.float64]
 
 
-def silhouettes(points: NDArray[Any], groupings: Sequence[NDArray[Any]]) -> list[float]:
+def silhouettes(
+    points: NDArray[Any],
+    groupings: Sequence[NDArray[Any]],
+    of_cells: NDArray[np.intp] | None = None,
+) -> list[float]:
     """Return the average silhouette width of each grouping (Rousseeuw 1987).
 
     Exact for any number of cells: all distances are taken, once for all groupings and one tile at a
@@ -37,6 +41,10 @@ def silhouettes(points: NDArray[Any], groupings: Sequence[NDArray[Any]]) -> list
         (cells, dimensions), any real dtype, finite.
     groupings
         (cells,) each: the group of every cell, of any dtype that sorts.
+    of_cells
+        Places of the cells whose widths are averaged; None: all. The width of each is exact, taken
+        from its distances to all cells, so that the average over n cells drawn at random is that
+        of all within the spread of the widths over √n.
 
     Returns
     -------
@@ -61,16 +69,22 @@ def silhouettes(points: NDArray[Any], groupings: Sequence[NDArray[Any]]) -> list
     members = [np.eye(one.max() + 1)[one] for one in meant.values()]
     # Cells of a group lie together, so that a tile's cells lie close to its centre.
     order = np.lexsort(list(meant.values()))
-    sums = np.empty((len(order), sum(member.shape[1] for member in members)))
+    ordered, member = coordinates[order], np.hstack(members)[order]
     with threadpool_limits(1):
-        sums[order] = _sums_of_distances(coordinates[order], np.hstack(members)[order])
+        if of_cells is None:
+            asked, sums = order, _sums_of_distances(_centred(ordered), member)
+        else:
+            places = np.flatnonzero(np.isin(order, of_cells))
+            asked, sums = order[places], _sums_from(places, _centred(ordered), member)
     parts = np.split(sums, np.cumsum([member.shape[1] for member in members])[:-1], axis=1)
+    # Back in the order of the cells: a sum depends on the order of its terms.
+    back = np.argsort(asked)
     for (i, one), part in zip(meant.items(), parts, strict=True):
-        widths[i] = _mean_width(part, one)
+        widths[i] = _mean_width(part[back], one[asked[back]], np.bincount(one))
     return widths
 
 
-def _mean_width(sums: Float64, codes: NDArray[np.intp]) -> float:
+def _mean_width(sums: Float64, codes: NDArray[np.intp], counts: NDArray[np.intp]) -> float:
     """Return (b − a) / max(a, b), averaged over the cells; a cell alone in its group counts 0.
 
     Parameters
@@ -79,8 +93,10 @@ def _mean_width(sums: Float64, codes: NDArray[np.intp]) -> float:
         (cells, groups), from each cell to all cells of each group.
     codes
         (cells,) groups from 0.
+    counts
+        (groups,) cells of each.
     """
-    cells, counts = np.arange(len(codes)), np.bincount(codes)
+    cells = np.arange(len(codes))
     alone = counts[codes] == 1
     within = sums[cells, codes] / np.maximum(counts[codes] - 1, 1)
     between = sums / counts
@@ -93,6 +109,47 @@ def _mean_width(sums: Float64, codes: NDArray[np.intp]) -> float:
     return float(widths.mean())
 
 
+def _centred(coordinates: Float64) -> Float64:
+    """Move the middle of the cells to 0, and the farthest coordinate to 1: widths stay."""
+    coordinates = coordinates - coordinates.mean(axis=0)
+    coordinates /= max(np.abs(coordinates).max(initial=0), np.finfo(np.float64).tiny)
+    return coordinates
+
+
+def _precision(coordinates: Float64) -> type[np.floating[Any]]:
+    return np.float32 if len(coordinates) >= SINGLE_PRECISION_FROM else np.float64
+
+
+def _sums_from(chosen: NDArray[np.intp], coordinates: Float64, member: Float64) -> Float64:
+    """Return the sum of distances from some cells to those of each group, (chosen, groups).
+
+    Parameters
+    ----------
+    chosen
+        Places of the cells.
+    coordinates, member
+        As in `_sums_of_distances`.
+    """
+    dtype = _precision(coordinates)
+    groups, sums = member.astype(dtype), np.zeros((len(chosen), member.shape[1]))
+    for start in range(0, len(chosen), CELLS_PER_TILE):
+        tile = slice(start, start + CELLS_PER_TILE)
+        rows = coordinates[chosen[tile]]
+        middle = rows.mean(axis=0)
+        seen = rows - middle
+        norms = np.einsum("ij,ij->i", seen, seen)[:, None]
+        left = np.hstack([-2 * seen, norms, np.ones_like(norms)]).astype(dtype)
+        nearest = (NEAR[dtype] * norms).astype(dtype)
+        for first in range(0, len(coordinates), CELLS_PER_TILE):
+            columns = slice(first, first + CELLS_PER_TILE)
+            others = coordinates[columns] - middle
+            norms = np.einsum("ij,ij->i", others, others)[:, None]
+            right = np.hstack([others, np.ones_like(norms), norms]).astype(dtype)
+            distances = _roots(left @ right.T, nearest, rows, coordinates[columns])
+            sums[tile] += distances @ groups[columns]
+    return sums
+
+
 def _sums_of_distances(coordinates: Float64, member: Float64) -> Float64:
     """Return the sum of distances from each cell to the cells of each group, (cells, groups).
 
@@ -102,14 +159,11 @@ def _sums_of_distances(coordinates: Float64, member: Float64) -> Float64:
     Parameters
     ----------
     coordinates
-        (cells, dimensions).
+        (cells, dimensions), of `_centred`.
     member
         (cells, groups), 1 where a cell is of a group, else 0.
     """
-    coordinates = coordinates - coordinates.mean(axis=0)
-    coordinates /= max(np.abs(coordinates).max(initial=0), np.finfo(np.float64).tiny)
-    many = len(coordinates) >= SINGLE_PRECISION_FROM
-    dtype: type[np.floating[Any]] = np.float32 if many else np.float64
+    dtype = _precision(coordinates)
     groups, sums = member.astype(dtype), np.zeros(member.shape)
     for start in range(0, len(coordinates), CELLS_PER_TILE):
         rows = slice(start, start + CELLS_PER_TILE)
@@ -122,16 +176,24 @@ def _sums_of_distances(coordinates: Float64, member: Float64) -> Float64:
         nearest = (NEAR[dtype] * norms[:CELLS_PER_TILE]).astype(dtype)
         for offset in range(0, len(seen), CELLS_PER_TILE):
             columns = slice(start + offset, start + offset + CELLS_PER_TILE)
-            distances = left @ right[offset : offset + CELLS_PER_TILE].T
-            near = distances < nearest  # Rounding below 0 is among them.
-            if near.any():
-                pairs = np.nonzero(near)
-                distances[pairs] = _squared(coordinates[rows], coordinates[columns], *pairs)
-            np.sqrt(distances, out=distances)
+            products = left @ right[offset : offset + CELLS_PER_TILE].T
+            distances = _roots(products, nearest, coordinates[rows], coordinates[columns])
             sums[rows] += distances @ groups[columns]
             if offset:
                 sums[columns] += distances.T @ groups[rows]
     return sums
+
+
+def _roots(
+    squares: NDArray[Any], nearest: NDArray[Any], rows: Float64, columns: Float64
+) -> NDArray[Any]:
+    """Return the roots of squared distances, those below `nearest` by their differences."""
+    near = squares < nearest  # Rounding below 0 is among them.
+    if near.any():
+        pairs = np.nonzero(near)
+        squares[pairs] = _squared(rows, columns, *pairs)
+    np.sqrt(squares, out=squares)
+    return squares
 
 
 def _squared(

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from impbench import large
 from impbench.data.dataset import Dataset
 from impbench.scale import Matrix, library_sizes
 
@@ -21,8 +22,18 @@ The medians of twelve public sets with UMIs are 1 to 3, those of seven sets of r
 
 def median_count(counts: Matrix) -> float | None:
     """Return the median of the non-zero counts; None where all are zero."""
-    stored = rows_without_zeros(counts).data
-    return float(np.median(stored)) if len(stored) else None
+    stored = rows_without_zeros(counts).data if sp.issparse(counts) else np.ravel(counts)
+    if not stored.size:
+        return None
+    parts = [np.unique(stored[some], return_counts=True) for some in large.some_rows(stored)]
+    values, places = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
+    times = np.bincount(places, np.concatenate([part[1] for part in parts]))
+    positive = values > 0
+    if not positive.any():
+        return None
+    values, below = values[positive], np.cumsum(times[positive])
+    middle = [(below[-1] - 1) // 2, below[-1] // 2]
+    return float(values[np.searchsorted(below, middle, side="right")].mean())
 
 
 def deal(

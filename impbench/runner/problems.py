@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from impbench import large
 from impbench.data.dataset import Dataset, Source
 from impbench.errors import ImpbenchError, InputError
 from impbench.imputer import Observed
@@ -279,7 +280,10 @@ def _facts(source: Source, dataset: Dataset) -> dict[str, Any]:
     counts = dataset.counts
     facts = dict(dataset.facts)
     card = facts.pop("card", {})
-    stored = counts.count_nonzero() if sp.issparse(counts) else int(np.count_nonzero(counts))
+    if sp.issparse(counts):
+        stored = int(counts.count_nonzero())
+    else:
+        stored = sum(int(np.count_nonzero(counts[some])) for some in large.some_rows(counts))
     return {
         "title": facts.get("title", dataset.name),
         "summary": type(source).summary,

@@ -14,7 +14,6 @@ TOO_LARGE = 5.0
 """Doublings above the data's largest value: 32 times what any cell expresses of any gene."""
 
 
-
 def oddities(imputed: Imputed, observed: Observed, largest: float) -> tuple[str, ...]:
     """Return a sentence for each thing that no expression can be; empty where all is in order.
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from impbench import large
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import expit, logit
+
+from impbench import large
 
 Float = NDArray[np.float64]
 _CELLS_PER_BLOCK = 128

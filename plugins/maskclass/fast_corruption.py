@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from impbench import large
 from impbench_plugins.shared.compiled import njit
 from numpy.typing import NDArray
+
+from impbench import large
 
 from .rows import LANES, inlined, jit, prefetch
 from .training import MaskClassData

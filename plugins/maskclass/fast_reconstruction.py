@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from impbench import large
 from impbench_plugins.shared.one_thread import one_thread
 from scipy.special import expit
+
+from impbench import large
 
 from .fast_network import LAYER_NORM_EPSILON
 from .fast_weights import Float32, Weights

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from impbench import large
 from numpy.typing import NDArray
+
+from impbench import large
 
 from .biozero import Biozero, DropoutCurve
 from .scaler import GeneScaler

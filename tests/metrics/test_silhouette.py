@@ -116,3 +116,19 @@ def test_a_point_that_is_no_number_is_an_error_not_a_score(wrong):
     points = np.array([[0.0], [wrong], [5.0], [7.0]])
     with pytest.raises(ValueError, match="NaN"):
         silhouettes(points, [np.array([0, 0, 1, 1])])
+
+
+@pytest.mark.parametrize("n", [300, 5000])
+def test_widths_of_some_cells_are_those_that_they_have_among_all(n):
+    from sklearn.metrics import silhouette_samples
+
+    rng = np.random.default_rng(2)
+    types, clusters, batches = three_groupings(n, rng)
+    points = rng.normal(size=(n, 10)) + 2 * clusters[:, None]
+    some = rng.choice(n, n // 3, replace=False)
+    found = silhouettes(points, [types, clusters, batches], some)
+    expected = [silhouette_samples(points, g)[some].mean() for g in (types, clusters, batches)]
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert silhouettes(points, [clusters], np.arange(n)) == pytest.approx(
+        silhouettes(points, [clusters]), abs=1e-6
+    )

@@ -52,6 +52,7 @@ def test_counts_of_molecules_are_told_from_reads_by_their_median():
     assert median_count(sp.csr_matrix(molecules)) <= MOLECULES_AT_MOST
     assert median_count(sp.csr_matrix(reads)) > MOLECULES_AT_MOST
     assert median_count(np.zeros((3, 2))) is None
+    assert median_count(np.zeros((0, 2))) is None
 
 
 def test_thinning_of_reads_alone_comes_last_and_says_why():
