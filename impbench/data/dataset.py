@@ -166,13 +166,13 @@ def _update(digest: Any, array: Any) -> None:
     if array is None:
         digest.update(b"none")
         return
-    array = array if sp.issparse(array) else np.asarray(array)
+    is_sparse = sp.issparse(array)
+    array = array if is_sparse else np.asarray(array)
     digest.update(str(array.shape).encode())
     if array.dtype.kind in "OU":
         digest.update("\0".join(map(str, array.ravel())).encode())
         return
     for rows in large.some_rows(array):
         # The same matrix must hash the same whether it was stored dense or sparse.
-        block = array[rows]
-        block = block.toarray() if sp.issparse(block) else block
+        block = array[rows].toarray() if is_sparse else array[rows]
         digest.update(np.ascontiguousarray(block, dtype=np.float32))
