@@ -154,6 +154,27 @@ def test_components_and_clusters_are_computed_once(simulated, monkeypatch):
     assert len(calls) == 1
 
 
+def test_of_many_cells_silhouettes_are_those_of_some_and_that_is_said(simulated, monkeypatch):
+    from sklearn.metrics import silhouette_samples
+
+    def widths_of(problem):
+        evidence = Clustering().evidence(problem, _oracle(problem), seed=1)
+        return evidence["components"](), evidence["silhouettes"]()
+
+    usual = Clustering().pose(simulated, seed=1)
+    assert "drawn at random" not in " ".join(usual.conventions)
+    monkeypatch.setattr(clustering_module, "ALL_WIDTHS_UP_TO", 40)
+    monkeypatch.setattr(clustering_module, "SOME_WIDTHS", 20)
+    problem = Clustering().pose(simulated, seed=1)
+    assert "silhouettes are those of 20 of the cells, drawn at random" in problem.conventions[-1]
+    points, widths = widths_of(problem)
+    each = silhouette_samples(points, simulated.labels)
+    some = np.random.default_rng(0).choice(45, 20, replace=False)
+    assert widths["labels"] == pytest.approx(each[some].mean(), abs=1e-9)
+    assert widths["labels"] != pytest.approx(each.mean(), abs=1e-6)
+    assert widths_of(usual)[1] == widths_of(problem)[1], "the same cells for every method"
+
+
 def test_embedding_is_clustered_as_it_is_and_missed_when_not_offered(simulated):
     protocol = Clustering(source="embedding")
     problem = protocol.pose(simulated, seed=1)

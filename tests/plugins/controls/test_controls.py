@@ -64,6 +64,13 @@ def test_permuted_shuffles_genes_independently_and_differently_per_seed():
     assert not np.array_equal(one, two)
 
 
+def test_permuted_is_numpys_permutation_of_every_column():
+    observed = Observed.from_counts(np.random.default_rng(0).poisson(1, (50, 75)))
+    expected = np.random.default_rng(4).permuted(observed.lognorm, axis=0)
+    found = Permuted().impute(observed, Context(seed=4)).expression
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("control", [NoImputation, GeneMean, NonzeroMean, Permuted])
 def test_every_control_meets_the_contract_and_leaves_its_input_alone(control, observed):
     before = observed.lognorm.copy()
