@@ -98,7 +98,10 @@ def _add(ruleset: int, path: str, rights: int) -> None:
         rule = struct.pack("=Qi", rights, place)
         _call(_ADD, ruleset, path_beneath, rule, ctypes.c_uint32(0))
     finally:
-        os.close(place)
+        # Of /proc it stays open as long as this process lives: when memory is short, the kernel
+        # forgets what nobody holds there, and makes it anew, without the rule, when asked again.
+        if not path.startswith("/proc/"):
+            os.close(place)
 
 
 def _call(number: int, *arguments: object) -> int:

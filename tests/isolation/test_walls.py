@@ -105,6 +105,33 @@ def test_network_is_closed_until_it_is_opened(network: bool) -> None:
 
 
 @needs_landlock
+@pytest.mark.skipif(not os.access("/proc/sys/vm/drop_caches", os.W_OK), reason="needs root")
+def test_a_process_reads_about_itself_also_after_the_kernel_was_short_of_memory() -> None:
+    # As threadpoolctl does each time that BLAS is limited to one thread.
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from impbench.worker.isolation import shut_in\n"
+        "walls = {'module': '', 'readable': [], 'writable': [], 'hidden': [], 'gpu': False}\n"
+        "shut_in({**walls, 'network': False})\n"
+        "for _ in range(2):\n"
+        "    Path('/proc/self/maps').read_bytes(), Path('/proc/meminfo').read_bytes()\n"
+        "    print('read', flush=True)\n"
+        "    sys.stdin.readline()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "read\n"
+        Path("/proc/sys/vm/drop_caches").write_text("2\n")
+        process.stdin.write("\n\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "read\n"
+
+
+@needs_landlock
 def test_process_with_threads_is_not_shut_in() -> None:
     script = (
         "import threading; from impbench.worker.landlock import restrict;"
