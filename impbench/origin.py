@@ -19,22 +19,16 @@ OURS = ("impbench", "impbench_plugins")
 
 @dataclass(frozen=True)
 class Origin:
-    """A plugin, before anything of it is imported.
-
-    Attributes
-    ----------
-    point, entry
-        Name and value of an entry point, such as ``shrink`` and ``my_package.shrink``.
-    distribution
-        Name and version of the package that declares it.
-    file
-        The file given with ``--plugin``; None for an entry point.
-    """
+    """A plugin, before anything of it is imported."""
 
     point: str = ""
+    """Name of an entry point, such as ``shrink``."""
     entry: str = ""
+    """Its value, such as ``my_package.shrink``."""
     distribution: str = ""
+    """Name and version of the package that declares it."""
     file: Path | None = None
+    """The file given with ``--plugin``; None for an entry point."""
 
     @property
     def name(self) -> str:

@@ -64,40 +64,26 @@ def read_toml(path: Path, kind: type[T], what: str) -> T:
 
 @dataclass(frozen=True)
 class Rule:
-    """What a type cannot say of a value: ``Annotated[int, Rule("a positive whole number", ...)]``.
-
-    Attributes
-    ----------
-    expected
-        What stands in messages after "expected".
-    holds
-        Whether a value of the type is as expected.
-    """
+    """What a type cannot say of a value: ``Annotated[int, Rule("a positive number", ...)]``."""
 
     expected: str
+    """What stands in messages after "expected"."""
     holds: Callable[[Any], bool] = lambda value: True
+    """Whether a value of the type is as expected."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file, which knows where its values stand.
-
-    Attributes
-    ----------
-    tree
-        As `json.loads` or `tomllib.loads` returns it.
-    origin
-        What it is called in messages.
-    lines
-        Finds the line of each key; an empty mapping where there are no lines worth naming.
-    remedy
-        What to do about any fault, or nothing.
-    """
+    """A parsed file, which knows where its values stand."""
 
     tree: Any
+    """As `json.loads` or `tomllib.loads` returns it."""
     origin: str
+    """What it is called in messages."""
     lines: Callable[[], Lines] = dict
+    """Finds the line of each key; an empty mapping where there are no lines worth naming."""
     remedy: str = ""
+    """What to do about any fault, or nothing."""
 
     def fit(self, kind: type[T], strict: bool = True) -> T:
         """Make a `kind` of the tree, checked all the way down.

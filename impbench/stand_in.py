@@ -33,24 +33,16 @@ _PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{,98}[A-Za-z0-9])?", re.ASCII)
 
 @dataclass(frozen=True)
 class StoodFor:
-    """What is known of the real class.
-
-    Attributes
-    ----------
-    told
-        What was told of it.
-    file
-        The plugin file that defines it, or None.
-    check
-        For a class that checks its parameters itself; else None.
-    lock
-        Lines of its lockfile, where they came with it from another machine; else None.
-    """
+    """What is known of the real class."""
 
     told: ToldImputer
+    """What was told of it."""
     file: Path | None
+    """The plugin file that defines it, or None."""
     check: Check | None
+    """For a class that checks its parameters itself; else None."""
     lock: tuple[str, ...] | None = None
+    """Lines of its lockfile, where they came with it from another machine; else None."""
 
 
 class StandIn(Imputer):

@@ -25,22 +25,15 @@ from impbench.worker.describe import DescriptionError, ask
 
 @dataclass(frozen=True)
 class Described:
-    """A plugin that is not imported.
-
-    Attributes
-    ----------
-    imputers
-        Classes that stand in for the real ones, by name.
-    parts
-        What else there is, which looking up imports.
-    failure
-        Why nothing could be told at all; also in `broken`.
-    """
+    """A plugin that is not imported."""
 
     imputers: dict[str, type[Imputer]] = field(default_factory=dict)
+    """Classes that stand in for the real ones, by name."""
     parts: list[ToldPart] = field(default_factory=list)
+    """What else there is, which looking up imports."""
     broken: list[BrokenPlugin] = field(default_factory=list)
     failure: str = ""
+    """Why nothing could be told at all; also in `broken`."""
 
 
 def described(origin: Origin) -> Described:

@@ -22,21 +22,15 @@ _GENES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class TruthControl:
-    """A control that sees what no imputer does.
-
-    Attributes
-    ----------
-    impute
-        Makes the imputation from the whole problem; deterministic.
-    needs_labels
-        Whether it exists only where the problem has cell types beside the truth.
-    """
+    """A control that sees what no imputer does."""
 
     name: str
     summary: str
     version: str
     impute: Callable[[Problem], Imputed]
+    """Makes the imputation from the whole problem; deterministic."""
     needs_labels: bool = False
+    """Whether it exists only where the problem has cell types beside the truth."""
 
     def exists(self, hidden: Hidden) -> bool:
         """Whether there is what it needs."""

@@ -63,59 +63,48 @@ class Technical:
 
 @dataclass(frozen=True)
 class Card:
-    """Facts about one data set; an empty text or None means that we are not sure of it.
-
-    Attributes
-    ----------
-    name
-        What users type, and the stem of the card's file.
-    cells, genes, groups
-        Size before preparation and number of cell types, as the citing papers or the file give it.
-    technology
-        What `protocol` counts, in one of few words, so that data sets can be put together by it.
-    labels_from
-        What the labels rest on.
-    labels_note
-        One sentence on how sure they are.
-    label_key
-        Column of the official file's cell annotation that holds the labels.
-    drop_values, drop_key
-        Cells with one of these values in that column (empty: `label_key`) are left out.
-    markers
-        Where the files name no cell types: the gene that stands for each type.
-    layout, scale
-        How the official files are laid out, and what their values are.
-    warning
-        Shown wherever the data set is used.
-    mixture, technical, bulk, smfish
-        Truths that the file holds beside its counts; `impbench.data.card_truths` says how each is
-        read.
-    """
+    """Facts about one data set; an empty text or None means that we are not sure of it."""
 
     name: str
+    """What users type, and the stem of the card's file."""
     title: str
     organism: str
     layout: Layout
+    """How the official files are laid out."""
     labels_from: Evidence
+    """What the labels rest on."""
     tissue: str = ""
     protocol: str = ""
     technology: Technology = ""
+    """What `protocol` counts, in one of few words, so that data sets can be put together by it."""
     cells: int | None = None
+    """Number before preparation, as the citing papers or the file give it."""
     genes: int | None = None
+    """As `cells`."""
     groups: int | None = None
+    """Number of cell types."""
     labels_note: str = ""
+    """One sentence on how sure they are."""
     label_key: str = "cell_type"
+    """Column of the official file's cell annotation that holds the labels."""
     drop_key: str = ""
+    """Column that tells which cells are left out; empty: `label_key`."""
     drop_values: tuple[str, ...] = ()
+    """Cells with one of these values there are left out."""
     markers: tuple[Marker, ...] = ()
+    """Where the files name no cell types: the gene that stands for each type."""
     scale: Scale = "auto"
+    """What the values of the official files are."""
     citation: str = ""
     doi: str = ""
     accession: str = ""
     licence: str = ""
     warning: str = ""
+    """Shown wherever the data set is used."""
     files: tuple[CardFile, ...] = ()
     mixture: dict[str, str] = field(default_factory=dict)
+    """This and the next three: truths that the file holds beside its counts;
+    `impbench.data.card_truths` says how each is read."""
     technical: Technical | None = None
     bulk: dict[str, str] = field(default_factory=dict)
     smfish: str = ""

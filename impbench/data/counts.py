@@ -24,22 +24,16 @@ HIGHEST_LOG = 40.0
 
 @dataclass(frozen=True)
 class Values:
-    """A matrix as found, with the names that an error needs.
-
-    Attributes
-    ----------
-    matrix
-        (cells, genes).
-    where
-        What it is called in messages, such as ``X of my.h5ad``.
-    cells, genes
-        Names along both sides.
-    """
+    """A matrix as found, with the names that an error needs."""
 
     matrix: Any
+    """(cells, genes)."""
     where: str
+    """What it is called in messages, such as ``X of my.h5ad``."""
     cells: Sequence[str]
+    """Their names."""
     genes: Sequence[str]
+    """Their names."""
 
 
 def to_counts(values: Values, scale: Scale = "auto", advice: str = "") -> tuple[Matrix, bool]:

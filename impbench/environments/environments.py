@@ -55,21 +55,14 @@ _OUT_OF_REACH = re.compile(
 
 @dataclass(frozen=True)
 class Wish:
-    """What an imputer asks for.
-
-    Attributes
-    ----------
-    requires
-        Packages as pip specifiers, sorted, NumPy and SciPy among them.
-    python
-        Versions of the interpreter, such as ``>=3.8,<3.9``; empty means the running one.
-    constraints
-        Exact versions of whatever gets installed, a line each; empty means the newest that fit.
-    """
+    """What an imputer asks for."""
 
     requires: tuple[str, ...]
+    """Packages as pip specifiers, sorted, NumPy and SciPy among them."""
     python: str = ""
+    """Versions of the interpreter, such as ``>=3.8,<3.9``; empty means the running one."""
     constraints: tuple[str, ...] = ()
+    """Exact versions of whatever gets installed, a line each; empty means the newest that fit."""
 
     @classmethod
     def of(cls, imputer: type[Imputer]) -> Wish | None:
@@ -113,25 +106,17 @@ class Wish:
 
 @dataclass(frozen=True)
 class Environment:
-    """A finished environment.
-
-    Attributes
-    ----------
-    key
-        Its hash, which is also the name of its folder.
-    requires
-        What it was built for.
-    interpreter
-        Such as ``CPython 3.8.18``.
-    packages
-        Installed packages and their versions.
-    """
+    """A finished environment."""
 
     key: str
+    """Its hash, which is also the name of its folder."""
     folder: Path
     requires: tuple[str, ...]
+    """What it was built for."""
     interpreter: str
+    """Such as ``CPython 3.8.18``."""
     packages: Mapping[str, str]
+    """Installed packages and their versions."""
 
     @property
     def python(self) -> Path:

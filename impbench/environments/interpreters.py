@@ -58,17 +58,12 @@ class BuildError(ImpbenchError):
 
 @dataclass(frozen=True)
 class Interpreter:
-    """One Python.
-
-    Attributes
-    ----------
-    version
-        Such as ``3.8.18``.
-    """
+    """One Python."""
 
     path: Path
     implementation: str
     version: str
+    """Such as ``3.8.18``."""
 
     @property
     def name(self) -> str:

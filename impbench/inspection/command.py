@@ -13,24 +13,16 @@ from impbench.inspection.matrix import MatrixFacts
 
 @dataclass(frozen=True)
 class Choice:
-    """What to take.
-
-    Attributes
-    ----------
-    matrix
-        The best there is, or None if nothing can be used.
-    scale
-        For ``--scale``.
-    why
-        In words.
-    named
-        The matrix has to be named: without ``--layer`` another one would be taken.
-    """
+    """What to take."""
 
     matrix: MatrixFacts | None
+    """The best there is, or None if nothing can be used."""
     scale: str
+    """For ``--scale``."""
     why: str
+    """In words."""
     named: bool = False
+    """The matrix has to be named: without ``--layer`` another one would be taken."""
 
 
 def choose(matrices: Sequence[MatrixFacts]) -> Choice:

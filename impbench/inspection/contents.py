@@ -31,31 +31,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contents:
-    """What there is.
-
-    Attributes
-    ----------
-    kind
-        What wrote it.
-    matrices
-        X first, then raw.X, then the layers; cells × genes, whichever way they lie.
-    cells, genes
-        A row per cell, and per gene of X and the layers.
-    raw_genes
-        A row per gene of raw.X, or None.
-    transposed
-        Why the file is taken for genes × cells, or None.
-    notes
-        What was said while it was read.
-    """
+    """What there is."""
 
     kind: str
+    """What wrote it."""
     matrices: tuple[Stored, ...]
+    """X first, then raw.X, then the layers; cells × genes, whichever way they lie."""
     cells: pd.DataFrame
+    """A row per cell."""
     genes: pd.DataFrame
+    """A row per gene of X and the layers."""
     raw_genes: pd.DataFrame | None = None
+    """A row per gene of raw.X, or None."""
     transposed: str | None = None
+    """Why the file is taken for genes × cells, or None."""
     notes: tuple[str, ...] = ()
+    """What was said while it was read."""
 
 
 @contextmanager

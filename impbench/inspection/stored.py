@@ -24,32 +24,23 @@ RUNS = 12
 
 @dataclass(frozen=True)
 class Stored:
-    """A matrix as it lies.
-
-    Attributes
-    ----------
-    name
-        As `--layer` knows it: ``X``, ``raw.X`` or the name of a layer.
-    place
-        As messages call it: ``X``, ``raw.X`` or ``layers['counts']``.
-    parts
-        The array of a dense matrix; data, indices and indptr of a sparse one. Anything that can
-        be sliced: NumPy's or h5py's.
-    rows, columns
-        As stored.
-    by_column
-        A sparse matrix is stored by column (CSC).
-    flipped
-        Rows are genes.
-    """
+    """A matrix as it lies."""
 
     name: str
+    """As `--layer` knows it: ``X``, ``raw.X`` or the name of a layer."""
     place: str
+    """As messages call it: ``X``, ``raw.X`` or ``layers['counts']``."""
     parts: tuple[Any, ...]
+    """The array of a dense matrix; data, indices and indptr of a sparse one. Anything that can
+    be sliced: NumPy's or h5py's."""
     rows: int
+    """As stored."""
     columns: int
+    """As stored."""
     by_column: bool = False
+    """A sparse matrix is stored by column (CSC)."""
     flipped: bool = False
+    """Rows are genes."""
 
     @property
     def is_dense(self) -> bool:
@@ -89,25 +80,17 @@ class Stored:
 
 @dataclass(frozen=True)
 class Portion:
-    """What was read.
-
-    Attributes
-    ----------
-    values
-        Cells × genes, of the type and in the order they are stored in (CSC if by gene: turning
-        ten million values round takes longer than reading them); zeros are not stored.
-    whole_cells
-        All genes of its cells are there.
-    complete
-        It is all of the matrix.
-    zeros
-        Share of zeros in all of the matrix.
-    """
+    """What was read."""
 
     values: sp.csr_matrix | sp.csc_matrix
+    """Cells × genes, of the type and in the order they are stored in (CSC if by gene: turning
+    ten million values round takes longer than reading them); zeros are not stored."""
     whole_cells: bool
+    """All genes of its cells are there."""
     complete: bool
+    """It is all of the matrix."""
     zeros: float
+    """Share of zeros in all of the matrix."""
 
 
 def read_portion(stored: Stored) -> Portion:

@@ -44,21 +44,14 @@ class JobCell(NamedTuple):
 
 @dataclass(frozen=True)
 class Chosen:
-    """The records of a merge.
-
-    Attributes
-    ----------
-    records
-        One for every cell, in no particular order.
-    origin
-        Key → the run that the record is from.
-    notes
-        Sentences: where one run's record gave way to another's, and why.
-    """
+    """The records of a merge."""
 
     records: tuple[Record, ...]
+    """One for every cell, in no particular order."""
     origin: Mapping[str, MergeInput]
+    """Key → the run that the record is from."""
     notes: tuple[str, ...]
+    """Sentences: where one run's record gave way to another's, and why."""
 
 
 def choose(runs: Sequence[MergeInput], prefer: Prefer | None = None) -> Chosen:

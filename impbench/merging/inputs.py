@@ -13,28 +13,19 @@ from impbench.results.store import Store
 
 @dataclass(frozen=True)
 class MergeInput:
-    """One run to take records from.
-
-    Attributes
-    ----------
-    name
-        What messages call it: its path as the user wrote it.
-    label
-        What the page calls it: the name of its folder or file.
-    folder
-        Where its pictures and logs are; None where there are none.
-    records
-        By key, in the manifest's order.
-    damaged
-        Why records that are there cannot be read, a sentence each.
-    """
+    """One run to take records from."""
 
     name: str
+    """What messages call it: its path as the user wrote it."""
     label: str
+    """What the page calls it: the name of its folder or file."""
     manifest: RunManifest
     records: Mapping[str, Record]
+    """By key, in the manifest's order."""
     folder: Path | None = None
+    """Where its pictures and logs are; None where there are none."""
     damaged: tuple[str, ...] = ()
+    """Why records that are there cannot be read, a sentence each."""
 
 
 def read_input(path: Path) -> MergeInput:

@@ -28,21 +28,14 @@ from impbench.write_atomically import write_atomically
 
 @dataclass(frozen=True)
 class Merged:
-    """What came of putting runs together.
-
-    Attributes
-    ----------
-    stored
-        As it lies in its folder.
-    table
-        Its tidy table.
-    notes
-        Sentences the user should know: which records gave way, which cannot be read.
-    """
+    """What came of putting runs together."""
 
     stored: StoredRun
+    """As it lies in its folder."""
     table: pd.DataFrame
+    """Its tidy table."""
     notes: tuple[str, ...]
+    """Sentences the user should know: which records gave way, which cannot be read."""
 
 
 def merge(

@@ -30,25 +30,18 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class SubmittedMethod:
-    """Whose row it is.
-
-    Attributes
-    ----------
-    source
-        Name of its file, or package with version.
-    sha256
-        Of that file; empty for a package.
-    conformance
-        Check → ``passed``, ``failed`` or ``skipped``.
-    """
+    """Whose row it is."""
 
     imputer: str
     version: str
     summary: str = ""
     citation: str = ""
     source: str = ""
+    """Name of its file, or package with version."""
     sha256: str = ""
+    """Of that file; empty for a package."""
     conformance: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Check → ``passed``, ``failed`` or ``skipped``."""
 
 
 def write_row(methods: Sequence[SubmittedMethod], stored: StoredRun, path: Path) -> None:

@@ -16,19 +16,14 @@ from impbench.registry import Registry
 
 @dataclass(frozen=True)
 class Unasked:
-    """A method that takes part, and the protocols of the run that it cannot answer.
-
-    Attributes
-    ----------
-    imputer, protocols
-        Specs.
-    gives
-        What the method gives.
-    """
+    """A method that takes part, and the protocols of the run that it cannot answer."""
 
     imputer: str
+    """Its spec."""
     protocols: tuple[str, ...]
+    """Their specs."""
     gives: tuple[Part, ...]
+    """What the method gives."""
 
     def __str__(self) -> str:
         """Such as ``clear gives only an embedding, so it is not asked masking and thinning``."""

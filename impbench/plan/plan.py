@@ -35,34 +35,24 @@ class Asked:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run will do, before any data are loaded.
-
-    Attributes
-    ----------
-    named
-        Specs of the imputers that the user named, or whose plugin file the user gave.
-    answering
-        The strangers whose imputers take part: none of them may bring what asks.
-    metrics
-        What is scored besides the protocols' own metrics, where a problem has what it needs: by
-        name, a text that changes with the metric's code (empty for impbench's own).
-    idle
-        Sentences on plugin files that were given and whose imputers take no part.
-    replaced
-        What of the suite was replaced by something else: imputers, datasets, protocols, seeds.
-    unasked
-        Sentences: which of the methods that were chosen are not asked what, and why.
-    """
+    """Everything a run will do, before any data are loaded."""
 
     suite: Suite
     asked: tuple[Asked, ...]
     seeds: tuple[int, ...]
     named: tuple[str, ...] = ()
+    """Specs of the imputers that the user named, or whose plugin file the user gave."""
     answering: Answering = field(default_factory=Answering)
+    """The strangers whose imputers take part: none of them may bring what asks."""
     replaced: tuple[str, ...] = ()
+    """What of the suite was replaced by something else: imputers, datasets, protocols, seeds."""
     metrics: Mapping[str, str] = field(default_factory=dict)
+    """What is scored besides the protocols' own metrics, where a problem has what it needs: by
+    name, a text that changes with the metric's code (empty for impbench's own)."""
     idle: tuple[str, ...] = ()
+    """Sentences on plugin files that were given and whose imputers take no part."""
     unasked: tuple[str, ...] = ()
+    """Sentences: which of the methods that were chosen are not asked what, and why."""
 
     @property
     def notices(self) -> tuple[str, ...]:

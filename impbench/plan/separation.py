@@ -41,15 +41,10 @@ def strangers_asking(registry: Registry, names: Iterable[tuple[Kind, str]]) -> l
 
 @dataclass(frozen=True)
 class Answering:
-    """The strangers whose imputers take part in a run.
-
-    Attributes
-    ----------
-    homes
-        Where their code is (packages and files), with the name of an imputer that is there.
-    """
+    """The strangers whose imputers take part in a run."""
 
     homes: Mapping[str, str] = field(default_factory=dict)
+    """Where their code is (packages and files), with the name of an imputer that is there."""
 
     @classmethod
     def of(cls, registry: Registry, imputers: Iterable[str]) -> Answering:

@@ -25,35 +25,25 @@ class PosedAgain:
 
 @dataclass(frozen=True)
 class Posed:
-    """A problem on disk.
-
-    Attributes
-    ----------
-    dataset, protocol
-        Specs.
-    fingerprint
-        Of the dataset, the protocol and its parameters.
-    view
-        Folder the worker reads.
-    hidden
-        Descriptor that only the scoring processes inherit; see `impbench.scoring.truth_file`.
-    metrics
-        Names, cost metrics included.
-    again
-        Further imputations the problem needs.
-    controls
-        Those that see the truth, as far as they exist here.
-    """
+    """A problem on disk."""
 
     dataset: str
+    """Its spec."""
     protocol: str
+    """Its spec."""
     fingerprint: str
+    """Of the dataset, the protocol and its parameters."""
     view: Path
+    """Folder the worker reads."""
     hidden: int
+    """Descriptor that only the scoring processes inherit; see `impbench.scoring.truth_file`."""
     metrics: tuple[str, ...]
+    """Names, cost metrics included."""
     has_truth: bool
     again: tuple[PosedAgain, ...] = ()
+    """Further imputations the problem needs."""
     controls: tuple[TruthControl, ...] = ()
+    """Those that see the truth, as far as they exist here."""
 
 
 @dataclass(frozen=True)

@@ -22,22 +22,15 @@ GENES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Tested:
-    """Tests of every gene in some groups of cells, each against all other cells.
-
-    Attributes
-    ----------
-    groups
-        (groups,) names of the groups tested, sorted.
-    scores
-        (groups, genes) z of Wilcoxon's rank sum or Welch's t, positive where the group is higher;
-        0 for a gene that is the same in all cells.
-    p_values
-        (groups, genes), two-sided, not adjusted; 1 where the score is 0 by definition.
-    """
+    """Tests of every gene in some groups of cells, each against all other cells."""
 
     groups: NDArray[Any]
+    """(groups,) names of the groups tested, sorted."""
     scores: NDArray[np.float64]
+    """(groups, genes) z of Wilcoxon's rank sum or Welch's t, positive where the group is higher;
+    0 for a gene that is the same in all cells."""
     p_values: NDArray[np.float64]
+    """(groups, genes), two-sided, not adjusted; 1 where the score is 0 by definition."""
 
 
 def compare(expression: Values, groups: NDArray[Any], test: Test) -> Tested:

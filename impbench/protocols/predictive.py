@@ -31,20 +31,14 @@ class Prediction(Protocol):
 
 @dataclass(frozen=True)
 class GaussianPrediction:
-    """A Gaussian on the scale the method answers on; all fields (entries,).
-
-    Attributes
-    ----------
-    truth, mean, std
-        On the method's own scale.
-    size_factors
-        Where that scale is counts; None on the log2 scale.
-    """
+    """A Gaussian on the scale the method answers on; all fields (entries,)."""
 
     truth: Entries
+    """This, the mean and the deviation: on the method's own scale."""
     mean: Entries
     std: Entries
     size_factors: Entries | None
+    """Where that scale is counts; None on the log2 scale."""
 
     @classmethod
     def of(
@@ -92,24 +86,16 @@ class GaussianPrediction:
 
 @dataclass(frozen=True)
 class CountPrediction:
-    """A negative binomial: Poisson counts of a gamma-distributed rate; all fields (entries,).
-
-    Attributes
-    ----------
-    truth
-        Molecules set aside.
-    mean
-        Of the counts.
-    shape
-        Of the gamma distribution, m² / σ²; infinite for a certain rate.
-    uniform
-        Uniform on [0, 1): where in its own probability each count falls.
-    """
+    """A negative binomial: Poisson counts of a gamma-distributed rate; all fields (entries,)."""
 
     truth: Entries
+    """Molecules set aside."""
     mean: Entries
+    """Of the counts."""
     shape: Entries
+    """Of the gamma distribution, m² / σ²; infinite for a certain rate."""
     uniform: Entries
+    """Uniform on [0, 1): where in its own probability each count falls."""
 
     @classmethod
     def of(

@@ -13,23 +13,16 @@ from impbench.data.gene_facts import bulk_profiles
 
 @dataclass(frozen=True)
 class Profiles:
-    """Expression of the cell types and which genes differ.
-
-    Attributes
-    ----------
-    types
-        Sorted names, as in the labels.
-    means
-        (2, types, genes) mean normalised counts, in the unit of a cell with the median library
-        size: of the type, then of all other cells.
-    differs
-        (types, genes) whether the type's mean differs from that of the other cells by design, or
-        None where no design is known.
-    """
+    """Expression of the cell types and which genes differ."""
 
     types: NDArray[np.str_]
+    """Sorted names, as in the labels."""
     means: NDArray[np.float64]
+    """(2, types, genes) mean normalised counts, in the unit of a cell with the median library
+    size: of the type, then of all other cells."""
     differs: NDArray[np.bool_] | None
+    """(types, genes) whether the type's mean differs from that of the other cells by design, or
+    None where no design is known."""
 
 
 def simulated_profiles(dataset: Dataset) -> Profiles | None:

@@ -71,22 +71,15 @@ class Shift:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What two samples of one score say.
-
-    Attributes
-    ----------
-    floor
-        Largest loss that does not matter.
-    unpaired
-        The difference of means, with the pooled standard error, and with Welch's where the
-        spreads differ; all of them must show a loss.
-    paired
-        The mean difference over shared seeds, or None where fewer than two are shared.
-    """
+    """What two samples of one score say."""
 
     floor: float
+    """Largest loss that does not matter."""
     unpaired: tuple[Shift, ...]
+    """The difference of means, with the pooled standard error, and with Welch's where the
+    spreads differ; all of them must show a loss."""
     paired: Shift | None = None
+    """The mean difference over shared seeds, or None where fewer than two are shared."""
 
     @property
     def loss(self) -> float:

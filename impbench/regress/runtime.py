@@ -21,24 +21,18 @@ SHORTEST = 0.05
 
 @dataclass(frozen=True)
 class Pace:
-    """One method's runtime ratio to the control, then and now.
-
-    Attributes
-    ----------
-    base, new
-        Geometric mean over seeds of method : control.
-    p_slower
-        Corrected p value (Holm) of a slowdown of at most the allowed one.
-    slower
-        Whether the slowdown is beyond noise and allowance.
-    """
+    """One method's runtime ratio to the control, then and now."""
 
     dataset: str
     imputer: str
     base: float
+    """Geometric mean over seeds of method : control."""
     new: float
+    """The same of the new run."""
     p_slower: float
+    """Corrected p value (Holm) of a slowdown of at most the allowed one."""
     slower: bool
+    """Whether the slowdown is beyond noise and allowance."""
 
     @property
     def slowdown(self) -> float:

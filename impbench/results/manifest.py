@@ -54,17 +54,7 @@ class AboutSuite(_Part):
 
 @dataclass(frozen=True)
 class AboutDataset(_Part):
-    """One dataset.
-
-    Attributes
-    ----------
-    own
-        ``file`` or ``memory`` for a user's own data, see `impbench.data.dataset.Source`.
-    fingerprint
-        A hash of its content.
-    batches
-        Cells of each batch, where each was imputed alone.
-    """
+    """One dataset."""
 
     title: str = ""
     summary: str | None = None
@@ -75,13 +65,16 @@ class AboutDataset(_Part):
     median_count: float | None = None
     simulated: bool = False
     own: str = ""
+    """``file`` or ``memory`` for a user's own data, see `impbench.data.dataset.Source`."""
     steps: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     labels_confidence: str = ""
     warning: str = ""
     fingerprint: str = ""
+    """A hash of its content."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     batches: Mapping[str, int] = field(default_factory=dict)
+    """Cells of each batch, where each was imputed alone."""
 
 
 @dataclass(frozen=True)
@@ -118,17 +111,7 @@ class AboutStranger(_Part):
 
 @dataclass(frozen=True)
 class AboutImputer(_Part):
-    """One imputer with its parameters.
-
-    Attributes
-    ----------
-    role
-        What the report takes one of our controls for: `NOTHING`, `FORMULA`, or nothing special.
-    plugin
-        File given with ``--plugin`` that it is from, if any.
-    gives
-        See `impbench.imputer.Imputer`; empty where a manifest does not say.
-    """
+    """One imputer with its parameters."""
 
     name: str = ""
     summary: str | None = None
@@ -137,12 +120,15 @@ class AboutImputer(_Part):
     is_control: bool = False
     needs_truth: bool = False
     role: str = ""
+    """What the report takes one of our controls for: `NOTHING`, `FORMULA`, or nothing special."""
     plugin: str = ""
+    """File given with ``--plugin`` that it is from, if any."""
     stochastic: bool | None = None
     input_scale: str = ""
     devices: tuple[str, ...] = ()
     keeps_observed: bool | None = None
     gives: tuple[str, ...] = ()
+    """See `impbench.imputer.Imputer`; empty where a manifest does not say."""
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -187,23 +173,17 @@ class AboutMachine(_Part):
 
 @dataclass(frozen=True)
 class AboutMerged(_Part):
-    """One of the runs that a merged run was put together from.
-
-    Attributes
-    ----------
-    name
-        Name of its folder.
-    imputers
-        Specs of those that are no controls.
-    """
+    """One of the runs that a merged run was put together from."""
 
     name: str = ""
+    """Name of its folder."""
     command: str = ""
     started: str | None = None
     finished: str | None = None
     interrupted: bool = False
     datasets: tuple[str, ...] = ()
     imputers: tuple[str, ...] = ()
+    """Specs of those that are no controls."""
     environment: AboutMachine = field(default_factory=AboutMachine)
 
 
@@ -213,42 +193,34 @@ _KEY = re.compile(r"[\w-]{1,100}", re.ASCII)
 
 @dataclass(frozen=True)
 class RunManifest(_Part):
-    """All of it.
-
-    Attributes
-    ----------
-    scoring
-        Version of the scoring; manifests that do not say are older than the second.
-    keys
-        Those of the records, in the plan's order.
-    datasets, protocols, imputers
-        By spec; see `imputer` for one.
-    unasked
-        Sentences: which methods give nothing that a protocol could be answered from.
-    merged
-        The runs that it was put together from, if `impbench merge` wrote it, and those that went on
-        in its folder; after a merge, `environment` says what they have in common.
-    """
+    """All of it."""
 
     suite: AboutSuite = field(default_factory=AboutSuite)
     command: str = ""
     scoring: str = "1"
+    """Version of the scoring; manifests that do not say are older than the second."""
     started: str | None = None
     finished: str | None = None
     interrupted: bool = False
     keys: tuple[str, ...] = ()
+    """Those of the records, in the plan's order."""
     seeds: tuple[int, ...] = ()
     datasets: Mapping[str, AboutDataset] = field(default_factory=dict)
+    """By spec, as protocols and imputers."""
     protocols: Mapping[str, AboutProtocol] = field(default_factory=dict)
     problems: tuple[AboutProblem, ...] = ()
     imputers: Mapping[str, AboutImputer] = field(default_factory=dict)
+    """See `imputer` for one."""
     third_party: tuple[AboutStranger, ...] = ()
     skipped: tuple[NotAsked, ...] = ()
     unasked: tuple[str, ...] = ()
+    """Sentences: which methods give nothing that a protocol could be answered from."""
     broken_plugins: tuple[NotLoaded, ...] = ()
     environment: AboutMachine = field(default_factory=AboutMachine)
     secret_seed: str = ""
     merged: tuple[AboutMerged, ...] = ()
+    """The runs that it was put together from, if `impbench merge` wrote it, and those that went
+    on in its folder; after a merge, `environment` says what they have in common."""
 
     def __post_init__(self) -> None:
         for key in self.keys:

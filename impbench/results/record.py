@@ -33,23 +33,17 @@ Status = Literal["ok", "failed", "timeout", "memory", "unavailable", "cancelled"
 
 @dataclass(frozen=True)
 class Job:
-    """One cell of the benchmark's table.
-
-    Attributes
-    ----------
-    dataset, protocol, imputer
-        Specs such as ``magic[t=5]``; only parameters that differ from the default are written.
-    params
-        All parameters of the imputer, defaults included.
-    seed
-        Seed of the imputer and of what is random in the evaluation.
-    """
+    """One cell of the benchmark's table."""
 
     dataset: str
+    """A spec such as ``sim_rare[n_cells=500]``, as those of protocol and imputer: only
+    parameters that differ from the default are written."""
     protocol: str
     imputer: str
     params: dict[str, Any]
+    """All parameters of the imputer, defaults included."""
     seed: int
+    """Seed of the imputer and of what is random in the evaluation."""
 
     def __post_init__(self) -> None:
         if abs(self.seed) >= WHOLE:
@@ -58,27 +52,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one imputation took.
-
-    Attributes
-    ----------
-    wall_seconds, cpu_seconds
-        From when the data were handed over until the answer was written, by the runner's clock and
-        the kernel's account of the process tree.
-    peak_memory
-        Peak resident bytes of the worker's whole process tree, interpreter included.
-    device, threads
-        What the imputer was given.
-    seeds_at_once
-        How many seeds shared this time (1 unless the method trains several together).
-    """
+    """What one imputation took."""
 
     wall_seconds: float
+    """From when the data were handed over until the answer was written, by the runner's clock."""
     cpu_seconds: float
+    """Meanwhile, by the kernel's account of the process tree."""
     peak_memory: int
+    """Peak resident bytes of the worker's whole process tree, interpreter included."""
     device: str = "cpu"
+    """What the imputer was given, as `threads`."""
     threads: int = 1
     seeds_at_once: int = 1
+    """How many seeds shared this time (1 unless the method trains several together)."""
 
 
 @dataclass(frozen=True)

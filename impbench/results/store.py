@@ -273,16 +273,10 @@ class Store:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as it was stored, read once: whatever shows or judges it starts from here.
-
-    Attributes
-    ----------
-    store
-        Its folder, for pictures and for what is written beside them.
-    records
-        In the manifest's order; of some jobs there may be none.
-    """
+    """A run as it was stored, read once: whatever shows or judges it starts from here."""
 
     store: Store
+    """Its folder, for pictures and for what is written beside them."""
     manifest: RunManifest
     records: Sequence[Record]
+    """In the manifest's order; of some jobs there may be none."""

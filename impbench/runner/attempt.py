@@ -39,25 +39,18 @@ _THREAD_VARIABLES = (
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where a task may work and write.
-
-    Attributes
-    ----------
-    folder
-        For requests, outputs and scratch; emptied after each task.
-    logs, pictures
-        Where a job's log and picture go, as ``KEY.log`` and ``KEY.npz``.
-    environments
-        Of the imputers that ask for one of their own.
-    openings
-        What workers may reach besides what each needs, and what none may; None builds no walls.
-    """
+    """Where a task may work and write."""
 
     folder: Path
+    """For requests, outputs and scratch; emptied after each task."""
     logs: Path
+    """Where a job's log goes, as ``KEY.log``."""
     pictures: Path
+    """Where its picture goes, as ``KEY.npz``."""
     environments: Built = field(default_factory=dict)
+    """Of the imputers that ask for one of their own."""
     openings: Openings | None = None
+    """What workers may reach besides what each needs, and what none may; None builds no walls."""
 
 
 @dataclass(frozen=True)
@@ -70,27 +63,19 @@ class NoAnswer:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What the workers of a task left behind.
-
-    Attributes
-    ----------
-    outputs
-        By name of the further imputation, and under ``""`` the main one's: the folder that holds
-        ``seed-N``.
-    failure
-        None where all of them gave an answer.
-    spent
-        On the main one.
-    peak_memory
-        Largest resident size of a worker's process tree, in bytes.
-    """
+    """What the workers of a task left behind."""
 
     outputs: dict[str, Path]
+    """By name of the further imputation, and under ``""`` the main one's: the folder that holds
+    ``seed-N``."""
     failure: NoAnswer | None
+    """None where all of them gave an answer."""
     log: str
     versions: dict[str, str]
     spent: Spent | None = None
+    """On the main one."""
     peak_memory: int = 0
+    """Largest resident size of a worker's process tree, in bytes."""
 
 
 def run_workers(

@@ -15,21 +15,14 @@ from impbench.results.store import Store
 
 @dataclass(frozen=True)
 class EarlierParts:
-    """The runs whose records a folder holds.
-
-    Attributes
-    ----------
-    name
-        Of the folder.
-    earlier
-        What its manifest said of them; empty where one run made it.
-    works
-        Whether this run does anything itself.
-    """
+    """The runs whose records a folder holds."""
 
     name: str
+    """Of the folder."""
     earlier: tuple[AboutMerged, ...]
+    """What its manifest said of them; empty where one run made it."""
     works: bool
+    """Whether this run does anything itself."""
 
     @classmethod
     def of(cls, store: Store, records: Mapping[str, Any], works: bool) -> EarlierParts:

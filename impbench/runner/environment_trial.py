@@ -25,45 +25,35 @@ KEPT = 1e-3
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one method.
-
-    Attributes
-    ----------
-    tried
-        On which day.
-    status, reason
-        ``ok``; ``refused``: the environment works, and the method has a rule that so small a matrix
-        breaks; or how it failed and why. What could not be measured is None.
-    interpreter, versions
-        Of its environment; versions are those of what it asked for, such as ``halra 0.1.0``.
-    build_seconds, megabytes
-        What the environment took, from nothing, and what it occupies.
-    seconds
-        One imputation of 200 cells × 300 genes.
-    keeps_observed
-        Whether every value above zero came back as it was, to `KEPT`.
-    zeros_filled
-        Which part of the zeros came back above zero.
-    negatives
-        How many values came back below zero.
-    seeds
-        ``honoured``: the same seed gives the same values, another others; ``no effect``: every seed
-        gives the same; ``ignored``: the same seed gives other values.
-    """
+    """What became of one method."""
 
     imputer: str
     tried: date
+    """On which day."""
     status: Literal["ok", "refused", "unavailable", "failed"]
+    """``refused``: the environment works, and the method has a rule that so small a matrix
+    breaks."""
     reason: str = ""
+    """How it failed and why; what could not be measured is None."""
     interpreter: str = ""
+    """Of its environment."""
     versions: str = ""
+    """Of what it asked for, such as ``halra 0.1.0``."""
     build_seconds: float | None = None
+    """What the environment took, from nothing."""
     megabytes: float | None = None
+    """What it occupies."""
     seconds: float | None = None
+    """One imputation of 200 cells × 300 genes."""
     keeps_observed: bool | None = None
+    """Whether every value above zero came back as it was, to `KEPT`."""
     zeros_filled: float | None = None
+    """Which part of the zeros came back above zero."""
     negatives: int | None = None
+    """How many values came back below zero."""
     seeds: Literal["honoured", "no effect", "ignored"] | None = None
+    """``honoured``: the same seed gives the same values, another others; ``no effect``: every
+    seed gives the same; ``ignored``: the same seed gives other values."""
 
 
 def try_environment(imputer: Imputer, announce: Callable[[str], None] = lambda text: None) -> Trial:

@@ -39,32 +39,23 @@ POSE_SEED = 1
 
 @dataclass
 class Problems:
-    """Everything posed, and what could not be.
-
-    Attributes
-    ----------
-    posed
-        By (dataset spec, protocol spec).
-    skipped
-        Dicts with dataset, protocol, reason, and metric where only one score is left out.
-    files
-        What the datasets were read from.
-    datasets, problems
-        Facts for the manifest.
-    redrawn
-        Specs of the datasets that were simulated with a secret seed.
-    with_batches
-        Specs of the datasets with two or more batches; looked for where each is to be imputed
-        alone.
-    """
+    """Everything posed, and what could not be."""
 
     posed: dict[tuple[str, str], Posed] = field(default_factory=dict)
+    """By (dataset spec, protocol spec)."""
     skipped: list[dict[str, str]] = field(default_factory=list)
+    """Dicts with dataset, protocol, reason, and metric where only one score is left out."""
     files: list[Path] = field(default_factory=list)
+    """What the datasets were read from."""
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Facts for the manifest."""
     problems: list[dict[str, Any]] = field(default_factory=list)
+    """Facts for the manifest."""
     redrawn: set[str] = field(default_factory=set)
+    """Specs of the datasets that were simulated with a secret seed."""
     with_batches: set[str] = field(default_factory=set)
+    """Specs of the datasets with two or more batches; looked for where each is to be imputed
+    alone."""
 
     def close(self) -> None:
         """Let go of everything hidden."""

@@ -27,19 +27,13 @@ class ImputationError(ImpbenchError, RuntimeError):
 
 @dataclass(frozen=True)
 class Apart:
-    """What came back.
-
-    Attributes
-    ----------
-    wall_seconds
-        From when the worker had the data until it had its answer, without its start.
-    versions
-        Of the libraries the method used.
-    """
+    """What came back."""
 
     imputed: Imputed
     wall_seconds: float
+    """From when the worker had the data until it had its answer, without its start."""
     versions: dict[str, str]
+    """Of the libraries the method used."""
 
 
 def needs_environment(imputer: Imputer) -> bool:

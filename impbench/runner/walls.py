@@ -30,18 +30,12 @@ CLOSED = (
 
 @dataclass(frozen=True)
 class Openings:
-    """What the walls around every worker of a run let through, and what they do not.
-
-    Attributes
-    ----------
-    hidden
-        What none may read, wherever it lies: the run's folder, files with labels.
-    readable, writable, network
-        What the user opened.
-    """
+    """What the walls around every worker of a run let through, and what they do not."""
 
     hidden: tuple[Path, ...] = ()
+    """What none may read, wherever it lies: the run's folder, files with labels."""
     readable: tuple[Path, ...] = ()
+    """What the user opened, as the next two."""
     writable: tuple[Path, ...] = ()
     network: bool = False
 

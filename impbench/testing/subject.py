@@ -26,20 +26,14 @@ from impbench.testing.violation import DoesNotApply, NotExamined, Violation
 
 @dataclass
 class Subject:
-    """One imputer, and what it returned on the example data.
-
-    Attributes
-    ----------
-    raised
-        What `impute` raised for the example data, once that is known.
-    fault
-        The same, or why what it returned is not valid. One fault is one failure: checks that
-        name it fail, and those that would only run into it again are not examined.
-    """
+    """One imputer, and what it returned on the example data."""
 
     imputer: Imputer
     raised: BaseException | None = None
+    """What `impute` raised for the example data, once that is known."""
     fault: str = ""
+    """The same, or why what it returned is not valid. One fault is one failure: checks that name
+    it fail, and those that would only run into it again are not examined."""
 
     @cached_property
     def prepared(self) -> Imputer:

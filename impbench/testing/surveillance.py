@@ -30,18 +30,12 @@ _LOOPBACK = ("127.", "::1", "localhost")
 
 @dataclass
 class Seen:
-    """What was noticed.
-
-    Attributes
-    ----------
-    written
-        Paths outside the scratch folder that were opened for writing, made, moved or removed.
-    contacted
-        Hosts that were looked up or called; every such call was refused.
-    """
+    """What was noticed."""
 
     written: list[str] = field(default_factory=list)
+    """Paths outside the scratch folder that were opened for writing, made, moved or removed."""
     contacted: list[str] = field(default_factory=list)
+    """Hosts that were looked up or called; every such call was refused."""
     scratch: str | None = None
 
 

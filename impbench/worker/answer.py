@@ -37,15 +37,10 @@ class AnswerError(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker says of its imputations.
-
-    Attributes
-    ----------
-    versions
-        Of what took part, by name.
-    """
+    """What a worker says of its imputations."""
 
     versions: dict[str, str]
+    """Of what took part, by name."""
 
 
 @dataclass(frozen=True)

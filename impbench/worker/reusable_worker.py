@@ -30,61 +30,40 @@ _PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Spent:
-    """What an imputation cost, from when its data were handed over until it had its answer.
-
-    Attributes
-    ----------
-    cpu_seconds
-        Of all processes of its tree.
-    peak_memory
-        Largest resident size of its main process, in bytes; 0 where the system does not tell.
-    """
+    """What an imputation cost, from when its data were handed over until it had its answer."""
 
     wall_seconds: float
     cpu_seconds: float
+    """Of all processes of its tree."""
     peak_memory: int
+    """Largest resident size of its main process, in bytes; 0 where the system does not tell."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """How a job ended.
-
-    Attributes
-    ----------
-    had_data
-        Whether the worker got so far that it was given its data.
-    spent
-        None where it ended in any way but by itself, or had no data.
-    """
+    """How a job ended."""
 
     outcome: Outcome
     had_data: bool
+    """Whether the worker got so far that it was given its data."""
     spent: Spent | None
+    """None where it ended in any way but by itself, or had no data."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is to do.
-
-    Attributes
-    ----------
-    command
-        Starts it, without the arguments below.
-    request
-        JSON-ready; see `impbench.worker.worker`.
-    path
-        File that the request is written to.
-    view
-        Folder with what the imputer may see.
-    kind
-        Equal where one process can serve both; None where the worker is to be used once.
-    """
+    """What a worker is to do."""
 
     command: Sequence[str]
+    """Starts it, without the arguments below."""
     request: Mapping[str, Any]
+    """JSON-ready; see `impbench.worker.worker`."""
     path: Path
+    """File that the request is written to."""
     view: Path
+    """Folder with what the imputer may see."""
     kind: object
+    """Equal where one process can serve both; None where the worker is to be used once."""
 
 
 class KeptWorker:
@@ -188,17 +167,13 @@ class _Service:
 
 @dataclass(frozen=True)
 class _Reading:
-    """The clocks of a tree of processes at one time.
-
-    Attributes
-    ----------
-    own, reaped
-        CPU seconds by process: its own, and those of children that it waited for.
-    """
+    """The clocks of a tree of processes at one time."""
 
     time: float
     own: dict[int, float]
+    """CPU seconds of each process."""
     reaped: dict[int, float]
+    """Those of children that it waited for."""
 
     @classmethod
     def of(cls, pid: int) -> _Reading:

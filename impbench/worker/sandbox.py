@@ -28,61 +28,41 @@ FASTEST_GROWTH = 8 * 2**30
 
 @dataclass(frozen=True)
 class Launch:
-    """How a command is started.
-
-    Attributes
-    ----------
-    mark
-        Unique name of the task; every process of it carries the name in its environment.
-    cwd, env
-        Working directory and environment.
-    log
-        Where everything it prints goes.
-    """
+    """How a command is started."""
 
     mark: str
+    """Unique name of the task; every process of it carries the name in its environment."""
     cwd: Path
+    """Working directory."""
     env: Mapping[str, str]
+    """Environment."""
     log: Path
+    """Where everything it prints goes."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one process tree may use.
-
-    Attributes
-    ----------
-    timeout
-        Wall-clock seconds, or None.
-    memory
-        Resident bytes of the whole tree, or None.
-    """
+    """What one process tree may use."""
 
     timeout: float | None = None
+    """Wall-clock seconds, or None."""
     memory: int | None = None
+    """Resident bytes of the whole tree, or None."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended.
-
-    Attributes
-    ----------
-    ended
-        ``exit`` by itself; ``timeout`` or ``memory`` past a limit; ``stopped`` by us.
-    status
-        Exit status; negative is a signal.
-    peak_memory
-        Largest resident size of the tree that was seen, in bytes.
-    cpu_seconds
-        Of every process of the tree, as last seen.
-    """
+    """How a command ended."""
 
     ended: Literal["exit", "timeout", "memory", "stopped"]
+    """``exit`` by itself; ``timeout`` or ``memory`` past a limit; ``stopped`` by us."""
     status: int
+    """Exit status; negative is a signal."""
     wall_seconds: float
     peak_memory: int
+    """Largest resident size of the tree that was seen, in bytes."""
     cpu_seconds: float
+    """Of every process of the tree, as last seen."""
 
 
 def run_limited(

@@ -20,38 +20,25 @@ _LEVEL = 1
 
 @dataclass(frozen=True)
 class Parcel:
-    """Everything that tasks need and workers may not have.
-
-    Attributes
-    ----------
-    views
-        By name of the view's folder: a zip of its files.
-    hidden
-        By the descriptor it has where the run was started: what `conceal` wrote, compressed.
-    files
-        Plugin files, and what manifests name beside them, by relative path; each plugin has a
-        folder that is named by its contents.
-    """
+    """Everything that tasks need and workers may not have."""
 
     views: dict[str, bytes]
+    """By name of the view's folder: a zip of its files."""
     hidden: dict[int, bytes]
+    """By the descriptor it has where the run was started: what `conceal` wrote, compressed."""
     files: dict[str, bytes]
+    """Plugin files, and what manifests name beside them, by relative path; each plugin has a
+    folder that is named by its contents."""
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A parcel that has arrived.
-
-    Attributes
-    ----------
-    folder
-        Holds views and plugin files, and nothing of what is hidden.
-    descriptors
-        Of the nameless files with what is hidden, by the descriptor at the sender's.
-    """
+    """A parcel that has arrived."""
 
     folder: Path
+    """Holds views and plugin files, and nothing of what is hidden."""
     descriptors: dict[int, int]
+    """Of the nameless files with what is hidden, by the descriptor at the sender's."""
 
     def posed(self, posed: Posed) -> Posed:
         """Return `posed` as it lies here."""

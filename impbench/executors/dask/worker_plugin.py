@@ -57,23 +57,16 @@ _SHARE = 0.9
 
 @dataclass(frozen=True)
 class Reference:
-    """An imputer by name: its class may not exist where it travels to.
-
-    Attributes
-    ----------
-    told
-        What is to be known of its class.
-    file
-        Name in `Parcel.files`, or None for an installed one.
-    lock
-        Lines of the lockfile beside such a file; None for an installed one, whose lockfile is
-        installed with it.
-    """
+    """An imputer by name: its class may not exist where it travels to."""
 
     told: ToldImputer
+    """What is to be known of its class."""
     params: dict[str, Any]
     file: str | None
+    """Name in `Parcel.files`, or None for an installed one."""
     lock: tuple[str, ...] | None
+    """Lines of the lockfile beside such a file; None for an installed one, whose lockfile is
+    installed with it."""
 
     @classmethod
     def of(cls, imputer: Imputer) -> Reference:
@@ -92,21 +85,14 @@ def _told(imputer: type[Imputer]) -> ToldImputer:
 
 @dataclass(frozen=True)
 class SentTask:
-    """A task as it travels.
-
-    Attributes
-    ----------
-    task
-        Without its imputer; paths and descriptors are the sender's.
-    imputer
-        None where a control that sees the truth answers; `task` names it.
-    code
-        What `code_of` must say where it is carried out.
-    """
+    """A task as it travels."""
 
     task: Task
+    """Without its imputer; paths and descriptors are the sender's."""
     imputer: Reference | None
+    """None where a control that sees the truth answers; `task` names it."""
     code: dict[str, str]
+    """What `code_of` must say where it is carried out."""
 
     @classmethod
     def of(cls, task: Task, imports: Imports) -> SentTask:
@@ -117,27 +103,18 @@ class SentTask:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What comes back.
-
-    Attributes
-    ----------
-    worker
-        Address of the worker.
-    records
-        As JSON.
-    files
-        Logs and pictures, compressed, by path in the run's folder.
-    scoring_log
-        What the scoring process printed meanwhile.
-    refusal
-        Why the worker could not take the order; empty if it did.
-    """
+    """What comes back."""
 
     worker: str
+    """Address of the worker."""
     records: tuple[str, ...] = ()
+    """As JSON."""
     files: dict[str, bytes] = field(default_factory=dict)
+    """Logs and pictures, compressed, by path in the run's folder."""
     scoring_log: bytes = b""
+    """What the scoring process printed meanwhile."""
     refusal: str = ""
+    """Why the worker could not take the order; empty if it did."""
 
 
 def modules_of(task: Task, imports: Imports) -> list[str]:

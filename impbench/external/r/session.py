@@ -37,11 +37,6 @@ class RSession:
     packages
         Attached as ``library()`` does.
 
-    Attributes
-    ----------
-    versions
-        Of R, rpy2 and each of the packages.
-
     Raises
     ------
     UnavailableError
@@ -51,6 +46,7 @@ class RSession:
     """
 
     versions: Mapping[str, str]
+    """Of R, rpy2 and each of the packages."""
 
     def __init__(self, scratch: Path, *packages: RPackage) -> None:
         lacks = [lack_of_r(), *(package.lack() for package in packages)]

@@ -47,33 +47,22 @@ which a difference of single results is taken for chance."""
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do for one purpose.
-
-    Attributes
-    ----------
-    purpose
-        Such as ``clustering``.
-    asked
-        The protocols that the answer rests on.
-    verdict
-        ``use magic``, ``leave your data alone`` or ``no answer``.
-    choice
-        The method to use, or the control of embeddings that none is better than, or None.
-    sure
-        How sure that is; empty without an answer.
-    reasons
-        Sentences: the scores, how chance was told from difference, what speaks against it.
-    command
-        What imputes the user's own data by `choice`; empty where the run is not about such.
-    """
+    """What to do for one purpose."""
 
     purpose: str
+    """Such as ``clustering``."""
     asked: tuple[str, ...]
+    """The protocols that the answer rests on."""
     verdict: str
+    """``use magic``, ``leave your data alone`` or ``no answer``."""
     choice: str | None
+    """The method to use, or the control of embeddings that none is better than, or None."""
     sure: Sure | Literal[""]
+    """How sure that is; empty without an answer."""
     reasons: tuple[str, ...]
+    """Sentences: the scores, how chance was told from difference, what speaks against it."""
     command: str = ""
+    """What imputes the user's own data by `choice`; empty where the run is not about such."""
 
 
 def advise(run: Run, summary: pd.DataFrame, comparisons: Sequence[Comparison]) -> list[Advice]:

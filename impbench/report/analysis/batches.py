@@ -31,60 +31,45 @@ SMALLEST = 0.005
 
 @dataclass(frozen=True)
 class BothWays:
-    """One imputer on one dataset and score, on all cells together and on each batch alone.
-
-    Attributes
-    ----------
-    imputer, alone
-        Its specs.
-    together, apart
-        Mean scores over seeds.
-    gain
-        How much better apart, in the score's unit; negative where it is better together.
-    by_seed
-        The same for each seed that both have.
-    negligible
-        A difference, in the score's unit, below which none is told.
-    worthwhile
-        Whether the better way beats no imputation by more than is negligible, or that did not run.
-    answer
-        None where one way failed, or there is but one seed.
-    failure
-        Why one way has no result for some seed; empty where both have.
-    """
+    """One imputer on one dataset and score, on all cells together and on each batch alone."""
 
     imputer: str
+    """Spec of the imputer on all cells together."""
     alone: str
+    """Its spec on each batch alone."""
     dataset: str
     protocol: str
     metric: str
     together: float
+    """Mean score over seeds."""
     apart: float
+    """The same where each batch is imputed alone."""
     gain: float
+    """How much better apart, in the score's unit; negative where it is better together."""
     by_seed: tuple[float, ...]
+    """The same for each seed that both have."""
     negligible: float
+    """A difference, in the score's unit, below which none is told."""
     worthwhile: bool
+    """Whether the better way beats no imputation by more than is negligible, or that did not
+    run."""
     answer: Answer | None
+    """None where one way failed, or there is but one seed."""
     failure: str = ""
+    """Why one way has no result for some seed; empty where both have."""
 
 
 @dataclass(frozen=True)
 class BatchAnswer:
-    """What to do with the batches of one dataset for one purpose.
-
-    Attributes
-    ----------
-    pairs
-        Every imputer that ran both ways, on the lead score of `protocol`.
-    finding
-        The same in words.
-    """
+    """What to do with the batches of one dataset for one purpose."""
 
     dataset: str
     protocol: str
     purpose: str
     pairs: tuple[BothWays, ...]
+    """Every imputer that ran both ways, on the lead score of `protocol`."""
     finding: Finding
+    """The same in words."""
 
     def where(self, answer: Answer) -> list[str]:
         """Return the imputers of which `answer` holds."""

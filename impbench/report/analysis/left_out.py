@@ -12,24 +12,16 @@ from impbench.report.text import plain
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A purpose, or one score of it, that a dataset could not be asked about.
-
-    Attributes
-    ----------
-    what
-        The purpose, and the protocol or score in brackets.
-    dataset
-        Its title.
-    reason
-        Why, and what it takes.
-    own
-        Whether these are the user's own data.
-    """
+    """A purpose, or one score of it, that a dataset could not be asked about."""
 
     what: str
+    """The purpose, and the protocol or score in brackets."""
     dataset: str
+    """Its title."""
     reason: str
+    """Why, and what it takes."""
     own: bool
+    """Whether these are the user's own data."""
 
 
 def left_out(run: Run) -> list[LeftOut]:

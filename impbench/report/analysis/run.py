@@ -43,24 +43,16 @@ MASKING = "masking"
 
 @dataclass(frozen=True)
 class Run:
-    """Everything the report is made from.
-
-    Attributes
-    ----------
-    manifest
-        As stored, every string printable.
-    results
-        One row per (job, metric), see `impbench.results.table.tidy`.
-    records
-        As stored; only `impbench.report.analysis.failures` and the pictures look at them.
-    metrics
-        What is known of every metric in `results`, in order of appearance.
-    """
+    """Everything the report is made from."""
 
     manifest: RunManifest
+    """As stored, every string printable."""
     results: pd.DataFrame
+    """One row per (job, metric), see `impbench.results.table.tidy`."""
     records: Sequence[Record]
+    """As stored; only `impbench.report.analysis.failures` and the pictures look at them."""
     metrics: Mapping[str, ShownMetric]
+    """What is known of every metric in `results`, in order of appearance."""
 
     @cached_property
     def datasets(self) -> dict[str, AboutDataset]:

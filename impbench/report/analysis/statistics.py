@@ -37,44 +37,32 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The tests for one protocol and metric.
-
-    Attributes
-    ----------
-    imputers
-        Those that have a score on every dataset, or failed there, from best to worst mean rank;
-        controls that see the truth are not compared.
-    left_out
-        Those that lack a score somewhere without having failed: unavailable, stopped, undefined.
-    failed
-        Of those compared, on how many datasets an imputation failed, by name.
-    refusal
-        Why nothing was tested, as a sentence; empty when it was.
-    mean_ranks
-        By imputer.
-    statistic, p_value
-        Of Friedman's test.
-    critical_difference
-        Of mean ranks, Nemenyi, at `ALPHA`.
-    nemenyi
-        Pairwise p values, imputers × imputers.
-    pairs
-        Every pair of imputers, smallest corrected p first.
-    """
+    """The tests for one protocol and metric."""
 
     protocol: str
     metric: str
     n_datasets: int
     imputers: tuple[str, ...]
+    """Those that have a score on every dataset, or failed there, from best to worst mean rank;
+    controls that see the truth are not compared."""
     left_out: tuple[str, ...] = ()
+    """Those that lack a score somewhere without having failed: unavailable, stopped, undefined."""
     failed: Mapping[str, int] = field(default_factory=dict)
+    """Of those compared, on how many datasets an imputation failed, by name."""
     refusal: str = ""
+    """Why nothing was tested, as a sentence; empty when it was."""
     mean_ranks: pd.Series | None = None
+    """By imputer."""
     statistic: float = math.nan
+    """Of Friedman's test."""
     p_value: float = math.nan
+    """Of the same."""
     critical_difference: float = math.nan
+    """Of mean ranks, Nemenyi, at `ALPHA`."""
     nemenyi: pd.DataFrame | None = None
+    """Pairwise p values, imputers × imputers."""
     pairs: tuple[Pair, ...] = ()
+    """Every pair of imputers, smallest corrected p first."""
 
     @property
     def smallest_p(self) -> float:

@@ -23,36 +23,26 @@ from impbench.report.text import plain, unique_slugs
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure that stands on disk, ready for the page.
-
-    Attributes
-    ----------
-    file
-        Its file's name, without suffix.
-    title, caption
-        Of its figure; the caption says what this drawing shows.
-    alt
-        What it shows, for those who cannot see it.
-    svg
-        For inlining; its ids are its own.
-    min_width
-        Pixels below which its text would be too small to read.
-    section, dataset, protocol
-        Where it belongs.
-    source
-        The plugin that drew it, if a stranger's.
-    """
+    """A figure that stands on disk, ready for the page."""
 
     file: str
+    """Its file's name, without suffix."""
     title: str
+    """Of its figure."""
     caption: str
+    """What this drawing shows."""
     alt: str
+    """What it shows, for those who cannot see it."""
     svg: Markup
+    """For inlining; its ids are its own."""
     min_width: int
+    """Pixels below which its text would be too small to read."""
     section: str
+    """Where it belongs, with the next two."""
     dataset: str
     protocol: str
     source: str
+    """The plugin that drew it, if a stranger's."""
 
 
 @dataclass

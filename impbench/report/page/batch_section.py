@@ -17,23 +17,16 @@ from impbench.report.page.views import Cell, Column, Table, TableRow
 
 @dataclass(frozen=True)
 class BatchSection:
-    """One dataset's part.
-
-    Attributes
-    ----------
-    batches
-        Such as ``A (60 cells), B (4 cells)``.
-    findings
-        One per protocol, on its lead score.
-    table
-        Every score of every imputer that ran both ways.
-    """
+    """One dataset's part."""
 
     dataset: str
     title: str
     batches: str
+    """Such as ``A (60 cells), B (4 cells)``."""
     findings: tuple[Finding, ...]
+    """One per protocol, on its lead score."""
     table: Table
+    """Every score of every imputer that ran both ways."""
 
 
 def batch_sections(run: Run, summary: pd.DataFrame) -> list[BatchSection]:
