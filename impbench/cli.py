@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from impbench import (
-    commands_index,
     commands_list,
     commands_own_data,
     commands_regress,
@@ -19,10 +18,26 @@ from impbench import (
     commands_submit,
 )
 from impbench.command_help import Commands, Group
-from impbench.commands_data import DataDir, data_app, use_folder
+from impbench.commands_data import data_app
 from impbench.commands_env import env_app
 from impbench.commands_plugin import plugin_app
-from impbench.plugin_option import Plugin, load_plugins
+from impbench.options import (
+    DataDir,
+    Device,
+    Jobs,
+    Json,
+    Memory,
+    Plugin,
+    Png,
+    Quiet,
+    Report,
+    Suite,
+    Threads,
+    Timeout,
+    load_plugins,
+    option,
+    use_folder,
+)
 
 if TYPE_CHECKING:
     from impbench.data.dataset import Source
@@ -47,19 +62,12 @@ app.add_typer(data_app, name="data")
 app.add_typer(env_app, name="env")
 app.add_typer(plugin_app, name="plugin")
 
-_Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")]
-_Png = Annotated[bool, typer.Option("--png", help="Figures as PNG too, beside SVG.")]
-_OWN = "Your own file"
-_LIMITS = "Limits"
-_REACH = "What methods may reach"
-_CLUSTER = "Where to run"
-_Pem = Annotated[Path | None, typer.Option(help="Encrypt: PEM file.", rich_help_panel=_CLUSTER)]
+_own = partial(option, panel="Your own file")
+_reach = partial(option, panel="What methods may reach")
+_cluster = partial(option, panel="Where to run")
+_named = partial(option, metavar="NAMES", show_default="the suite's")
+_Pem = Annotated[Path | None, _cluster("Encrypt: PEM file.")]
 _Names = list[str] | None
-
-
-def _named(what: str, default: str = "the suite's") -> Any:
-    return typer.Option(metavar="NAMES", help=what, show_default=default)
-
 
 NO_RESULT = 3
 """Exit status of a run that went to its end, but has no result of a method the user named."""
@@ -76,10 +84,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def main_options(
     version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
+        bool, option("Print the version.", "--version", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Head-to-head benchmarks of imputation methods for single-cell RNA-seq."""
@@ -87,190 +92,103 @@ def main_options(
 
 @app.command()
 def run(
-    suite: Annotated[str, typer.Option(help="Name of a suite, or a TOML file.")] = "default",
+    suite: Suite = "default",
     imputers: Annotated[
         _Names, _named("Comma-separated or repeated, such as 'magic[t=5],maskclass-best'.")
     ] = None,
     datasets: Annotated[_Names, _named("Of datasets, likewise.")] = None,
     protocols: Annotated[_Names, _named("Of protocols, likewise.")] = None,
     metrics: Annotated[
-        _Names, _named("Of metrics, likewise, scored besides the protocols' own.", "none")
+        _Names,
+        _named("Of metrics, likewise, scored besides the protocols' own.", show_default="none"),
     ] = None,
     data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Your own file (h5ad, h5mu, loom, csv, tsv, mtx, 10x h5, rds).",
-            rich_help_panel=_OWN,
-        ),
+        Path | None, _own("Your own file (h5ad, h5mu, loom, csv, tsv, mtx, 10x h5, rds).")
     ] = None,
-    label_key: Annotated[
-        str | None, typer.Option(help="Column of obs with cell types.", rich_help_panel=_OWN)
-    ] = None,
+    label_key: Annotated[str | None, _own("Column of obs with cell types.")] = None,
     drop_label: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="TYPE",
-            help="Leave out the cells of this type, such as unknown; repeatable.",
-            rich_help_panel=_OWN,
-        ),
+        _own("Leave out the cells of this type, such as unknown; repeatable.", metavar="TYPE"),
     ] = None,
-    batch_key: Annotated[
-        str | None, typer.Option(help="Column of obs with batches.", rich_help_panel=_OWN)
-    ] = None,
-    layer: Annotated[
-        str | None, typer.Option(help="Layer with raw counts.", rich_help_panel=_OWN)
-    ] = None,
+    batch_key: Annotated[str | None, _own("Column of obs with batches.")] = None,
+    layer: Annotated[str | None, _own("Layer with raw counts.")] = None,
     scale: Annotated[
-        str,
-        typer.Option(
-            help="Scale of the file's values: auto, counts, lognorm or log1p.", rich_help_panel=_OWN
-        ),
+        str, _own("Scale of the file's values: auto, counts, lognorm or log1p.")
     ] = "auto",
-    transpose: Annotated[
-        bool, typer.Option("--transpose", help="The file is genes × cells.", rich_help_panel=_OWN)
-    ] = False,
-    genes: Annotated[
-        int, typer.Option(help="Highly variable genes to keep; 0 keeps all.", rich_help_panel=_OWN)
-    ] = 1000,
-    hvg: Annotated[
-        str,
-        typer.Option(
-            help="How: scran, scran_fill, seurat_v3, dispersion or none.", rich_help_panel=_OWN
-        ),
-    ] = "scran",
+    transpose: Annotated[bool, _own("The file is genes × cells.", "--transpose")] = False,
+    genes: Annotated[int, _own("Highly variable genes to keep; 0 keeps all.")] = 1000,
+    hvg: Annotated[str, _own("How: scran, scran_fill, seurat_v3, dispersion or none.")] = "scran",
     per: Annotated[
-        str,
-        typer.Option(
-            help="all, or batch: each method on all cells and on each batch alone.",
-            rich_help_panel=_OWN,
-        ),
+        str, _own("all, or batch: each method on all cells and on each batch alone.")
     ] = "all",
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Number of repeats.", show_default="the suite's")
+        int | None, option("Number of repeats.", min=1, show_default="the suite's")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Output folder.", show_default="reports/SUITE")
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            min=1,
-            help="Workers at once.",
-            show_default="cores",
-            rich_help_panel=_LIMITS,
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Threads per worker.",
-            show_default="cores / workers",
-            rich_help_panel=_LIMITS,
-        ),
-    ] = None,
-    timeout: Annotated[
-        str | None,
-        typer.Option(
-            help="Per job, such as 90s, 20m, 2h or none.",
-            show_default="the suite's, or 1h",
-            rich_help_panel=_LIMITS,
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            help="Per worker, such as 4GB.",
-            show_default="90 % shared evenly",
-            rich_help_panel=_LIMITS,
-        ),
-    ] = None,
-    device: _Device = "auto",
+    out: Annotated[Path | None, option("Output folder.", show_default="reports/SUITE")] = None,
+    jobs: Jobs = None,
+    threads: Threads = None,
+    timeout: Timeout = None,
+    memory: Memory = None,
+    device: Device = "auto",
     fresh: Annotated[
-        bool, typer.Option("--fresh/--resume", help="Redo everything, or only what is missing.")
+        bool, option("Redo everything, or only what is missing.", "--fresh/--resume")
     ] = False,
-    report: Annotated[
-        bool, typer.Option("--report/--no-report", help="Write the page, or the scores alone.")
-    ] = True,
-    png: _Png = False,
+    report: Report = True,
+    png: Png = False,
     secret_seed: Annotated[
-        bool,
-        typer.Option("--secret-seed", help="Simulate and mask with a seed drawn for this run."),
+        bool, option("Simulate and mask with a seed drawn for this run.", "--secret-seed")
     ] = False,
     revealed_seed: Annotated[
-        str | None,
-        typer.Option(help="Repeat a run with --secret-seed: secret_seed of its manifest.json."),
+        str | None, option("Repeat a run with --secret-seed: secret_seed of its manifest.json.")
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of a published run of the suite: run only the named imputers, and show "
-            "them among its rows.",
+        option(
+            "Folder of a published run of the suite: run only the named imputers, and show them "
+            "among its rows."
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the jobs, run none.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    dry_run: Annotated[bool, option("Print the jobs, run none.", "--dry-run")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
     plugin: Plugin = None,
     data_dir: DataDir = None,
     allow_read: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="PATH",
-            help="Also readable for methods: model weights and the like; repeatable.",
-            rich_help_panel=_REACH,
+        _reach(
+            "Also readable for methods: model weights and the like; repeatable.", metavar="PATH"
         ),
     ] = None,
     allow_write: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="PATH",
-            help="Also writable for methods, such as /dev/shm; repeatable.",
-            rich_help_panel=_REACH,
-        ),
+        _reach("Also writable for methods, such as /dev/shm; repeatable.", metavar="PATH"),
     ] = None,
     allow_network: Annotated[
-        bool,
-        typer.Option(
-            "--allow-network", help="Let methods use the network.", rich_help_panel=_REACH
-        ),
+        bool, _reach("Let methods use the network.", "--allow-network")
     ] = False,
     executor: Annotated[
         str | None,
-        typer.Option(
-            help="dask, slurm or what else `impbench list executors` shows.",
+        _cluster(
+            "dask, slurm or what else `impbench list executors` shows.",
             show_default="this machine",
-            rich_help_panel=_CLUSTER,
         ),
     ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="For dask: its scheduler, tcp://HOST:8786.", rich_help_panel=_CLUSTER),
-    ] = None,
+    scheduler: Annotated[str | None, _cluster("For dask: its scheduler, tcp://HOST:8786.")] = None,
     workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Batch jobs to submit.", show_default="1", rich_help_panel=_CLUSTER
-        ),
+        int | None, _cluster("Batch jobs to submit.", min=1, show_default="1")
     ] = None,
     cluster_option: Annotated[
         list[str] | None,
-        typer.Option(
+        _cluster(
+            "Of the batch jobs, as dask-jobqueue names it, such as cores=8; repeatable.",
             metavar="NAME=VALUE",
-            help="Of the batch jobs, as dask-jobqueue names it, such as cores=8; repeatable.",
-            rich_help_panel=_CLUSTER,
         ),
     ] = None,
     tls_ca_file: _Pem = None,
     tls_cert: _Pem = None,
     tls_key: _Pem = None,
     job_script: Annotated[
-        bool,
-        typer.Option(
-            "--job-script", help="Print the batch job's script, run none.", rich_help_panel=_CLUSTER
-        ),
+        bool, _cluster("Print the batch job's script, run none.", "--job-script")
     ] = False,
 ) -> None:
     """Put imputers head to head and write a report."""
@@ -285,7 +203,6 @@ def run(
         read_settings,
         read_specs,
     )
-    from impbench.runner.sigterm import Terminated
 
     if allow_read:
         from impbench import plugin_view
@@ -345,38 +262,41 @@ def run(
         from impbench.entry.against import place_among
 
         start, choice = partial(place_among, against), narrowed(choice)
-    try:
-        with terminal.display(quiet) as listener:
-            results = start(
-                name,
-                folder,
-                **choice,
-                executor=where,
-                settings=settings,
-                listener=listener,
-                command=command_line(),
-                report=report,
-                png=png,
-            )
-    except KeyboardInterrupt as stopped:
-        typer.echo(f"\nstopped; {folder} keeps what is finished. To go on:", err=True)
-        known = ["--revealed-seed", secret.value] if secret is not None else []
-        typer.echo(f"  {command_line(known)}", err=True)
-        raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
+    known = ["--revealed-seed", secret.value] if secret is not None else []
+    with (
+        terminal.resumable(folder, command_line(known)),
+        terminal.display(quiet) as listener,
+    ):
+        results = start(
+            name,
+            folder,
+            **choice,
+            executor=where,
+            settings=settings,
+            listener=listener,
+            command=command_line(),
+            report=report,
+            png=png,
+        )
     terminal.print_results(results, quiet, as_json)
     if results.without_result:
         raise typer.Exit(NO_RESULT)
 
 
-for commands in (
-    commands_index,
-    commands_list,
-    commands_own_data,
-    commands_regress,
-    commands_results,
-    commands_submit,
+app.add_typer(commands_regress.baseline_app, name="baseline")
+app.command()(commands_results.index)
+app.command("list")(commands_list.list_)
+for command in (
+    commands_list.info,
+    commands_own_data.impute,
+    commands_own_data.inspect,
+    commands_regress.check,
+    commands_regress.compare,
+    commands_results.report,
+    commands_results.merge,
+    commands_submit.submit,
 ):
-    commands.mount(app)
+    app.command()(command)
 
 
 def main() -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from impbench.command_help import Commands
+from impbench.options import DataDir, use_folder
 
 data_app = Commands(help="Datasets: what there is and where it lies.")
 
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder with datasets (also: IMPBENCH_DATA).")
-]
 _Name = Annotated[str, typer.Argument(help="A dataset of the catalogue.")]
 
 
@@ -54,11 +51,3 @@ def path(name: _Name, data_dir: DataDir = None) -> None:
 
     use_folder(data_dir)
     typer.echo(catalogue.path(name))
-
-
-def use_folder(data_dir: Path | None) -> None:
-    """Look for datasets in this folder, if one is given."""
-    if data_dir is not None:
-        from impbench.data.catalogue import set_data_folder
-
-        set_data_folder(data_dir)

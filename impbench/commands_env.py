@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from impbench.command_help import Commands
-from impbench.plugin_option import Plugin, load_plugins
+from impbench.options import Plugin, load_plugins, option
 
 env_app = Commands(help="Environments of methods that ask for packages of their own.")
 
@@ -72,10 +72,8 @@ def examine(
     names: Annotated[
         list[str] | None, typer.Argument(help="Methods, such as dca-original.")
     ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Every method that asks for one.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the table as CSV.")] = None,
+    everything: Annotated[bool, option("Every method that asks for one.", "--all")] = False,
+    out: Annotated[Path | None, option("Write the table as CSV.", "--out", "-o")] = None,
     plugin: Plugin = None,
 ) -> None:
     """Build environments from nothing and impute in each; exit status 1 when one fails."""

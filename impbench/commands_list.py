@@ -6,14 +6,7 @@ from typing import Annotated
 
 import typer
 
-from impbench.command_help import Commands
-from impbench.plugin_option import Plugin, load_plugins
-
-
-def mount(app: Commands) -> None:
-    """Add the commands to the command line."""
-    app.command(name="list")(list_)
-    app.command()(info)
+from impbench.options import Json, Plugin, load_plugins
 
 
 def list_(
@@ -21,7 +14,7 @@ def list_(
         str | None,
         typer.Argument(help="A kind of thing, such as imputers or executors."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: Json = False,
     plugin: Plugin = None,
 ) -> None:
     """List what there is, plugins that failed to load included."""

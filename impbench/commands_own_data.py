@@ -2,72 +2,48 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from impbench.command_help import Commands
-from impbench.plugin_option import Plugin, load_plugins
+from impbench.options import Device, Plugin, load_plugins, option
 
-
-def mount(app: Commands) -> None:
-    """Add the commands to the command line."""
-    app.command()(impute)
-    app.command()(inspect)
-
-
-_RESULT = "The result"
+_result = partial(option, panel="The result")
 
 
 def impute(
     file: Annotated[Path, typer.Argument(help="Whatever `impbench run --data` reads.")],
-    method: Annotated[str, typer.Option("--method", "-m", help="Such as maskclass-balanced.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="h5ad to write.")],
-    layer: Annotated[str | None, typer.Option(help="Layer with raw counts, X or raw.X.")] = None,
+    method: Annotated[str, option("Such as maskclass-balanced.", "--method", "-m")],
+    out: Annotated[Path, option("h5ad to write.", "--out", "-o")],
+    layer: Annotated[str | None, option("Layer with raw counts, X or raw.X.")] = None,
     scale: Annotated[
-        str, typer.Option(help="Scale of the file's values: auto, counts, lognorm or log1p.")
+        str, option("Scale of the file's values: auto, counts, lognorm or log1p.")
     ] = "auto",
-    transpose: Annotated[
-        bool, typer.Option("--transpose", help="The file is genes × cells.")
-    ] = False,
-    batch_key: Annotated[str | None, typer.Option(help="Column of obs with batches.")] = None,
+    transpose: Annotated[bool, option("The file is genes × cells.", "--transpose")] = False,
+    batch_key: Annotated[str | None, option("Column of obs with batches.")] = None,
     per: Annotated[
-        str, typer.Option(help="all, or batch: each batch of --batch-key is imputed alone.")
+        str, option("all, or batch: each batch of --batch-key is imputed alone.")
     ] = "all",
     n_groups: Annotated[
-        int | None, typer.Option(min=1, help="Number of cell groups, if the method needs it.")
+        int | None, option("Number of cell groups, if the method needs it.", min=1)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")] = "cpu",
-    threads: Annotated[int, typer.Option(min=1, help="Threads that the method may use.")] = 1,
+    seed: Annotated[int, option("Of everything random.")] = 1,
+    device: Device = "cpu",
+    threads: Annotated[int, option("Threads that the method may use.", min=1)] = 1,
     plugin: Plugin = None,
-    key_added: Annotated[
-        str, typer.Option(help="Name of the new layer.", rich_help_panel=_RESULT)
-    ] = "imputed",
+    key_added: Annotated[str, _result("Name of the new layer.")] = "imputed",
     overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite", help="Replace what has that name already.", rich_help_panel=_RESULT
-        ),
+        bool, _result("Replace what has that name already.", "--overwrite")
     ] = False,
-    output_scale: Annotated[
-        str,
-        typer.Option(help="log2, ln (as scanpy has it) or counts.", rich_help_panel=_RESULT),
-    ] = "log2",
+    output_scale: Annotated[str, _result("log2, ln (as scanpy has it) or counts.")] = "log2",
     genes_to_keep: Annotated[
         Path | None,
-        typer.Option(
-            help="File of gene names, one a line: imputed values of these only, stored sparse.",
-            rich_help_panel=_RESULT,
-        ),
+        _result("File of gene names, one a line: imputed values of these only, stored sparse."),
     ] = None,
-    sparse: Annotated[
-        bool, typer.Option("--sparse", help="Store no zeros.", rich_help_panel=_RESULT)
-    ] = False,
-    dtype: Annotated[
-        str, typer.Option(help="float32, or float16 for half the room.", rich_help_panel=_RESULT)
-    ] = "float32",
+    sparse: Annotated[bool, _result("Store no zeros.", "--sparse")] = False,
+    dtype: Annotated[str, _result("float32, or float16 for half the room.")] = "float32",
 ) -> None:
     """Apply one method to your own data: a new layer, everything else untouched.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from impbench.command_help import Commands
-from impbench.plugin_option import Plugin, load_plugins
+from impbench.options import Json, Plugin, load_plugins, option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,14 +28,12 @@ def start(
     name: Annotated[str, typer.Argument(help="Name of the method, such as my-method.")],
     kind: Annotated[
         Literal["package", "file", "command", "environment"],
-        typer.Option(
-            help="Installable package, single Python file, program in any language, or Python file "
+        option(
+            "Installable package, single Python file, program in any language, or Python file "
             "for a published package in an environment of its own."
         ),
     ] = "package",
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder.", show_default="./NAME")
-    ] = None,
+    out: Annotated[Path | None, option("Folder.", "--out", "-o", show_default="./NAME")] = None,
 ) -> None:
     """Write a working, tested project; edit one function and it is yours."""
     from impbench.plugin_new import write_project
@@ -50,7 +48,7 @@ def start(
 def examine(
     name: Annotated[str, typer.Argument(help="Imputer, such as my-method or 'magic[t=5]'.")],
     plugin: Plugin = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check an imputer against the contract; exit status 1 when a check fails."""
     # The imputer runs in this process; if compiled code crashes, say at least where.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from impbench.command_help import Commands
-from impbench.plugin_option import load_plugins
+from impbench.options import Json, load_plugins, option
 
 if TYPE_CHECKING:
     from impbench.regress.verdict import BuildCheck
@@ -19,15 +19,12 @@ baseline_app = Commands(help="Scores to hold later runs against.")
 _Run = Annotated[Path, typer.Argument(help="Folder that `impbench run` wrote.")]
 _Plugin = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--plugin", metavar="FILE", help="Python file that defines metrics of the run; repeatable."
-    ),
+    option("Python file that defines metrics of the run; repeatable.", "--plugin", metavar="FILE"),
 ]
 _Floor = Annotated[
     list[str] | None,
-    typer.Option(
-        "--floor",
-        help="Change that does not matter, such as mse=0.5% (of the baseline's mean) or ari=0.01; "
+    option(
+        "Change that does not matter, such as mse=0.5% (of the baseline's mean) or ari=0.01; "
         "repeatable.",
         metavar="METRIC=CHANGE",
         show_default="0.5%, or 0.005 for indices between bounds",
@@ -35,22 +32,14 @@ _Floor = Annotated[
 ]
 _Alpha = Annotated[
     float | None,
-    typer.Option(help="Largest chance of any false alarm, by the tests.", show_default="0.005"),
+    option("Largest chance of any false alarm, by the tests.", show_default="0.005"),
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-
-
-def mount(app: Commands) -> None:
-    """Add the commands to the command line."""
-    app.add_typer(baseline_app, name="baseline")
-    app.command()(check)
-    app.command()(compare)
 
 
 @baseline_app.command("create")
 def baseline_create(
     run: _Run,
-    out: Annotated[Path, typer.Option("--out", "-o", help="JSON file to write.")],
+    out: Annotated[Path, option("JSON file to write.", "--out", "-o")],
     plugin: _Plugin = None,
 ) -> None:
     """Keep a run's scores, to hold later runs against."""
@@ -69,25 +58,24 @@ def baseline_create(
 
 def check(
     run: _Run,
-    baseline: Annotated[Path, typer.Option("--baseline", "-b", help="As `baseline create` wrote.")],
+    baseline: Annotated[Path, option("As `baseline create` wrote.", "--baseline", "-b")],
     floor: _Floor = None,
     alpha: _Alpha = None,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Only a part of the baseline was run.")
+        bool, option("Only a part of the baseline was run.", "--allow-missing")
     ] = False,
     fail_on_runtime: Annotated[
-        bool, typer.Option("--fail-on-runtime", help="A slower method fails the check.")
+        bool, option("A slower method fails the check.", "--fail-on-runtime")
     ] = False,
     max_slowdown: Annotated[
-        float | None,
-        typer.Option(help="Slowdown that does not matter, such as 1.5.", show_default="1.25"),
+        float | None, option("Slowdown that does not matter, such as 1.5.", show_default="1.25")
     ] = None,
     control: Annotated[
-        str | None, typer.Option(help="Imputer whose runtime is the unit of the others'.")
+        str | None, option("Imputer whose runtime is the unit of the others'.")
     ] = None,
-    as_json: _Json = False,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML too.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write Markdown too.")] = None,
+    as_json: Json = False,
+    junit: Annotated[Path | None, option("Write JUnit XML too.")] = None,
+    markdown: Annotated[Path | None, option("Write Markdown too.")] = None,
     plugin: _Plugin = None,
 ) -> None:
     """Hold a run against a baseline: status 0 as good, 1 worse, 2 cannot be compared."""
@@ -133,7 +121,7 @@ def compare(
     run_b: _Run,
     floor: _Floor = None,
     alpha: _Alpha = None,
-    as_json: _Json = False,
+    as_json: Json = False,
     plugin: _Plugin = None,
 ) -> None:
     """Show two runs side by side, with the statistics of `check`."""

@@ -1,4 +1,4 @@
-"""The commands `report` and `merge`, for runs that are stored already."""
+"""The commands `report`, `merge` and `index`, for runs that are stored already."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from impbench.command_help import Commands
-from impbench.plugin_option import Plugin, load_plugins
-
-Png = Annotated[bool, typer.Option("--png", help="Figures as PNG too, beside SVG.")]
-
-
-def mount(app: Commands) -> None:
-    """Add the commands to the command line."""
-    app.command()(report)
-    app.command()(merge)
+from impbench.options import Plugin, Png, Report, load_plugins, option
 
 
 def report(
@@ -44,27 +35,22 @@ def merge(
             metavar="RUN...", help="Folders that `impbench run` wrote, or files of `submit`."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; may be one of them.")],
+    out: Annotated[Path, option("Folder to write; may be one of them.", "--out", "-o")],
     prefer: Annotated[
         Literal["first", "last"] | None,
-        typer.Option(
-            help="Which run counts where scores of the same job differ.", show_default="refuse"
-        ),
+        option("Which run counts where scores of the same job differ.", show_default="refuse"),
     ] = None,
     suite: Annotated[
         str | None,
-        typer.Option(
-            help="Suite that the runs are slices of, where it is a TOML file.",
+        option(
+            "Suite that the runs are slices of, where it is a TOML file.",
             show_default="as the runs say",
         ),
     ] = None,
     pictures: Annotated[
-        bool,
-        typer.Option("--pictures/--no-pictures", help="Take along what maps of cells are made of."),
+        bool, option("Take along what maps of cells are made of.", "--pictures/--no-pictures")
     ] = True,
-    draw: Annotated[
-        bool, typer.Option("--report/--no-report", help="Write the page, or the scores alone.")
-    ] = True,
+    draw: Report = True,
     png: Png = False,
     plugin: Plugin = None,
 ) -> None:
@@ -97,3 +83,12 @@ def merge(
         from impbench.report import write_report
 
         typer.echo(f"report: {write_report(stored, png)}")
+
+
+def index(
+    folder: Annotated[Path, typer.Argument(help="Folder above those of finished runs.")],
+) -> None:
+    """Write an index.html over all runs below a folder: pages, files, and how to cite them."""
+    from impbench.report import write_index
+
+    typer.echo(write_index(folder))

@@ -7,7 +7,9 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -29,6 +31,7 @@ from impbench.results.failed_methods import failure_line
 from impbench.results.record import Record
 from impbench.runner.outcome import Results
 from impbench.runner.settings import Listener
+from impbench.runner.sigterm import Terminated
 from impbench.truth_control import TRUTH_CONTROLS
 
 _out = Console(highlight=False)
@@ -49,6 +52,23 @@ def display(quiet: bool) -> Iterator[Listener | None]:
         yield live
     finally:
         live.progress.stop()
+
+
+@contextmanager
+def resumable(folder: Path, again: str) -> Iterator[None]:
+    """Say, where Ctrl-C or SIGTERM ends a run, that the command line `again` goes on with it.
+
+    Raises
+    ------
+    typer.Exit
+        With the status that shells expect after that signal.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        typer.echo(f"\nstopped; {folder} keeps what is finished. To go on:", err=True)
+        typer.echo(f"  {again}", err=True)
+        raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
 
 
 class _Lines:
