@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from impbench.imputer import Imputed, Observed
 from impbench.parameters import parameter
 from impbench.protocols.molecules import deal
 from impbench.protocols.predictive import CountPrediction, GaussianPrediction, Prediction
-from impbench.protocols.protocol import Hidden, Problem, Protocol, observe
+from impbench.protocols.protocol import Hidden, LazyEvidence, Problem, Protocol, observe
 from impbench.protocols.thinning import needs_molecules
 
 ENTRIES = 200_000
@@ -118,9 +118,7 @@ class Calibration(Protocol):
             ),
         )
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``pit`` and ``interval_width``, (entries,) float64; empty without `std`."""
 
         @cache

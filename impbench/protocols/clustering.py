@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from impbench.metrics.silhouette import silhouettes
 from impbench.parameters import parameter
 from impbench.protocols.components import principal_components, tsne
 from impbench.protocols.partition import kmeans, leiden
-from impbench.protocols.protocol import Problem, Protocol, observe
+from impbench.protocols.protocol import LazyEvidence, Problem, Protocol, observe
 
 ALL_WIDTHS_UP_TO = 100_000
 """Of more cells, silhouette widths are those of `SOME_WIDTHS` cells: all pairs take hours."""
@@ -113,9 +113,7 @@ class Clustering(Protocol):
             )
         return Problem(observed, hidden, tuple(metrics), tuple(conventions), left_out=left_out)
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``components`` (the coordinates clustered), ``clusters`` and ``silhouettes``.
 
         Each is computed once. Calling ``components`` raises `InputError` if ``source`` is
@@ -129,8 +127,7 @@ class Clustering(Protocol):
 
         @cache
         def clusters() -> NDArray[np.int64]:
-            labels = problem.hidden.labels
-            assert labels is not None, "obstacle() turns datasets without labels away"
+            labels = problem.hidden.types()
             k = len(np.unique(labels))
             if self.algorithm == "leiden":
                 return leiden(components(), k, seed)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.de_tests import adjusted, compare, log_fold_changes, mean_by_group
 from impbench.protocols.profiles import Profiles, bulk_reference, simulated_profiles
-from impbench.protocols.protocol import Problem, Protocol, observe
+from impbench.protocols.protocol import LazyEvidence, Problem, Protocol, observe
 
 SIGNIFICANT = 0.05
 """Adjusted p value up to which cnnImpute keeps a gene."""
@@ -131,12 +131,9 @@ class DifferentialExpression(Protocol):
             )
         return Problem(observed, replace(hidden, extra=extra), tuple(metrics), tuple(conventions))
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``de_scores``, ``lfc_found`` and ``top_found``, (types, genes), each once."""
-        labels = problem.hidden.labels
-        assert labels is not None, "obstacle() turns datasets without labels away"
+        labels = problem.hidden.types()
 
         @cache
         def values() -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Literal
@@ -17,7 +17,7 @@ from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.gene_spread import expression_bins, gini, variation_by_type, zero_share
 from impbench.protocols.profiles import bulk_reference
-from impbench.protocols.protocol import Problem, Protocol, observe
+from impbench.protocols.protocol import LazyEvidence, Problem, Protocol, observe
 from impbench.scale import normalise, size_factors
 
 _OBSERVED = "mean observed expression"
@@ -110,9 +110,7 @@ class Distribution(Protocol):
             conventions=tuple(conventions),
         )
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``gini_found``, ``zeros_found`` and ``cv_found``, each computed once."""
 
         @cache
@@ -121,8 +119,7 @@ class Distribution(Protocol):
 
         @cache
         def variation() -> NDArray[np.float64]:
-            labels = problem.hidden.labels
-            assert labels is not None, "asked for only where there are labels"
+            labels = problem.hidden.types()
             seen = variation_by_type(problem.observed.lognorm, labels)
             found = np.nan_to_num(variation_by_type(values(), labels))
             # The same genes for every method; one it makes 0 everywhere does not vary.

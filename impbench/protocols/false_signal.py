@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Literal
@@ -18,7 +18,7 @@ from impbench.protocols.de_tests import compare
 from impbench.protocols.gene_pairs import pair_correlations, sample
 from impbench.protocols.independent_genes import permute_genes, relative_depth
 from impbench.protocols.partition import leiden_at
-from impbench.protocols.protocol import Hidden, Problem, Protocol, observe
+from impbench.protocols.protocol import Hidden, LazyEvidence, Problem, Protocol, observe
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,7 @@ class FalseSignal(Protocol):
         hidden = Hidden(labels=dataset.labels, extra=extra)
         return Problem(observed, hidden, tuple(metrics), tuple(conventions))
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return correlations, components, clusters and p values, each computed once."""
         paired, null_genes = (
             np.asarray(problem.hidden.extra[name]) for name in ("paired_genes", "null_genes")
@@ -143,8 +141,7 @@ class FalseSignal(Protocol):
             return compare(chosen, groups, self.test).p_values
 
         def types() -> NDArray[np.float64]:
-            labels = problem.hidden.labels
-            assert labels is not None, "asked for only where there are labels"
+            labels = problem.hidden.types()
             return p_values(labels[cells])
 
         def halves() -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +15,7 @@ from impbench.data.genes import expressed_in
 from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.molecules import as_stored, rows_without_zeros
-from impbench.protocols.protocol import Hidden, Problem, Protocol, observe
+from impbench.protocols.protocol import Hidden, LazyEvidence, Problem, Protocol, observe
 from impbench.scale import library_sizes, size_factors
 
 _METRICS = {
@@ -108,9 +108,7 @@ class Masking(Protocol):
             observed, hidden, _METRICS[self.scale], self._conventions(convention, masked)
         )
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``masked_truth`` and ``masked_imputed``, (entries,) float64, row by row."""
         masked = sp.csr_matrix(problem.hidden.extra["masked_counts"])
         library = np.asarray(problem.hidden.extra["full_library_size"], dtype=np.float64)

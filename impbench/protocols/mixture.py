@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from impbench.data.cell_columns import proportions
 from impbench.data.dataset import Dataset
 from impbench.imputer import Imputed
 from impbench.parameters import parameter
-from impbench.protocols.protocol import Hidden, Problem, Protocol, observe
+from impbench.protocols.protocol import Hidden, LazyEvidence, Problem, Protocol, observe
 from impbench.protocols.pure_profiles import contents, pool, pure_cells, variance_ratio, weights
 
 LEAST_PURE = 4
@@ -134,9 +134,7 @@ class Mixture(Protocol):
             left_out=left_out,
         )
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``mixture_true`` and ``mixture_found``, (cells, expressed genes) float32."""
         genes = np.asarray(problem.hidden.extra["expressed_genes"])
 

@@ -18,6 +18,9 @@ from impbench.imputer import Imputed, Observed, Part
 from impbench.parameters import Parametrised
 from impbench.scale import Matrix
 
+LazyEvidence = Mapping[str, Callable[[], Any]]
+"""Evidence by the name of a metric's argument, each piece computed when it is called for."""
+
 
 @dataclass(frozen=True)
 class Hidden:
@@ -47,6 +50,11 @@ class Hidden:
     def truth(self) -> Imputed | None:
         """Return the truth as the oracle would impute it, or None; the same array every time."""
         return self._truth
+
+    def types(self) -> NDArray[np.str_]:
+        """Return the labels, of a dataset that must have them for the question to be asked."""
+        assert self.labels is not None, "obstacle() turns datasets without labels away"
+        return self.labels
 
     @cached_property
     def _truth(self) -> Imputed | None:
@@ -147,9 +155,7 @@ class Protocol(Parametrised):
     def pose(self, dataset: Dataset, seed: int) -> Problem:
         """Make the problem; everything random in it comes from `seed`."""
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return what this protocol `offers` beyond ``problem.hidden.extra``, computed on demand.
 
         `seed` drives what is random in the evaluation, such as k-means starts.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Literal
@@ -16,7 +16,7 @@ from impbench.metrics.rare import match_clusters
 from impbench.parameters import parameter
 from impbench.protocols.clustering import Clustering
 from impbench.protocols.de_tests import compare
-from impbench.protocols.protocol import Problem
+from impbench.protocols.protocol import LazyEvidence, Problem
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,7 @@ class RareTypes(Clustering):
     def pose(self, dataset: Dataset, seed: int) -> Problem:
         """Show the observed counts without labels; nothing here is random."""
         problem = super().pose(dataset, seed)
-        labels, truth = problem.hidden.labels, problem.hidden.truth()
-        assert labels is not None, "obstacle() turns datasets without labels away"
+        labels, truth = problem.hidden.types(), problem.hidden.truth()
         types, sizes = np.unique(labels, return_counts=True)
         rare = types[sizes.argmin()]
         metrics = ["rare-f1", "rare-recall"]
@@ -102,12 +101,9 @@ class RareTypes(Clustering):
             conventions=tuple(conventions),
         )
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return as `Clustering` does, and ``markers_found`` and ``markers_clusters``."""
-        labels = problem.hidden.labels
-        assert labels is not None, "obstacle() turns datasets without labels away"
+        labels = problem.hidden.types()
         types = np.unique(labels)
         offers = super().evidence(problem, imputed, seed)
 

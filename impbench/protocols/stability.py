@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from impbench.data.dataset import Dataset
 from impbench.imputer import Imputed
 from impbench.parameters import parameter
-from impbench.protocols.protocol import Again, Hidden, Problem, Protocol, observe
+from impbench.protocols.protocol import Again, Hidden, LazyEvidence, Problem, Protocol, observe
 
 SEED_SHIFT = 1000
 """Far from the seeds of other repeats."""
@@ -81,9 +81,7 @@ class Stability(Protocol):
             again=again,
         )
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``other_seed`` and ``apart``, (cells, genes) float32, log2 scale."""
 
         def answer(name: str) -> NDArray[np.float32]:

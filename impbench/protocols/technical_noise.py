@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from impbench.imputer import Imputed
 from impbench.metrics.blocks import cell_blocks
 from impbench.parameters import parameter
 from impbench.protocols.molecules import deal
-from impbench.protocols.protocol import Hidden, Problem, Protocol, observe
+from impbench.protocols.protocol import Hidden, LazyEvidence, Problem, Protocol, observe
 from impbench.protocols.thinning import needs_molecules
 from impbench.scale import Matrix
 
@@ -116,9 +116,7 @@ class TechnicalNoise(Protocol):
             left_out=left_out,
         )
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``noise_moments`` and ``group_means``.
 
         With x and y a library's deviations from the mean of its group's cells, or controls, the

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from impbench.data.dataset import Dataset
 from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.molecules import deal
-from impbench.protocols.protocol import Hidden, Problem, Protocol, observe
+from impbench.protocols.protocol import Hidden, LazyEvidence, Problem, Protocol, observe
 from impbench.scale import Matrix, library_sizes
 
 
@@ -72,9 +72,7 @@ class Thinning(Protocol):
             ),
         )
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``predicted_test``, (cells, genes) float32, in molecules of the test pile."""
         depth = _depth(problem.hidden.extra["test_counts"], problem.observed.counts)
         return {"predicted_test": lambda: imputed.counts(problem.observed) * depth}

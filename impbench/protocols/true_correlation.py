@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from impbench.data.dataset import Dataset
 from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.gene_pairs import pair_correlations, sample
-from impbench.protocols.protocol import Problem, Protocol, observe
+from impbench.protocols.protocol import LazyEvidence, Problem, Protocol, observe
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,7 @@ class TrueCorrelation(Protocol):
             conventions=tuple(conventions),
         )
 
-    def evidence(
-        self, problem: Problem, imputed: Imputed, seed: int
-    ) -> Mapping[str, Callable[[], Any]]:
+    def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``pair_correlations``, 0 where the imputation makes a gene constant."""
 
         @cache
