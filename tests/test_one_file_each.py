@@ -22,11 +22,8 @@ CORE = ROOT / "impbench"
 EXCEPTIONS = {
     # Costs: what every run measures, under names of its own in figures and findings.
     "wall-seconds": {
-        "report/analysis/findings.py",
         "report/analysis/purposes.py",
         "report/figures/scaling.py",
-        "report/figures/tradeoff.py",
-        "report/page/boards.py",
         "scoring/score.py",
     },
     "cpu-seconds": {"report/figures/bars.py", "scoring/score.py"},

@@ -123,6 +123,6 @@ class Overview:
 
 
 def _label(fact: ShownMetric) -> str:
-    unit = f" ({fact.unit})" if fact.unit else ""
     against = "" if fact.comparable else " − no imputation"
-    return f"{fact.title}{against}{unit} {'↓' if fact.direction == 1 else '↑'}"
+    unit = f" ({fact.unit})" if fact.unit else ""
+    return f"{fact.title}{against}{unit} {fact.arrow}"

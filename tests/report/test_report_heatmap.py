@@ -11,7 +11,7 @@ from impbench.registry import registry
 from impbench.report.analysis.run import make_run
 from impbench.report.analysis.tables import leaderboard_of
 from impbench.report.figures.drawing import blank, name_rows, scatter, style
-from impbench.report.figures.palette import INK, SOFT, Look
+from impbench.report.figures.palette import Look
 from impbench.report.figures.scene import Scene
 from impbench.results.store import Store
 
@@ -37,7 +37,7 @@ def test_names_of_rows_and_marks_are_as_many_artists_as_needed():
     axes = blank(2, 2).add_axes((0.5, 0, 0.5, 1))
     looks = [Look("a", "#0072B2", "o", False), Look("b", "#D55E00", "s", False)]
     points = scatter(axes, [1, 2], [0, 1], looks)
-    name_rows(axes, ["a", "b"], [0, 1], [INK, SOFT])
+    name_rows(axes, looks, [0, 1])
     assert [text.get_text() for text in axes.texts] == ["a", "b"]
     assert list(axes.collections) == [points]
     assert len(points.get_paths()) == 2

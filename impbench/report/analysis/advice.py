@@ -288,11 +288,9 @@ class _Purpose:
         ((dataset, protocol, metric),) = asked
         fact, rows = self.run.metrics[metric], self.ranked[dataset, protocol, metric]
         shown = {name: spread(rows[name].mean, rows[name].sd) for name in (method, rival)}
-        better = "lower" if fact.direction == 1 else "higher"
         return (
             f"{fact.title} {shown[method]}, {'without imputation' if alone else rival} "
-            f"{shown[rival]} "
-            f"({better} is better)"
+            f"{shown[rival]} ({fact.better})"
         )
 
     def _because(self, method: str, outcome: Verdict, duels: list[_Duel]) -> str:

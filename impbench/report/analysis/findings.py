@@ -16,6 +16,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from impbench.report.analysis.purposes import TIME
 from impbench.report.analysis.question import QuestionResult, questions
 from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
 from impbench.report.analysis.tables import Verdict
@@ -207,7 +208,7 @@ def _trust(run: Run, summary: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _cost(run: Run, summary: pd.DataFrame) -> list[Finding]:
-    times = summary[(summary["metric"] == "wall-seconds") & summary["imputer"].isin(run.methods)]
+    times = summary[(summary["metric"] == TIME) & summary["imputer"].isin(run.methods)]
     failed = times.groupby("imputer")["n_failed"].sum()
     times = times[times["imputer"].map(failed) == 0]
     typical = times.groupby("imputer")["mean"].median().dropna().sort_values()

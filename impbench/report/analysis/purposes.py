@@ -8,12 +8,15 @@ the worst (`impbench.report.analysis.worst`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from impbench.report.analysis.run import Run
+from impbench.report.numbers import number, skill_text
 
 MIN_DATASETS = 3
 """Below so many data sets the table of purposes ranks nobody."""
@@ -83,6 +86,22 @@ def questions_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
     table.loc[table["rank"].isna(), "place"] = np.nan
     table["seconds"] = table["counted"].where(table["purpose"] == SPEED)
     return table
+
+
+def best_of(run: Run, purposes: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return method and purpose of every lowest mean rank, of methods that never failed."""
+    methods = purposes[purposes["imputer"].isin(run.methods) & (purposes["n_failed"] == 0)]
+    lowest = methods.groupby("purpose")["mean_rank"].transform("min")
+    rows = methods[methods["mean_rank"] == lowest]
+    return set(zip(rows["imputer"], rows["purpose"], strict=True))
+
+
+def beside_rank(row: Any) -> str:
+    """Say what stands below the mean rank in a row of `purposes_of`: seconds, or skill."""
+    notes = [] if math.isnan(row.seconds) else [f"{number(row.seconds, 2)} s"]
+    notes += [] if math.isnan(row.mean_skill) else [f"skill {skill_text(row.mean_skill)}"]
+    notes += [f"{row.n_ranked}/{row.n_questions}"] if row.n_ranked < row.n_questions else []
+    return " · ".join(notes)
 
 
 def all_misled(run: Run, purpose: str) -> bool:

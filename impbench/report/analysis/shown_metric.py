@@ -38,13 +38,28 @@ class ShownMetric:
     on_batches: bool = False
 
     @property
+    def better(self) -> str:
+        """Which scores are better, such as ``lower is better``."""
+        said = {1: "lower is better", -1: "higher is better", 0: "direction unknown"}
+        return said[self.direction]
+
+    @property
+    def arrow(self) -> str:
+        """The same as a sign; of a metric that is ranked."""
+        return "↓" if self.direction == 1 else "↑"
+
+    @property
+    def in_unit(self) -> str:
+        """Its title, with the unit in brackets if it has one."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
     def explanation(self) -> str:
         """What a score says, and which is better, in plain words."""
         if not self.direction:
             return self.meaning
         best = f", {bound(self.ideal)} is best" if math.isfinite(self.ideal) else ""
-        better = "lower" if self.direction == 1 else "higher"
-        return f"{self.meaning.rstrip('.')}; {better} is better{best}."
+        return f"{self.meaning.rstrip('.')}; {self.better}{best}."
 
     @classmethod
     def of(cls, name: str, known: Mapping[str, Metric]) -> ShownMetric:

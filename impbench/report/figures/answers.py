@@ -100,9 +100,7 @@ def _sweep(scene: Scene, sweep: Sweep) -> Figure | None:
     rows = scene.summary[~scene.summary["imputer"].map(run.sees_truth)]
     rows = rows.assign(at=rows["protocol"].map(sweep.values)).dropna(subset=["at", "mean"])
     datasets = [item for item in run.datasets if item in set(rows["dataset"])][:MAX_DATASETS]
-    present = set(rows["imputer"])
-    names = [item for item in scene.ordered if item in present]
-    names.sort(key=lambda item: run.imputers[item].is_control)
+    names = scene.methods_first(set(rows["imputer"]))
     if not datasets or not metrics:
         return None
     width = (WIDTH - LEGEND) / max(len(metrics), 2)
@@ -114,8 +112,7 @@ def _sweep(scene: Scene, sweep: Sweep) -> Figure | None:
             axes = panel(drawn, left, top, width - 0.75, PANEL)
             here = rows[(rows["dataset"] == dataset) & (rows["metric"] == fact.name)]
             _lines(axes, here, names, looks)
-            unit = f" ({fact.unit})" if fact.unit else ""
-            axes.set_title(f"{fact.title}{unit}: {shorten(run.datasets[dataset].title, 24)}")
+            axes.set_title(f"{fact.in_unit}: {shorten(run.datasets[dataset].title, 24)}")
             axes.set_xlabel(sweep.parameter)
             axes.set_xticks(list(sweep.values.values()))
     name_looks(drawn, {looks[item].label: looks[item] for item in names}, LEGEND)
@@ -145,14 +142,11 @@ def _dots(scene: Scene) -> Figure | None:
     rows = scene.rows[scene.rows["counted"].notna()]
     if rows["dataset"].nunique() < 2 or not metrics:
         return None
-    present = set(rows["imputer"])
-    names = [item for item in scene.ordered if item in present]
-    names.sort(key=lambda item: run.imputers[item].is_control)
+    names = scene.methods_first(set(rows["imputer"]))
     n_methods = sum(not run.imputers[item].is_control for item in names)
     width, height = (WIDTH - LABELS) / max(len(metrics), 2), ROW * len(names)
     drawn = blank(LABELS + width * len(metrics), height + 0.85)
     place = {name: y for y, name in enumerate(names)}
-    inks = [SOFT if run.imputers[name].is_control else INK for name in names]
     for column, fact in enumerate(metrics):
         axes = panel(drawn, LABELS + column * width, 0.35, width - 0.3, height)
         here = rows[rows["metric"] == fact.name]
@@ -177,11 +171,11 @@ def _dots(scene: Scene) -> Figure | None:
             axes.axhline(n_methods - 0.5, color=SOFT, linewidth=0.8)
         axes.set_ylim(len(names) - 0.4, -0.6)
         if column == 0:
-            name_rows(axes, [scene.looks[item].label for item in names], range(len(names)), inks)
+            name_rows(axes, [scene.looks[item] for item in names], range(len(names)))
         axes.set_yticks([])
         axes.grid(axis="x")
         axes.set_title(shorten(fact.title, 26))
-        arrow = {1: "lower is better", -1: "higher is better", 0: ""}[fact.direction]
-        axes.set_xlabel(", ".join(filter(None, [fact.unit, arrow])), color=SOFT)
+        better = fact.better if fact.direction else ""
+        axes.set_xlabel(", ".join(filter(None, [fact.unit, better])), color=SOFT)
     drawn.set_label(f"{counted(len(metrics), 'score')} of {len(names)} imputers on each dataset")
     return drawn

@@ -92,9 +92,7 @@ def bars(scene: Scene) -> Figure | None:
         axes = panel(drawn, LABELS + column * width, row * step + 0.32, SPAN * width, body)
         _panel(axes, cells[metric], run.metrics[metric], scene.looks, places)
         if column == 0:
-            labels = [scene.looks[name].label for name in places]
-            inks = [SOFT if run.imputers[name].is_control else INK for name in places]
-            name_rows(axes, labels, list(places.values()), inks)
+            name_rows(axes, map(scene.looks.__getitem__, places), places.values())
     _legend(drawn, [name for name in BOUNDS if name in places])
     title = run.datasets[scene.dataset].title
     drawn.set_label(
@@ -188,13 +186,10 @@ def _panel(
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}".replace("-", "−"))
     axes.tick_params(axis="x", bottom=False, length=0, labelsize=7)
     axes.grid(axis="x")
-    unit = f" ({fact.unit})" if fact.unit else ""
     # Where nothing stands above the panel, its title need not look for a place.
-    axes.set_title(shorten(f"{fact.title}{unit}", 24), y=1, pad=12.5)
-    direction = {1: "lower is better", -1: "higher is better", 0: "direction unknown"}
-    subtitle = direction[fact.direction]
+    axes.set_title(shorten(fact.in_unit, 24), y=1, pad=12.5)
     above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    axes.annotate(subtitle, (0, 1), (0, 3), color=SOFT, fontsize=6.8, **above)
+    axes.annotate(fact.better, (0, 1), (0, 3), color=SOFT, fontsize=6.8, **above)
 
 
 def _legend(drawn: Figure, bounds: list[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -133,18 +133,16 @@ def name_looks(
     )
 
 
-def name_rows(
-    axes: Axes, labels: Sequence[str], places: Sequence[float], colours: Sequence[str]
-) -> None:
-    """Write a label left of the axes at each place, where that of a tick would stand.
+def name_rows(axes: Axes, looks: Iterable[Look], places: Iterable[float]) -> None:
+    """Write imputers' labels left of the axes at their places, where those of ticks would stand.
 
     A tick is five artists, and every one is drawn and measured for its label alone.
     """
     transform, va, ha = axes.get_yaxis_text1_transform(matplotlib.rcParams["ytick.major.pad"])
-    look: dict[str, Any] = {"fontsize": matplotlib.rcParams["ytick.labelsize"]}
-    look |= {"transform": transform, "ha": ha, "va": va}
-    for label, place, colour in zip(labels, places, colours, strict=True):
-        axes.text(0, place, label, color=colour, **look)
+    as_tick: dict[str, Any] = {"fontsize": matplotlib.rcParams["ytick.labelsize"]}
+    as_tick |= {"transform": transform, "ha": ha, "va": va}
+    for look, place in zip(looks, places, strict=True):
+        axes.text(0, place, look.label, color=SOFT if look.is_control else INK, **as_tick)
     axes.set_yticks([])
 
 
@@ -167,14 +165,10 @@ def save(figure: Figure, folder: Path, name: str, alt: str, png: bool) -> Markup
         figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None})
         if png:
             figure.savefig(folder / f"{name}.png", dpi=PNG_DPI)
-    svg = _with_web_fonts(buffer.getvalue())
+    # Readers have these fonts; text was laid out for DejaVu Sans, which is wider.
+    svg = buffer.getvalue().replace("'DejaVu Sans'", _FONT)
     (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
     return _inline(svg, name, alt)
-
-
-def _with_web_fonts(svg: str) -> str:
-    """Name fonts that readers have; text was laid out for DejaVu Sans, which is wider."""
-    return svg.replace("'DejaVu Sans'", _FONT)
 
 
 def _inline(svg: str, name: str, alt: str) -> Markup:

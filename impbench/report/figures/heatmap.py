@@ -153,10 +153,9 @@ def _heatmap(
 
 def name_imputers(axes: Axes, scene: Scene, names: list[str]) -> None:
     """Name the rows of a heat map; `names` has controls last, and a line above them."""
-    labels = [scene.looks[name].label for name in names]
-    inks = [SOFT if scene.run.imputers[name].is_control else INK for name in names]
-    name_rows(axes, labels, [y + 0.5 for y in range(len(names))], inks)
-    n_methods = sum(not scene.run.imputers[name].is_control for name in names)
+    looks = [scene.looks[name] for name in names]
+    name_rows(axes, looks, [y + 0.5 for y in range(len(names))])
+    n_methods = sum(not look.is_control for look in looks)
     if 0 < n_methods < len(names):
         axes.axhline(n_methods, color=INK, linewidth=1.2)
 

@@ -11,14 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from impbench.page_figure import figure
-from impbench.report.analysis.purposes import SPEED
-from impbench.report.analysis.run import Run
+from impbench.report.analysis.purposes import SPEED, beside_rank, best_of
 from impbench.report.analysis.worst import marked
 from impbench.report.figures.drawing import blank, panel
 from impbench.report.figures.heatmap import RANKS, name_imputers
 from impbench.report.figures.palette import INK, SOFT
 from impbench.report.figures.scene import Scene
-from impbench.report.numbers import number, rank_text, skill_text
+from impbench.report.numbers import rank_text
 from impbench.report.text import counted, listed
 
 ROW = 0.36
@@ -71,17 +70,9 @@ def purposes(scene: Scene) -> Figure | None:
     axes.set(xlabel="", ylabel="")
     name_imputers(axes, scene, names)
     _heads(axes, table, columns)
-    _cells(axes, table, names, columns, _best(run, table))
+    _cells(axes, table, names, columns, best_of(run, table))
     drawn.set_label(f"Heat map of the mean ranks of {len(names)} imputers for {', '.join(columns)}")
     return drawn
-
-
-def _best(run: Run, table: pd.DataFrame) -> set[tuple[str, str]]:
-    """The methods of lowest mean rank for each purpose, of those that never failed."""
-    methods = table[table["imputer"].isin(run.methods) & (table["n_failed"] == 0)]
-    lowest = methods.groupby("purpose")["mean_rank"].transform("min")
-    rows = methods[methods["mean_rank"] == lowest]
-    return set(zip(rows["imputer"], rows["purpose"], strict=True))
 
 
 def _heads(axes: Axes, table: pd.DataFrame, columns: list[str]) -> None:
@@ -109,7 +100,7 @@ def _cells(
         for x, purpose in enumerate(columns):
             row = found.get((name, purpose))
             rank = getattr(row, "mean_rank", math.nan)
-            note = "" if math.isnan(rank) else _note(row)
+            note = "" if math.isnan(rank) else beside_rank(row)
             place = getattr(row, "mean_place", 1.0)
             colour = SOFT if math.isnan(rank) else "white" if place < _DARK else INK
             is_best = (name, purpose) in best
@@ -129,16 +120,3 @@ def _cells(
             )
             soft = SOFT if place > 0.7 else colour
             axes.text(x + 0.5, y + 0.76, note, color=soft, fontsize=6.5, ha="center", va="center")
-
-
-def _note(row: object) -> str:
-    seconds, skill = getattr(row, "seconds", math.nan), getattr(row, "mean_skill", math.nan)
-    asked, ranked = getattr(row, "n_questions", 0), getattr(row, "n_ranked", 0)
-    parts = []
-    if not math.isnan(seconds):
-        parts.append(f"{number(seconds, 2)} s")
-    if not math.isnan(skill):
-        parts.append(f"skill {skill_text(skill)}")
-    if ranked < asked:
-        parts.append(f"{ranked}/{asked}")
-    return " · ".join(parts)

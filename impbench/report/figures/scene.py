@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +81,11 @@ class Scene:
     def ordered(self) -> list[str]:
         """Imputers as the tables of the protocol order them."""
         return order(self.run, self.summary, self.protocol)
+
+    def methods_first(self, present: Collection[str]) -> list[str]:
+        """Return those of the imputers in `present`, methods before controls."""
+        names = [name for name in self.ordered if name in present]
+        return sorted(names, key=lambda name: self.run.imputers[name].is_control)
 
     @property
     def quality_metrics(self) -> list[ShownMetric]:

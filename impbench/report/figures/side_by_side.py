@@ -6,9 +6,9 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -29,8 +29,8 @@ def side_by_side(work: Callable[[int], T], n: int) -> Callable[[], Iterator[T | 
     n_processes = min(MOST, n, _cores())
     if n_processes < 2 or not _may_fork():
         return lambda: map(work, range(n))
-    pool = _Pool(work, n_processes)
-    futures = [pool.ask(place) for place in range(n)]
+    pool = _forked(work, n_processes)
+    futures = [pool.submit(_call, place) for place in range(n)]
 
     def results() -> Iterator[T | None]:
         with pool:
@@ -57,29 +57,18 @@ def _may_fork() -> bool:
     return "fork" in methods and os.uname().sysname == "Linux" and alone
 
 
-class _Pool(Generic[T]):
-    """Forked processes that call one function, which need not be pickled."""
-
-    def __init__(self, work: Callable[[int], T], n_processes: int) -> None:
-        self._pool = ProcessPoolExecutor(
-            n_processes, multiprocessing.get_context("fork"), _take_up, (work,)
-        )
-
-    def ask(self, place: int) -> Future[T]:
-        return self._pool.submit(_call, place)
-
-    def __enter__(self) -> _Pool[T]:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._pool.shutdown()
+def _forked(work: Callable[[int], Any], n_processes: int) -> ProcessPoolExecutor:
+    """Processes in which `_call` calls `work`, which need not be pickled."""
+    forking = multiprocessing.get_context("fork")
+    return ProcessPoolExecutor(n_processes, forking, _take_up, (work,))
 
 
 def _alone(work: Callable[[int], T], place: int) -> T | None:
     """Call once more, as a dead process takes along what the others were about to do."""
-    with _Pool(work, 1) as pool:
+    with _forked(work, 1) as pool:
         try:
-            return pool.ask(place).result()
+            found: T = pool.submit(_call, place).result()
+            return found
         except BrokenProcessPool:
             return None
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from impbench.page_figure import figure
+from impbench.report.analysis.purposes import TIME
 from impbench.report.analysis.run import ORACLE
 from impbench.report.figures.drawing import WIDTH, blank, name_looks, panel, scatter
 from impbench.report.figures.palette import ORACLE_COLOUR, SOFT
@@ -17,7 +18,6 @@ from impbench.report.figures.scene import Scene
 from impbench.report.numbers import number
 from impbench.report.text import shorten
 
-TIME = "wall-seconds"
 COLUMNS = 3
 PANEL_HEIGHT = 2.1
 LEGEND = 2.3
@@ -31,7 +31,7 @@ def _caption(scene: Scene) -> str:
     metric = scene.run.metrics[scene.run.lead_metric(scene.protocol) or TIME]
     oracle = "; the black line is the oracle" if ORACLE in scene.run.imputers else ""
     return (
-        f"{metric.title} ({'lower' if metric.direction == 1 else 'higher'} is better) against "
+        f"{metric.title} ({metric.better}) against "
         "wall-clock seconds of one imputation, logarithmic. The dotted line joins imputers that "
         f"none beats in both and that did not fail{oracle}. Grey: controls."
     )
@@ -63,8 +63,7 @@ def tradeoff(scene: Scene) -> Figure | None:
             f"accuracy against time shows the first {n_panels} datasets of each protocol"
         )
     datasets = datasets[:n_panels]
-    names = [item for item in scene.ordered if item in present]
-    names.sort(key=lambda item: run.imputers[item].is_control)
+    names = scene.methods_first(present)
     looks = {item: scene.looks[item] for item in names}
     n_columns = min(COLUMNS, len(datasets))
     n_rows, legend = math.ceil(len(datasets) / n_columns), 0.2 + 0.165 * len(names)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impbench.report.analysis.batches import batch_answers, both_ways, partners
+from impbench.report.analysis.purposes import TIME
 from impbench.report.analysis.run import Run, make_run, run_of_results
 from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.tables import leaderboard_of, summarise
@@ -27,7 +28,6 @@ SCALES = (
     "  score: mean over seeds and datasets (↓ lower, ↑ higher is better); rank: 1 is best; "
     "skill: 0 is leaving the data alone, 1 the best that can be reached"
 )
-TIME = "wall-seconds"
 
 
 def leaderboard(
@@ -106,9 +106,9 @@ def _table(
     skills = rows.loc[rows["metric"].isin([fact.name for fact in metrics[:1]]), "mean_skill"]
     has_skill = bool(skills.notna().any())
     for i, fact in enumerate(metrics):
-        arrow, unit = "↓" if fact.direction == 1 else "↑", f" {fact.unit}" if fact.unit else ""
+        unit = f" {fact.unit}" if fact.unit else ""
         columns = "score (rank) skill" if i == 0 and has_skill else "score (rank)"
-        title = textwrap.fill(f"{fact.title}{unit} {arrow}", len(columns) + 3)
+        title = textwrap.fill(f"{fact.title}{unit} {fact.arrow}", len(columns) + 3)
         table.add_column(Text(f"{title}\n{columns}"), justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     found: dict[tuple[str, str], Any] = {

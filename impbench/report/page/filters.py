@@ -15,10 +15,17 @@ from typing import Any
 import pandas as pd
 
 from impbench.report.analysis.facets import KINDS, SIZES, TECHNOLOGIES, Facets, facets_of
-from impbench.report.analysis.purposes import MIN_DATASETS, SPEED, purposes_of, questions_of
+from impbench.report.analysis.purposes import (
+    MIN_DATASETS,
+    SPEED,
+    beside_rank,
+    best_of,
+    purposes_of,
+    questions_of,
+)
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.worst import marked
-from impbench.report.numbers import MISSING, fixed, number, rank_text, skill_text
+from impbench.report.numbers import MISSING, fixed, rank_text
 from impbench.report.page.views import Cell, Column, Table, TableRow
 from impbench.report.text import counted
 
@@ -83,11 +90,10 @@ def purpose_table(run: Run, summary: pd.DataFrame) -> Table:
     }
     ranked = found[found["purpose"].map(enough).astype(bool)]
     places = ranked[ranked["purpose"] != SPEED].groupby("imputer", sort=False)["mean_place"].mean()
-    names = sorted(
-        dict.fromkeys(found["imputer"]), key=lambda name: _last_if_nan(places.get(name, math.nan))
-    )
+    places = places.dropna()
+    names = sorted(dict.fromkeys(found["imputer"]), key=lambda name: places.get(name, math.inf))
     cells = {(row.imputer, row.purpose): row for row in ranked.itertuples()}
-    best = _best(run, ranked)
+    best = best_of(run, ranked)
     rows = [
         TableRow(
             name,
@@ -128,23 +134,8 @@ def _cell(row: Any | None, best: bool) -> Cell:
     """One row of `purposes_of`; None where nobody is ranked, or the imputer was not asked."""
     if row is None or math.isnan(row.mean_rank):
         return Cell(MISSING)
-    notes = [] if math.isnan(row.seconds) else [f"{number(row.seconds, 2)} s"]
-    notes += [] if math.isnan(row.mean_skill) else [f"skill {skill_text(row.mean_skill)}"]
-    notes += [f"{row.n_ranked}/{row.n_questions}"] if row.n_ranked < row.n_questions else []
     text = marked(rank_text(row.mean_rank), row.n_lost)
-    return Cell(text, " · ".join(notes), row.mean_rank, "best" if best else "")
-
-
-def _best(run: Run, table: pd.DataFrame) -> set[tuple[str, str]]:
-    """The methods of lowest mean rank for each purpose, of those that never failed."""
-    methods = table[table["imputer"].isin(run.methods) & (table["n_failed"] == 0)]
-    lowest = methods.groupby("purpose")["mean_rank"].transform("min")
-    rows = methods[methods["mean_rank"] == lowest]
-    return set(zip(rows["imputer"], rows["purpose"], strict=True))
-
-
-def _last_if_nan(place: float) -> float:
-    return math.inf if math.isnan(place) else place
+    return Cell(text, beside_rank(row), row.mean_rank, "best" if best else "")
 
 
 def _choices(facets: list[Facets]) -> list[FilterChoice]:

@@ -17,14 +17,7 @@ from impbench.report.analysis.shown_metric import ShownMetric
 from impbench.report.analysis.size import is_large
 from impbench.report.analysis.tables import Verdict, gain, order
 from impbench.report.analysis.worst import lost_text, marked
-from impbench.report.numbers import (
-    MISSING,
-    interval_text,
-    number,
-    rank_text,
-    skill_text,
-    spread,
-)
+from impbench.report.numbers import MISSING, interval_text, number, rank_text, skill_text, spread
 from impbench.report.text import counted
 from impbench.scoring.oddities import IMPOSSIBLE
 
@@ -139,12 +132,8 @@ def dataset_table(run: Run, summary: pd.DataFrame, dataset: str, protocol: str) 
         costs = {name for name in metrics if run.metrics[name].is_cost and name != TIME}
         metrics = [name for name in metrics if name not in costs]
     columns = tuple(
-        Column(
-            f"{run.metrics[name].title}{_unit(run.metrics[name])}",
-            f"{_arrow(run.metrics[name])}{_against(run.metrics[name])}",
-            run.metrics[name].explanation,
-        )
-        for name in metrics
+        Column(fact.in_unit, f"{fact.better}{_against(fact)}", fact.explanation)
+        for fact in map(run.metrics.__getitem__, metrics)
     )
     imputers = {imputer for imputer, _ in found}
     rows = tuple(
@@ -187,7 +176,7 @@ def gain_table(run: Run, summary: pd.DataFrame, protocol: str, metric: str) -> T
         ]
         n_lost = int(rows.loc[rows["imputer"] == method, "n_lost"].sum())
         table_rows.append(_row(run, method, [_gain_cell(values, n_lost) for values in gains]))
-    caption = f"Gain in {fact.title}{_unit(fact)}, mean over datasets; positive is better"
+    caption = f"Gain in {fact.in_unit}, mean over datasets; positive is better"
     return Table(fact.title, caption, columns, tuple(table_rows))
 
 
@@ -294,19 +283,10 @@ def _row(run: Run, imputer: str, cells: Iterable[Cell]) -> TableRow:
 
 def _caption(fact: ShownMetric, protocol: str) -> str:
     return (
-        f"{fact.title}{_unit(fact)}{_against(fact)}, {_arrow(fact)}: mean ± sd over seeds, "
-        f"protocol {protocol}"
+        f"{fact.in_unit}{_against(fact)}, {fact.better}: mean ± sd over seeds, protocol {protocol}"
     )
 
 
 def _against(fact: ShownMetric) -> str:
     """Say so where the cells hold differences."""
     return "" if fact.comparable else ", difference to no imputation per cell and gene"
-
-
-def _unit(fact: ShownMetric) -> str:
-    return f" ({fact.unit})" if fact.unit else ""
-
-
-def _arrow(fact: ShownMetric) -> str:
-    return {1: "lower is better", -1: "higher is better", 0: "direction unknown"}[fact.direction]
