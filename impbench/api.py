@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from impbench.data.counts import Scale
 from impbench.data.dataset import Source
 from impbench.data.genes import HvgMethod
-from impbench.data.in_memory import InMemory, in_memory
 from impbench.data.prepare import HVG
+from impbench.data.read import InMemory, in_memory
 from impbench.errors import InputError
 from impbench.imputer import Imputer
 from impbench.parameters import split_spec

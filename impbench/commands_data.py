@@ -36,18 +36,20 @@ def info(name: _Name, data_dir: DataDir = None) -> None:
 def fetch(name: _Name, data_dir: DataDir = None) -> None:
     """Download a dataset from its official source."""
     from impbench import terminal
-    from impbench.data import catalogue
+    from impbench.data.catalogue import card_named
+    from impbench.data.locate import fetch_files
 
     use_folder(data_dir)
     with terminal.download_bar(name) as progress:
-        path = catalogue.fetch(name, progress)
+        path = fetch_files(card_named(name), progress)
     typer.echo(path)
 
 
 @data_app.command()
 def path(name: _Name, data_dir: DataDir = None) -> None:
     """Print where a dataset's file lies."""
-    from impbench.data import catalogue
+    from impbench.data.catalogue import card_named
+    from impbench.data.locate import locate
 
     use_folder(data_dir)
-    typer.echo(catalogue.path(name))
+    typer.echo(locate(card_named(name)))

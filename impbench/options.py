@@ -65,6 +65,6 @@ def load_plugins(plugins: Iterable[Path] | None) -> None:
 def use_folder(data_dir: Path | None) -> None:
     """Look for datasets in this folder, if one is given."""
     if data_dir is not None:
-        from impbench.data.catalogue import set_data_folder
+        from impbench.data.locate import set_data_folder
 
         set_data_folder(data_dir)

@@ -17,8 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from impbench.data.card import Card
-from impbench.data.cell_columns import MIXTURE, TECHNICAL
-from impbench.data.gene_facts import BULK, GINI
+from impbench.data.known_columns import BULK, GINI, MIXTURE, TECHNICAL
 from impbench.errors import InputError
 
 if TYPE_CHECKING:

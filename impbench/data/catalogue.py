@@ -11,34 +11,11 @@ from typing import Any, ClassVar, Literal
 
 from impbench.data.card import Card, read_card
 from impbench.data.dataset import Dataset, Source
-from impbench.data.download import Progress
-from impbench.data.locate import (
-    cache_folder,
-    data_folder,
-    fetch_files,
-    how_to_provide,
-    locate,
-    set_data_folder,
-)
+from impbench.data.locate import cache_folder, how_to_provide, locate
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
 from impbench.errors import ImpbenchError, UnavailableError
 from impbench.lookup import find
 from impbench.parameters import parameter
-
-__all__ = [
-    "CardSource",
-    "card_named",
-    "card_source",
-    "card_sources",
-    "cards",
-    "data_folder",
-    "describe",
-    "fetch",
-    "listing",
-    "locate",
-    "path",
-    "set_data_folder",
-]
 
 
 @cache
@@ -64,37 +41,6 @@ def card_named(name: str) -> Card:
         If there is none; suggests the nearest names.
     """
     return find("dataset", cards(), name)
-
-
-def fetch(name: str, progress: Progress | None = None) -> Path:
-    """Return where the data set lies, after downloading it if it is not here.
-
-    Parameters
-    ----------
-    name
-        Of a card.
-    progress
-        Called with bytes done and bytes in all (or None), for each file in turn.
-
-    Returns
-    -------
-    ``NAME.h5ad``, or the folder that holds the official files.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such card.
-    UnavailableError
-        If it cannot be downloaded; says which file to put where.
-    InputError
-        If a checksum differs.
-    """
-    return fetch_files(card_named(name), progress)
-
-
-def path(name: str) -> Path:
-    """Return where the data set lies; errors as `fetch`, without downloading."""
-    return locate(card_named(name))
 
 
 def listing() -> list[dict[str, str]]:

@@ -62,12 +62,7 @@ def highly_variable(
         raise InputError(
             f"{n_cells} cells are too few to rank genes by variance; keep all genes with {KEEP_ALL}"
         )
-    rank = {
-        "scran": _scran,
-        "scran_fill": _scran,
-        "seurat_v3": _seurat_v3,
-        "dispersion": _dispersion,
-    }[method]
+    rank = {"seurat_v3": _seurat_v3, "dispersion": _dispersion}.get(method, _scran)
     score = rank(counts, size_factors(library_size), genes)
     # A stable order makes ties fall to the gene that comes first, on every machine.
     best = np.argsort(-score, kind="stable")[:genes]

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from impbench.data.cell_columns import MIXTURE
-from impbench.data.gene_facts import BULK
 from impbench.data.hdf5 import is_whole
+from impbench.data.known_columns import BULK, MIXTURE
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -102,9 +101,8 @@ def _by_slot(group: Any, path: Path, notes: list[str]) -> AnnData:
     import anndata
     from anndata.io import read_elem
 
-    layers = {}
-    for key, item in group.get("layers", {}).items():
-        layers[key] = _matrix(item, f"layers[{key!r}]", notes)
+    stored = group.get("layers", {}).items()
+    layers = {key: _matrix(item, f"layers[{key!r}]", notes) for key, item in stored}
     layers = {key: matrix for key, matrix in layers.items() if matrix is not None}
     x = _matrix(group["X"], "X", notes) if "X" in group else None
     held = [matrix for matrix in (x, *layers.values()) if matrix is not None]

@@ -10,6 +10,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
 import scipy.sparse as sp
 
@@ -114,6 +115,12 @@ def _bytes(item: Any) -> int:
     for length in item.shape or ():
         size *= int(length)
     return size
+
+
+def texts(stored: Any) -> list[str]:
+    """Return the texts of a data set, which HDF5 keeps as bytes."""
+    values = np.asarray(stored).ravel()
+    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
 
 
 def check_matrices(data: AnnData, path: Path) -> None:

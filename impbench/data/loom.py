@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from impbench.data.hdf5 import texts
 from impbench.data.names import CELL_COLUMNS, GENE_COLUMNS, naming_column
 from impbench.errors import InputError
 
@@ -83,14 +84,10 @@ def _attributes(file: Any, path: Path, group: str, number: int) -> pd.DataFrame:
                 f"{path}: {group}/{key} has {len(stored)} values, the main matrix {number}"
             )
         values = stored[()]
-        columns[key] = _texts(values) if values.dtype.kind in "OSU" else values
+        # Loom 1 kept text as ASCII with XML's references; loompy turns them back in every version.
+        told = values.dtype.kind in "OSU"
+        columns[key] = [html.unescape(text) for text in texts(values)] if told else values
     return pd.DataFrame(columns, index=[str(i) for i in range(number)])
-
-
-def _texts(values: Any) -> list[str]:
-    # Loom 1 kept text as ASCII with XML's references; loompy turns them back in every version.
-    plain = (v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values)
-    return [html.unescape(text) for text in plain]
 
 
 def _named(frame: pd.DataFrame, columns: tuple[str, ...], standard: str) -> pd.DataFrame:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
-from impbench.data.fewer_cells import draw_cells
-from impbench.data.gene_facts import GINI
 from impbench.data.genes import HvgMethod, expressed_in, highly_variable
+from impbench.data.known_columns import GINI
 from impbench.errors import InputError
 from impbench.scale import library_sizes
 
@@ -22,6 +21,9 @@ MIN_CELLS = 3
 
 HVG = 1000
 """Highly variable genes kept (MaskClass section 2.1)."""
+
+FEWEST = 3
+"""Cells that every type keeps, where it has as many: tests and silhouettes need more than one."""
 
 
 def prepare(
@@ -48,7 +50,7 @@ def prepare(
         Genes with a count in fewer cells are dropped.
     most_cells
         Of more cells, this many are drawn before genes are chosen, each type in its proportion
-        (`impbench.data.fewer_cells`); 0 keeps all.
+        (`draw_cells`); 0 keeps all.
 
     Returns
     -------
@@ -100,6 +102,38 @@ def prepare(
     if silent:
         steps.append(f"{_cells(silent)} without counts in the kept genes left in place")
     return _subset(dataset, cells, kept[chosen], tuple(steps))
+
+
+def draw_cells(
+    labels: NDArray[np.str_] | None, n_cells: int, most: int, seed: int = 1
+) -> NDArray[np.int64]:
+    """Return the places of `most` cells of `n_cells`, ascending; of all, where there are no more.
+
+    Each type keeps its share of the cells, rounded by largest remainder, but at least `FEWEST`
+    cells or all that it has; the most common types give those.
+
+    Parameters
+    ----------
+    labels
+        (n_cells,) cell types, or None: cells are drawn evenly.
+    """
+    if n_cells <= most:
+        return np.arange(n_cells)
+    rng = np.random.default_rng(seed)
+    if labels is None:
+        return np.sort(rng.choice(n_cells, most, replace=False))
+    types, which = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(which)
+    share = sizes * most / n_cells
+    kept = np.floor(share).astype(np.int64)
+    kept[np.argsort(kept - share, kind="stable")[: most - kept.sum()]] += 1
+    kept = np.maximum(kept, np.minimum(sizes, FEWEST))
+    while kept.sum() > most and kept.max() > FEWEST:
+        kept[kept.argmax()] -= 1
+    chosen = [
+        rng.choice(np.flatnonzero(which == i), kept[i], replace=False) for i in range(len(types))
+    ]
+    return np.sort(np.concatenate(chosen))
 
 
 def _with_reference(dataset: Dataset, kept: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from impbench import plugin_view
 from impbench.data.annotation import read_batch, read_labels
-from impbench.data.cell_facts import read_cell_facts
 from impbench.data.counts import Scale, Values, are_integers, to_counts
 from impbench.data.dataset import Dataset, Source
+from impbench.data.facts import read_cell_facts, read_reference
 from impbench.data.formats import open_noted, split_part
 from impbench.data.names import check_names, check_orientation
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
-from impbench.data.reference import read_reference
 from impbench.data.result_places import FREE, KEY, free_key
 from impbench.errors import InputError
 from impbench.parameters import parameter
@@ -80,25 +78,63 @@ class FileSource(Source):
 
     def load(self) -> Dataset:
         """Return the prepared dataset; errors as `read_counts_file`."""
-        prepared = prepare(self._read(), self.genes, self.hvg, self.min_cells)
+        prepared = prepare(self.read(), self.genes, self.hvg, self.min_cells)
         return replace(prepared, name=self.spec)
 
-    def _read(self) -> Dataset:
+    def read(self) -> Dataset:
+        """Return the dataset as it lies, unprepared; errors as `read_counts_file`."""
         if not self.path:
             raise InputError("file needs a path, such as file[path=my.h5ad]")
-        return read_counts_file(
-            self.path,
-            self.label_key,
-            self.batch_key,
-            self.layer,
-            self.scale,
-            self.transpose,
-            self.drop_labels,
-        )
+        return read_counts_file(self.path, transpose=self.transpose, **self.chosen)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What is to be read, as `from_anndata` takes it."""
+        names = ("label_key", "batch_key", "layer", "scale", "drop_labels")
+        return {name: getattr(self, name) for name in names}
 
     def files(self) -> tuple[Path, ...]:
         """Return the file, or the folder."""
         return (split_part(Path(self.path))[0].resolve(),) if self.path else ()
+
+
+@dataclass(frozen=True)
+class InMemory(FileSource):
+    """An AnnData, prepared as in the MaskClass paper; made by `in_memory`."""
+
+    name: ClassVar[str] = "adata"
+    summary: ClassVar[str] = "Your own counts, an AnnData in memory."
+    own: ClassVar[Literal["", "file", "memory"]] = "memory"
+
+    adata: ClassVar[Any]
+    """No parameter, so neither listed nor hashed; `in_memory` sets it on each source."""
+
+    def _stem(self) -> str:
+        return self.name
+
+    def read(self) -> Dataset:
+        """Return the dataset as it is, unprepared."""
+        return from_anndata(self.adata, self.name, name=self.name, **self.chosen)
+
+
+def in_memory(adata: AnnData, **chosen: Any) -> InMemory:
+    """Return the source of an AnnData, cells × genes, which is not copied.
+
+    `chosen` are parameters of `FileSource`, but its path and transpose.
+
+    Raises
+    ------
+    InputError
+        If `adata` is none, or a value does not fit.
+    """
+    from anndata import AnnData
+
+    if not isinstance(adata, AnnData):
+        kind = type(adata).__name__
+        raise InputError(f"expected an AnnData (cells × genes), or the name of a suite, not {kind}")
+    source = InMemory(**chosen)
+    object.__setattr__(source, "adata", adata)
+    return source
 
 
 def read_counts_file(
@@ -165,7 +201,7 @@ def from_anndata(
     """
     cells = list(map(str, data.obs_names))
     values, step = choose_matrix(_matrices(data), cells, where, layer, scale)
-    counts, raw = _checked(values, where, scale, advice(list(data.layers)))
+    counts, raw = sound_counts(values, where, scale, list(data.layers))
     if scale in ("lognorm", "log1p"):
         log = "log2(1 + x)" if scale == "lognorm" else "ln(1 + x)"
         step += f", turned back from {log}"
@@ -194,29 +230,46 @@ def from_anndata(
     return _labelled(dataset, f"{where}: obs[{label_key!r}]")
 
 
-def without_cells(dataset: Dataset, drop: NDArray[np.bool_], step: str) -> Dataset:
-    """Leave out the cells where `drop` is True and record `step`; unchanged if there are none."""
-    if not drop.any():
-        return dataset
-    return replace(dataset.of_cells(np.flatnonzero(~drop)), steps=(*dataset.steps, step))
+def sound_counts(
+    values: Values, where: str, scale: Scale, layers: Sequence[str]
+) -> tuple[Matrix, bool]:
+    """Return counts and whether they are raw, once names and sides are found sound.
 
+    Parameters
+    ----------
+    where
+        File, for messages.
+    layers
+        The names to choose from, for the advice where there are no raw counts.
 
-def _checked(values: Values, where: str, scale: Scale, advice: str) -> tuple[Matrix, bool]:
-    """Counts and whether they are raw, once names and sides are found sound."""
+    Raises
+    ------
+    InputError
+        As `impbench.data.counts.to_counts`; or if names are missing or repeat, or genes and cells
+        seem to have changed places.
+    """
     check_names(values.cells, f"{where}: cell name", "adata.obs_names_make_unique()")
     check_names(values.genes, f"{where}: gene name", "adata.var_names_make_unique()")
     cells, genes = len(values.cells), len(values.genes)
     if cells < 2 or genes < 2:
         raise InputError(f"{values.where} holds {cells} cells × {genes} genes; 2 × 2 are the least")
     check_orientation(values.cells, values.genes, where)
+    offer = ", ".join(map(repr, layers)) or "none here"
+    advice = (
+        f"Name the layer that holds counts with --layer (layers: {offer}), or turn the values "
+        "back with --scale lognorm if they are log2(1 + x) and --scale log1p if they are "
+        "ln(1 + x), or take them as counts with --scale counts"
+    )
     return to_counts(values, scale, advice)
 
 
 def _labelled(dataset: Dataset, where: str) -> Dataset:
-    if dataset.labels is None:
+    """Leave out the cells without a label, and say so."""
+    if dataset.labels is None or (dataset.labels != "").all():
         return dataset
-    missing = dataset.labels == ""
-    return without_cells(dataset, missing, f"left out {missing.sum()} cells without {where}")
+    kept = np.flatnonzero(dataset.labels != "")
+    step = f"left out {dataset.n_cells - len(kept)} cells without {where}"
+    return replace(dataset.of_cells(kept), steps=(*dataset.steps, step))
 
 
 def choose_matrix(
@@ -243,22 +296,23 @@ def choose_matrix(
     """
     if not held:
         raise InputError(f"{where} holds no matrix: X, raw.X and layers are all empty")
+    said = "counts"
+    default = "X" if "X" in held else next(iter(held))
     if layer is not None:
         key = layer if layer in held else f"layers[{layer!r}]"
         if key not in held:
             raise InputError(f"{where} has no layer {layer!r}; it holds {', '.join(held)}")
-        return _values(held, key, where, cells), f"counts read from {key}"
-    if scale != "auto":
-        key = "X" if "X" in held else next(iter(held))
-        return _values(held, key, where, cells), f"values read from {key}"
-    if "layers['counts']" in held:
+    elif scale != "auto":
+        key, said = default, "values"
+    elif "layers['counts']" in held:
         # A layer of that name is meant to be used: if it is unsound, to_counts says so.
-        return _values(held, "layers['counts']", where, cells), "counts read from layers['counts']"
-    for key in ("raw.X", "X"):
-        if key in held and _integers(held[key][0]):
-            return _values(held, key, where, cells), f"counts read from {key}"
-    key = "X" if "X" in held else next(iter(held))
-    return _values(held, key, where, cells), f"counts read from {key}"
+        key = "layers['counts']"
+    else:
+        whole = (key for key in ("raw.X", "X") if key in held and _integers(held[key][0]))
+        key = next(whole, default)
+    matrix, genes = held[key]
+    values = Values(_in_memory(matrix), f"{key} of {where}", cells, list(map(str, genes)))
+    return values, f"{said} read from {key}"
 
 
 def _matrices(data: AnnData) -> Held:
@@ -269,11 +323,6 @@ def _matrices(data: AnnData) -> Held:
     if data.X is not None:
         held["X"] = (data.X, data.var_names)
     return held
-
-
-def _values(held: Held, key: str, where: str, cells: Sequence[str]) -> Values:
-    matrix, genes = held[key]
-    return Values(_in_memory(matrix), f"{key} of {where}", cells, list(map(str, genes)))
 
 
 def _in_memory(matrix: Any) -> Any:
@@ -289,13 +338,3 @@ def _integers(matrix: Any) -> bool:
     sparse = sp.issparse(matrix)
     data = np.asarray(sp.csr_matrix(matrix).data if sparse else matrix)
     return data.dtype.kind in "iuf" and are_integers(data)
-
-
-def advice(names: Sequence[str]) -> str:
-    """Say what to do where no raw counts are found, in a file with layers of these names."""
-    layers = ", ".join(map(repr, names)) or "none here"
-    return (
-        f"Name the layer that holds counts with --layer (layers: {layers}), or turn the values "
-        "back with --scale lognorm if they are log2(1 + x) and --scale log1p if they are "
-        "ln(1 + x), or take them as counts with --scale counts"
-    )

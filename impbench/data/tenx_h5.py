@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from impbench.data.hdf5 import check_sparse
+from impbench.data.hdf5 import check_sparse, texts
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,12 +70,17 @@ def read_10x_h5(path: Path, part: str, notes: list[str]) -> AnnData:
         # Columns of genes × cells are rows of cells × genes.
         matrix = sp.csr_matrix(tuple(parts), shape=(n_cells, n_genes))
         check_sparse(matrix, f"{group.name.strip('/')} of {path}")
-        features = group.get("features", group)
-        symbols = _texts(features["name" if "name" in features else "gene_names"])
-        ids = _texts(features["id" if "id" in features else "genes"])
-        kinds = _texts(features["feature_type"]) if "feature_type" in features else []
-        cells = _texts(group["barcodes"])
-    return with_genes(matrix, cells, ids, symbols, kinds, str(path), notes)
+        names = names_in(group)
+    return with_genes(matrix, *names, str(path), notes)
+
+
+def names_in(group: Any) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Return names of cells, identifiers and symbols of features, and their kinds where told."""
+    features = group.get("features", group)
+    ids = texts(features["id" if "id" in features else "genes"])
+    symbols = texts(features["name" if "name" in features else "gene_names"])
+    kinds = texts(features["feature_type"]) if "feature_type" in features else []
+    return texts(group["barcodes"]), ids, symbols, kinds
 
 
 def with_genes(
@@ -110,8 +115,3 @@ def _groups(file: Any) -> dict[str, Any]:
 
     groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
     return {name: group for name, group in groups.items() if {*group} >= _PARTS}
-
-
-def _texts(stored: Any) -> list[str]:
-    values = np.asarray(stored).ravel()
-    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]

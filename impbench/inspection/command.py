@@ -42,7 +42,9 @@ def choose(matrices: Sequence[MatrixFacts]) -> Choice:
         logged = [m for m in usable if m.normalised and m.normalised.base == base]
         if logged:
             best = max(logged, key=lambda m: m.n_genes)
-            log = "normalised counts" if base is None else f"logs to base {_base(base)} of such"
+            log = "normalised counts"
+            if base is not None:
+                log = f"logs to base {'e' if base == math.e else f'{base:g}'} of such"
             why = f"there are no raw counts; {best.place} holds {log}, taken as counts all the same"
             return Choice(best, scale, why, best.place != "X")
     plain = [m for m in usable if m.normalised is None]
@@ -63,10 +65,6 @@ def choose(matrices: Sequence[MatrixFacts]) -> Choice:
             "turned back; find the counts they were made of"
         )
     return Choice(None, "auto", why)
-
-
-def _base(base: float) -> str:
-    return "e" if base == math.e else f"{base:g}"
 
 
 def command(

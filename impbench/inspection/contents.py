@@ -20,10 +20,10 @@ from impbench.data.names import (
     is_numbered,
     naming_column,
 )
-from impbench.data.tenx_h5 import EXPRESSION, is_10x
+from impbench.data.tenx_h5 import EXPRESSION, is_10x, names_in
 from impbench.errors import InputError
 from impbench.inspection.stored import Stored
-from impbench.inspection.table import read_table, texts
+from impbench.inspection.table import read_table
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -47,6 +47,11 @@ class Contents:
     """Why the file is taken for genes × cells, or None."""
     notes: tuple[str, ...] = ()
     """What was said while it was read."""
+
+    def turned(self) -> Contents:
+        """Return the same with cells and genes taken for each other, which leaves raw.X out."""
+        flipped = tuple(matrix.flip() for matrix in self.matrices if matrix.name != "raw.X")
+        return replace(self, matrices=flipped, cells=self.genes, genes=self.cells)
 
 
 @contextmanager
@@ -129,14 +134,10 @@ def _of_10x(file: Any) -> Contents | None:
     if len(held) != 1:
         return None
     group = held[0]
-    features = group.get("features", group)
-    kinds = {*texts(features["feature_type"][()])} if "feature_type" in features else {EXPRESSION}
-    if kinds != {EXPRESSION}:
+    cells, ids, symbols, kinds = names_in(group)
+    if {*kinds} - {EXPRESSION}:
         return None
-    symbols = texts(features["name" if "name" in features else "gene_names"][()])
-    ids = texts(features["id" if "id" in features else "genes"][()])
     names = symbols if len({*symbols}) == len(symbols) else ids
-    cells = texts(group["barcodes"][()])
     parts = (group["data"], group["indices"], group["indptr"])
     # Columns of genes × cells are rows of cells × genes.
     matrix = Stored("X", "X", parts, len(cells), len(names))
@@ -176,21 +177,13 @@ def _settled(contents: Contents) -> Contents:
     notes = list(contents.notes)
     cells = _named(contents.cells, CELL_COLUMNS, "cells", notes)
     genes = _named(contents.genes, GENE_COLUMNS, "genes", notes)
+    named = replace(contents, cells=cells, genes=genes, notes=tuple(notes))
     try:
         check_orientation([*cells.index], [*genes.index], "the file")
     except InputError as error:
         sign = str(error).split(": ", 1)[-1].split("; impbench needs")[0]
-        flipped = tuple(matrix.flip() for matrix in contents.matrices if matrix.name != "raw.X")
-        return replace(
-            contents,
-            matrices=flipped,
-            cells=genes,
-            genes=cells,
-            raw_genes=None,
-            transposed=sign,
-            notes=tuple(notes),
-        )
-    return replace(contents, cells=cells, genes=genes, notes=tuple(notes))
+        return replace(named.turned(), raw_genes=None, transposed=sign)
+    return named
 
 
 def _named(

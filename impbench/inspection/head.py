@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from impbench.data.annotation import read_batch, read_labels
-from impbench.data.counts import to_counts
-from impbench.data.names import check_names, check_orientation
-from impbench.data.read import FileSource, advice, choose_matrix, read_counts_file
+from impbench.data.read import FileSource, choose_matrix, sound_counts
 from impbench.inspection.contents import Contents, open_contents
 from impbench.inspection.stored import read_head
 
@@ -27,15 +24,7 @@ def look_at_head(source: FileSource) -> str:
     """
     path = Path(source.path).expanduser()
     if path.suffix != ".h5ad" or not path.is_file():
-        dataset = read_counts_file(
-            path,
-            source.label_key,
-            source.batch_key,
-            source.layer,
-            source.scale,
-            source.transpose,
-            source.drop_labels,
-        )
+        dataset = source.read()
         return _line(path, dataset.n_cells, dataset.n_genes, dataset.steps[-2:-1], dataset.labels)
     with open_contents(path) as contents:
         return _head_of(contents, source, str(path))
@@ -43,7 +32,7 @@ def look_at_head(source: FileSource) -> str:
 
 def _head_of(contents: Contents, source: FileSource, where: str) -> str:
     if source.transpose != (contents.transposed is not None):
-        contents = _turned(contents)
+        contents = contents.turned()
     cells, genes = contents.cells, contents.genes
     held = {}
     # In the order in which counts are looked for: layers, raw.X, X.
@@ -52,11 +41,8 @@ def _head_of(contents: Contents, source: FileSource, where: str) -> str:
         held[stored.place] = (read_head(stored), (genes if table is None else table).index)
     names = list(map(str, cells.index))
     values, step = choose_matrix(held, names, where, source.layer, source.scale)
-    check_names(values.cells, f"{where}: cell name", "adata.obs_names_make_unique()")
-    check_names(values.genes, f"{where}: gene name", "adata.var_names_make_unique()")
-    check_orientation(values.cells, values.genes, where)
     layers = [m.name for m in contents.matrices if m.name not in ("X", "raw.X")]
-    to_counts(values, source.scale, advice(layers))
+    sound_counts(values, where, source.scale, layers)
     labels = None
     if source.label_key is not None:
         labels, _ = read_labels(cells, source.label_key, where, source.drop_labels)
@@ -66,11 +52,6 @@ def _head_of(contents: Contents, source: FileSource, where: str) -> str:
 
 
 _ORDER = {"X": 0, "raw.X": 1}
-
-
-def _turned(contents: Contents) -> Contents:
-    flipped = tuple(matrix.flip() for matrix in contents.matrices if matrix.name != "raw.X")
-    return replace(contents, matrices=flipped, cells=contents.genes, genes=contents.cells)
 
 
 def _line(

@@ -10,9 +10,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.data.cell_columns import technical
 from impbench.data.dataset import Dataset
-from impbench.data.gene_facts import GINI
+from impbench.data.known_columns import GINI, technical
 from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.gene_spread import expression_bins, gini, variation_by_type, zero_share

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.data.cell_columns import proportions
 from impbench.data.dataset import Dataset
+from impbench.data.known_columns import proportions
 from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.protocol import Hidden, LazyEvidence, Problem, Protocol, observe

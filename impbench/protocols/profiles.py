@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.data.dataset import Dataset
-from impbench.data.gene_facts import bulk_profiles
+from impbench.data.known_columns import bulk_profiles
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.data.cell_columns import technical
 from impbench.data.dataset import Dataset
+from impbench.data.known_columns import technical
 from impbench.imputer import Imputed
 from impbench.metrics.blocks import cell_blocks
 from impbench.parameters import parameter

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from impbench.data.card import read_card
-from impbench.data.catalogue import card_source, cards, describe, fetch, listing, path
+from impbench.data.catalogue import card_named, card_source, cards, describe, listing
+from impbench.data.locate import fetch_files, locate
 from impbench.errors import InputError, NotFoundError, UnavailableError
 from impbench.registry import registry
 from impbench.runner.problems import _shown
@@ -128,18 +129,19 @@ def test_description_of_a_data_set_that_is_not_here_says_how_to_provide_it():
 
 def test_unknown_name_suggests_the_nearest():
     with pytest.raises(NotFoundError, match="did you mean pollen"):
-        fetch("pollem")
+        card_named("pollem")
 
 
 def test_data_set_without_download_says_what_to_put_where():
     with pytest.raises(UnavailableError, match=r"no download.*blakeley_markers1000\.h5ad"):
-        fetch("blakeley_markers1000")
+        fetch_files(card_named("blakeley_markers1000"))
     with pytest.raises(UnavailableError, match="not on this machine"):
-        path("pollen")
+        locate(card_named("pollen"))
 
 
 def test_bundled_data_need_no_download():
-    assert fetch("pbmc68k-reduced") == path("pbmc68k-reduced")
+    card = card_named("pbmc68k-reduced")
+    assert fetch_files(card) == locate(card)
 
 
 def test_local_file_is_usable_by_the_name_of_its_card(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from impbench.data.card import Card, Technical, read_card
 from impbench.data.card_truths import smfish_gini, weighted_gini
-from impbench.data.cell_columns import proportions, technical
+from impbench.data.known_columns import proportions, technical
 from impbench.data.official import read_official
 from impbench.data.prepare import prepare
 from impbench.data.read import read_counts_file

@@ -5,8 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from impbench.data.dataset import Dataset
-from impbench.data.fewer_cells import draw_cells
-from impbench.data.prepare import prepare
+from impbench.data.prepare import draw_cells, prepare
 
 LABELS = np.array(["common"] * 700 + ["some"] * 250 + ["few"] * 46 + ["rare"] * 4)
 

@@ -1,4 +1,4 @@
-"""Columns of `Dataset.cells`: what is known of how each cell was made; without pandas."""
+"""Columns of `Dataset.cells` and `Dataset.genes` that are known beforehand; without pandas."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ PROPORTION = "proportion_"
 TECHNICAL = "technical"
 """Column of `obs`, and of `Dataset.cells`, that is True for technical controls."""
 
+BULK = "bulk"
+"""Key of `varm`, and start of the columns of `Dataset.genes`, with bulk expression per type."""
+
+GINI = "reference_gini"
+"""Column of `var`, and of `Dataset.genes`, with Gini coefficients, such as from RNA FISH."""
+
 
 def proportions(cells: pd.DataFrame) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Return the names of the pure components, and (cells, components) proportions of them.
@@ -33,3 +39,13 @@ def proportions(cells: pd.DataFrame) -> tuple[tuple[str, ...], NDArray[np.float6
 def technical(cells: pd.DataFrame) -> NDArray[np.bool_] | None:
     """Return which cells are technical controls, (cells,), or None where that is not known."""
     return cells[TECHNICAL].to_numpy(dtype=np.bool_) if TECHNICAL in cells else None
+
+
+def bulk_profiles(genes: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """Return the bulk columns of `Dataset.genes`, (genes,) each, by cell type."""
+    start = f"{BULK}_"
+    return {
+        str(column).removeprefix(start): genes[column].to_numpy(dtype=np.float64)
+        for column in genes.columns
+        if str(column).startswith(start)
+    }
