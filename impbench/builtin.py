@@ -28,10 +28,9 @@ from impbench.runner.executor import Executor
 @hookimpl
 def impbench_metrics() -> list[Metric]:
     """Every `Metric` defined in a file of `impbench.metrics`."""
-    modules = _modules(impbench.metrics)
     return [
         item
-        for module in modules
+        for module in _modules(impbench.metrics)
         for item in vars(module).values()
         # A file may import another's metric to build on it.
         if isinstance(item, Metric) and item.function.__module__ == module.__name__
@@ -41,9 +40,7 @@ def impbench_metrics() -> list[Metric]:
 @hookimpl
 def impbench_protocols() -> list[type[Protocol]]:
     """Every `Protocol` defined in a file of `impbench.protocols`."""
-    return [
-        item for module in _modules(impbench.protocols) for item in _subclasses(module, Protocol)
-    ]
+    return _subclasses(impbench.protocols, Protocol)
 
 
 @hookimpl
@@ -51,8 +48,7 @@ def impbench_datasets() -> list[type[Source]]:
     """Simulated scenarios, the bundled data and one source per card of the catalogue."""
     from impbench.data.catalogue import card_sources
 
-    found = [item for module in _modules(impbench.data) for item in _subclasses(module, Source)]
-    return found + card_sources()
+    return _subclasses(impbench.data, Source) + card_sources()
 
 
 @hookimpl
@@ -64,9 +60,7 @@ def impbench_suites() -> list[Path]:
 @hookimpl
 def impbench_executors() -> list[type[Executor]]:
     """Every `Executor` defined in a file of `impbench.executors`."""
-    return [
-        item for module in _modules(impbench.executors) for item in _subclasses(module, Executor)
-    ]
+    return _subclasses(impbench.executors, Executor)
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
@@ -74,10 +68,11 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
         yield importlib.import_module(f"{package.__name__}.{info.name}")
 
 
-def _subclasses(module: ModuleType, base: Any) -> list[Any]:
-    """Concrete subclasses of `base` with a name of their own, defined in this very module."""
+def _subclasses(package: ModuleType, base: Any) -> list[Any]:
+    """Concrete subclasses of `base` with a name of their own, each from where it is defined."""
     return [
         item
+        for module in _modules(package)
         for item in vars(module).values()
         if inspect.isclass(item)
         and issubclass(item, base)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from impbench.command_help import Commands
 from impbench.options import Plugin, load_plugins, option
+
+if TYPE_CHECKING:
+    from impbench.runner.environment_trial import Trial
 
 env_app = Commands(help="Environments of methods that ask for packages of their own.")
 
@@ -77,7 +84,6 @@ def examine(
     plugin: Plugin = None,
 ) -> None:
     """Build environments from nothing and impute in each; exit status 1 when one fails."""
-    from impbench.environment_table import print_trial, write_trials
     from impbench.errors import InputError
     from impbench.registry import registry
     from impbench.runner.environment_trial import try_environment
@@ -97,11 +103,41 @@ def examine(
         trials.append(
             try_environment(imputer, lambda text: typer.echo(f"building {text}", err=True))
         )
-        print_trial(trials[-1])
+        _print(trials[-1])
         if out is not None:
-            write_trials(out, trials)
+            _write(out, trials)
     if any(trial.status in ("unavailable", "failed") for trial in trials):
         raise typer.Exit(1)
+
+
+def _print(trial: Trial) -> None:
+    """Print one method's result."""
+    typer.echo(f"{trial.imputer}: {trial.status}")
+    if trial.build_seconds is not None and trial.megabytes is not None:
+        built = f"{trial.build_seconds:.0f} s, {trial.megabytes:.0f} MiB"
+        typer.echo(f"  environment: {trial.interpreter}; {trial.versions}; built in {built}")
+    if trial.reason:
+        typer.echo(f"  reason: {trial.reason}")
+    if trial.seconds is not None:
+        typer.echo(f"  200 cells × 300 genes: {trial.seconds:.2g} s; seeds: {trial.seeds}")
+    if trial.zeros_filled is not None:
+        kept = "kept" if trial.keeps_observed else "changed"
+        typer.echo(
+            f"  observed values {kept}, {trial.zeros_filled:.0%} of zeros filled, "
+            f"{trial.negatives} values below zero"
+        )
+
+
+def _write(path: Path, trials: Sequence[Trial]) -> None:
+    """Write one row per method; the columns are the fields of `Trial`."""
+    from impbench.runner.environment_trial import Trial
+    from impbench.write_atomically import write_atomically
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Trial)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(trial) for trial in trials)
+    write_atomically(path, text.getvalue().encode())
 
 
 @env_app.command()

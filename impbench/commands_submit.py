@@ -57,7 +57,6 @@ def submit(
             out,
             unisolated=unisolated,
             announce=(lambda text: None) if listener is None else listener.noticed,
-            executor="local",
             settings=read_settings(jobs, threads, timeout, memory, device, False),
             listener=listener,
             command=command_line(),

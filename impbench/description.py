@@ -63,6 +63,13 @@ class ToldImputer(TypedDict):
     parameters: list[ToldParameter]
 
 
+DECLARED = (
+    *("name", "summary", "citation", "version", "input_scale", "stochastic", "devices"),
+    *("keeps_observed", "gives", "requires", "requires_python", "lockfile", "packages"),
+)
+"""Those that are attributes of the class."""
+
+
 class ToldPart(TypedDict):
     """Anything else: its kind, name and summary; of a suite the path, of a protocol its offers."""
 

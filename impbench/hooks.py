@@ -37,6 +37,10 @@ class BrokenPlugin:
     reason: str
     details: str = ""
 
+    def __str__(self) -> str:
+        """Name it, and say why."""
+        return f"{self.name} ({self.reason})"
+
     @classmethod
     def of(cls, name: str, error: BaseException) -> BrokenPlugin:
         """Say what went wrong in the plugin `name`."""

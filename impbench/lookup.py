@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from impbench.errors import NotFoundError
 
 T = TypeVar("T")
 
 
-class FailedPlugin(Protocol):
-    """A plugin that failed to load, which may have brought the name."""
-
-    @property
-    def name(self) -> str:
-        """Of the plugin."""
-
-    @property
-    def reason(self) -> str:
-        """Why it failed."""
-
-
-def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[FailedPlugin] = ()) -> T:
+def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[object] = ()) -> T:
     """Look `name` up, or say what there is and what comes nearest.
+
+    Parameters
+    ----------
+    broken
+        Plugins that failed to load, which may have brought the name, as messages show them.
 
     Raises
     ------
@@ -38,9 +31,8 @@ def find(kind: str, known: Mapping[str, T], name: str, broken: Iterable[FailedPl
         message += f"; did you mean {' or '.join(near)}?"
     else:
         message += f"; `impbench list {kind}s` shows what there is"
-    failures = [f"{plugin.name} ({plugin.reason})" for plugin in broken]
-    if failures:
-        message += f". These plugins failed to load: {'; '.join(failures)}"
+    if failures := "; ".join(map(str, broken)):
+        message += f". These plugins failed to load: {failures}"
     raise NotFoundError(message)
 
 

@@ -150,7 +150,7 @@ def split_spec(spec: str) -> tuple[str, dict[str, str]]:
     if not rest.endswith("]"):
         raise InputError(f"{spec!r} lacks its closing bracket; write name[key=value,key=value]")
     values: dict[str, str] = {}
-    for item in _split_commas(rest[:-1]):
+    for item in split_specs(rest[:-1]):
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
             raise InputError(f"{item!r} in {spec!r} is not key=value")
@@ -162,10 +162,6 @@ def split_spec(spec: str) -> tuple[str, dict[str, str]]:
 
 def split_specs(text: str) -> list[str]:
     """Split ``"magic[t=5,knn=10],no-imputation"`` at the commas outside brackets and quotes."""
-    return _split_commas(text)
-
-
-def _split_commas(text: str) -> list[str]:
     items, depth, start = [], 0, 0
     for i, char in enumerate(_QUOTED.sub(lambda found: "_" * len(found[0]), text)):
         depth += (char in "[(") - (char in "])")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from impbench.context import Context
-from impbench.description import ToldImputer, frozen, plain, read_type
+from impbench.description import DECLARED, ToldImputer, frozen, plain, read_type
 from impbench.errors import InputError
 from impbench.gives import check_gives
 from impbench.imputer import Imputed, Imputer, Observed
@@ -122,19 +122,7 @@ def stand_in(
         "__module__": told["module"],
         "__qualname__": told["qualname"],
         "__doc__": told["summary"],
-        "name": name,
-        "summary": told["summary"],
-        "citation": told["citation"],
-        "version": told["version"],
-        "input_scale": told["input_scale"],
-        "stochastic": told["stochastic"],
-        "devices": tuple(told["devices"]),
-        "keeps_observed": told["keeps_observed"],
-        "gives": tuple(told["gives"]),
-        "requires": tuple(told["requires"]),
-        "requires_python": told["requires_python"],
-        "lockfile": told["lockfile"],
-        "packages": tuple(packages),
+        **{attribute: frozen(value) for attribute, value in told.items() if attribute in DECLARED},
         "stood_for_": StoodFor(told, file, check if told["checks_itself"] else None, lock),
     }
     base = _SharesSeeds if told["shares_seeds"] else StandIn

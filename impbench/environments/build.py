@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from impbench.worker.parent_watch import die_with_parent
 
 _ELSEWHERE = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
@@ -47,7 +49,7 @@ def main(request_path: Path) -> int:
     facts = {
         "requires": request["requires"],
         "interpreter": request["interpreter"],
-        "packages": {_canonical(name): v for name, v in json.loads(listed.stdout).items()},
+        "packages": {canonicalize_name(name): v for name, v in json.loads(listed.stdout).items()},
     }
     (folder / "environment.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
     return 0
@@ -91,12 +93,6 @@ def _move_scripts(folder: Path, final: str) -> None:
         text = script.read_bytes()
         if here in text and b"\0" not in text:
             script.write_bytes(text.replace(here, final.encode()))
-
-
-def _canonical(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ class DaskScheduler(Cluster):
 
     def connect(self, threads: int) -> AbstractContextManager[Client]:
         """Connect to the scheduler."""
-        return connected(str(self.scheduler), self.security())
+        client: AbstractContextManager[Client] = connected(str(self.scheduler), self.security())
+        return client
 
     def advice(self, address: str) -> str:
         """Say how to start a worker."""

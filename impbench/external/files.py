@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,25 +23,14 @@ if TYPE_CHECKING:
 class Conversation(Protocol):
     """How a program wants its files, and what it is called in messages."""
 
-    @property
-    def name(self) -> str:
-        """Of the imputer."""
-
-    @property
-    def format(self) -> Literal["h5ad", "csv"]:
-        """Of both files."""
-
-    @property
-    def input_scale(self) -> str:
-        """What the program asks for beside counts."""
-
-    @property
-    def output_scale(self) -> Scale | None:
-        """Of what it writes; None for an embedding."""
-
-    @property
-    def gives(self) -> tuple[Part, ...]:
-        """What it writes."""
+    name: ClassVar[str]
+    format: ClassVar[Literal["h5ad", "csv"]]
+    """Of both files."""
+    input_scale: ClassVar[Scale]
+    """What the program asks for beside counts."""
+    output_scale: ClassVar[Scale | None]
+    """Of what it writes; None for an embedding."""
+    gives: ClassVar[tuple[Part, ...]]
 
 
 def import_libraries(kind: Literal["h5ad", "csv"]) -> None:

@@ -67,17 +67,9 @@ def read_suite(path: Path) -> Suite:
         names the line and the key.
     """
     file = read_toml(path, _File, "suite")
-    return Suite(
-        name=path.stem,
-        title=path.stem if file.title is None else file.title,
-        description=file.description,
-        questions=file.question,
-        imputers=file.imputers,
-        seeds=file.seeds,
-        controls=file.controls,
-        timeout=file.timeout,
-        own_data=file.own_data,
-    )
+    told = {key: value for key, value in vars(file).items() if key not in ("question", "title")}
+    title = path.stem if file.title is None else file.title
+    return Suite(name=path.stem, title=title, questions=file.question, **told)
 
 
 MOST_SEEDS = 10_000

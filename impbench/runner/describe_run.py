@@ -91,7 +91,16 @@ def describe_run(
         "broken_plugins": [
             {"name": plugin.name, "reason": plugin.reason} for plugin in registry.broken_so_far
         ],
-        "environment": {**_environment(imputers.values()), **settings},
+        "environment": {
+            "impbench": __version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cpu": _cpu_name(),
+            "cores": os.cpu_count(),
+            "memory_bytes": psutil.virtual_memory().total,
+            "versions": _versions(imputers.values()),
+            **settings,
+        },
     }
 
 
@@ -131,18 +140,6 @@ def _describe_truth_control(control: TruthControl) -> dict[str, Any]:
         "keeps_observed": True,
         "gives": ["expression"],
         "params": {},
-    }
-
-
-def _environment(imputers: Iterable[Imputer]) -> dict[str, Any]:
-    return {
-        "impbench": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "versions": _versions(imputers),
     }
 
 

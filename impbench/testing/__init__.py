@@ -44,11 +44,8 @@ def checks() -> list[Check]:
     from impbench.testing import conduct, declaration, edge_cases, outcome, randomness, symmetry
 
     families = (declaration, outcome, randomness, symmetry, edge_cases, conduct)
-    return [item for family in families for item in vars(family).values() if _is_check(item)]
-
-
-def _is_check(item: object) -> bool:
-    return isinstance(item, Check)
+    items = (item for family in families for item in vars(family).values())
+    return [item for item in items if isinstance(item, Check)]
 
 
 def check_imputer(

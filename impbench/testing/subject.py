@@ -23,6 +23,9 @@ from impbench.runner.separate_process import needs_environment
 from impbench.testing.example import example_counts, observe
 from impbench.testing.violation import DoesNotApply, NotExamined, Violation
 
+ROUNDING = 1e-4
+"""Relative difference that a changed order of floating-point additions may make."""
+
 
 @dataclass
 class Subject:
@@ -115,6 +118,20 @@ class Subject:
         if self.gives_expression:
             return imputed.lognorm(observed)
         return np.asarray(imputed.embedding, dtype=np.float32)
+
+    def imputed_values(
+        self, observed: Observed | None = None, seed: int = 1, threads: int = 1
+    ) -> NDArray[np.float32]:
+        """Impute and return `values_of` what comes of it."""
+        return self.values_of(self.impute(observed, seed=seed, threads=threads), observed)
+
+    def must_equal(
+        self, values: NDArray[np.float32], what: str, tolerance: float = ROUNDING
+    ) -> None:
+        """Raise `Violation` where `values` are not those of the example data with seed 1."""
+        difference = largest_difference(values, self.by_seed[0])
+        if difference > tolerance:
+            raise Violation(f"{what} changed the result by up to {difference:.2g} (relative)")
 
     @property
     def gives_expression(self) -> bool:

@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 _SMALL = 2**20
 """Bytes below which a file is read rather than mapped."""
 
+_SPARSE = ("data", "indices", "indptr", "shape")
+"""Parts of a matrix of sparse rows."""
+
 
 def save_matrix(folder: Path, name: str, matrix: Matrix) -> None:
     """Write ``name.npy`` (dense) or ``name.{data,indices,indptr,shape}.npy`` (sparse rows)."""
     if sp.issparse(matrix):
         rows = sp.csr_matrix(matrix)
-        np.save(folder / f"{name}.data.npy", rows.data)
-        np.save(folder / f"{name}.indices.npy", rows.indices)
-        np.save(folder / f"{name}.indptr.npy", rows.indptr)
-        np.save(folder / f"{name}.shape.npy", np.asarray(rows.shape))
+        for part in _SPARSE:
+            np.save(folder / f"{name}.{part}.npy", np.asarray(getattr(rows, part)))
     else:
         np.save(folder / f"{name}.npy", np.asarray(matrix))
         large.release(matrix)
@@ -51,9 +52,7 @@ def load_matrix(arrays: Mapping[str, NDArray[Any]], name: str) -> Matrix | None:
     if f"{name}.npy" in arrays:
         return arrays[f"{name}.npy"]
     if f"{name}.data.npy" in arrays:
-        data, indices, indptr, shape = (
-            arrays[f"{name}.{part}.npy"] for part in ("data", "indices", "indptr", "shape")
-        )
+        data, indices, indptr, shape = (arrays[f"{name}.{part}.npy"] for part in _SPARSE)
         return sp.csr_matrix((data, indices, indptr), shape=tuple(shape))
     return None
 

@@ -102,21 +102,27 @@ def serve(channel: socket.socket, get_ready: Callable[[Path], None]) -> Path:
 
 def children() -> list[int]:
     """Return the processes that this one would have to wait for (Linux only)."""
-    return [
-        int(pid)
-        for listing in Path("/proc/self/task").glob("*/children")
-        for pid in listing.read_text().split()
-    ]
+    found = []
+    for listing in Path("/proc/self/task").glob("*/children"):
+        # A thread may end while it is looked at.
+        with contextlib.suppress(OSError):
+            found += list(map(int, listing.read_text().split()))
+    return found
+
+
+def end_children(pids: list[int]) -> None:
+    """Kill processes that this one would have to wait for, and do so."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def end_descendants() -> None:
     """Kill whatever a plugin left running, orphan after orphan (Linux only)."""
     while pids := children():
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+        end_children(pids)
 
 
 def _enter(job: dict[str, Any]) -> None:

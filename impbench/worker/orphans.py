@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import signal
 import subprocess
 import sys
 import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+
+from impbench.worker.fork_server import children, end_children
 
 started: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
 """Processes that were started on purpose."""
@@ -70,25 +71,13 @@ def end_orphans() -> None:
     """
     # Whoever is ended may leave children of its own, which then come to us.
     while found := _strangers():
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+        end_children(found)
 
 
 def _strangers() -> list[int]:
     ours = {process.pid for process in list(started) if process.returncode is None}
     own = _filters(os.getpid())
-    return [pid for pid in _children() if pid not in ours and _filters(pid) > own]
-
-
-def _children() -> list[int]:
-    found = []
-    for listing in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += list(map(int, listing.read_text().split()))
-    return found
+    return [pid for pid in children() if pid not in ours and _filters(pid) > own]
 
 
 def _filters(pid: int) -> int:

@@ -18,10 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from impbench.worker.blas_threads import without_blas_threads
-from impbench.worker.cpu_time import cpu_seconds, reaped_seconds
 from impbench.worker.fork_server import can_watch
 from impbench.worker.handover import give_files
-from impbench.worker.sandbox import MARK, Launch, Limits, Outcome, descendants, start, watch
+from impbench.worker.sandbox import (
+    MARK,
+    Launch,
+    Limits,
+    Outcome,
+    cpu_seconds,
+    descendants,
+    reaped_seconds,
+    start,
+    watch,
+)
 
 _LONGEST_MESSAGE = 2**16
 _PATIENCE = 10.0

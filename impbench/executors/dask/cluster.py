@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -120,23 +119,23 @@ class Cluster(Executor):
         return security
 
 
-@contextmanager
-def connected(address: Any, security: Security | None) -> Iterator[Client]:
-    """Connect to a scheduler's address, or to a cluster of dask-jobqueue."""
-    shown = address if isinstance(address, str) else address.scheduler_address
-    with _construct(address, security, shown) as client:
-        yield client
+def connected(address: Any, security: Security | None) -> Client:
+    """Connect to a scheduler's address, or to a cluster of dask-jobqueue; a block closes it.
 
+    A client that cannot connect is closed before anyone says why. Left to the garbage collector, it
+    stops its event loop whenever it is collected. If that is while another client starts its own,
+    which takes the same lock, the process waits for itself forever.
 
-def _construct(address: Any, security: Security | None, shown: str) -> Any:
-    """Return a client that is connected, or close it before saying why it is not.
-
-    Left to the garbage collector, a client that could not connect stops its event loop whenever it
-    is collected. If that is while another client starts its own, which takes the same lock, the
-    process waits for itself forever.
+    Raises
+    ------
+    InputError
+        If the address is none.
+    UnavailableError
+        If nobody answers.
     """
+    shown = address if isinstance(address, str) else address.scheduler_address
     kind = package("distributed").Client
-    client = kind.__new__(kind)
+    client: Client = kind.__new__(kind)
     options = {"timeout": CONNECT_SECONDS, "set_as_default": False}
     try:
         client.__init__(address, security=security, **options)

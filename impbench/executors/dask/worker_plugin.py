@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -125,15 +125,18 @@ def modules_of(task: Task, imports: Imports) -> list[str]:
     return [type(task.imputer).__module__, *scoring]
 
 
+def moved(imports: Imports, place: Callable[[Path], Path]) -> Imports:
+    """Return `imports` with `place` of each file instead of where it lies here."""
+    origins = (
+        origin if origin.file is None else Origin(file=place(origin.file))
+        for origin in imports.origins
+    )
+    return replace(imports, origins=tuple(origins))
+
+
 def shipped(imports: Imports) -> Imports:
     """Name the files as `Parcel.files` does."""
-    return replace(
-        imports,
-        origins=tuple(
-            origin if origin.file is None else Origin(file=Path(shipped_name(origin.file)))
-            for origin in imports.origins
-        ),
-    )
+    return moved(imports, lambda file: Path(shipped_name(file)))
 
 
 def carry_out(depot: str, order: SentTask) -> Delivery:
@@ -279,21 +282,14 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
                 log = self.folder / f"scoring-{len(self.scorers)}.log"
                 environment = thread_environment(task.threads)
                 descriptors = sorted(self.here.descriptors.values())
-                self.scorers.append(Scorer(environment, log, self._imports(), descriptors))
+                imports = moved(self.imports, lambda file: self.here.file(str(file)))
+                self.scorers.append(Scorer(environment, log, imports, descriptors))
                 self.free.append((self.scorers[-1], log))
             lent = self.free.pop()
         try:
             yield lent
         finally:
             self.free.append(lent)
-
-    def _imports(self) -> Imports:
-        """Return what scoring imports, its files as they lie here."""
-        origins = (
-            origin if origin.file is None else Origin(file=self.here.file(str(origin.file)))
-            for origin in self.imports.origins
-        )
-        return replace(self.imports, origins=tuple(origins))
 
     @contextmanager
     def _stoppable(self, key: str) -> Iterator[threading.Event]:
