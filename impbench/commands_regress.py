@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from impbench.command_help import Commands
 from impbench.options import Json, load_plugins, option
-
-if TYPE_CHECKING:
-    from impbench.regress.verdict import BuildCheck
 
 baseline_app = Commands(help="Scores to hold later runs against.")
 
@@ -81,7 +78,6 @@ def check(
     """Hold a run against a baseline: status 0 as good, 1 worse, 2 cannot be compared."""
     from impbench.errors import ImpbenchError
     from impbench.regress import check as judge
-    from impbench.regress import junit as xml
     from impbench.regress import output
     from impbench.regress.baseline import read_baseline
     from impbench.regress.measured import measure
@@ -102,12 +98,12 @@ def check(
         found = judge.check(base, measure(run), rules)
     except ImpbenchError as error:
         # Whoever reads only the files must not take an older one for this check.
-        _write(junit, xml.junit_error(str(error)))
+        _write(junit, output.junit_error(str(error)))
         _write(markdown, output.markdown_error(str(error)))
         if as_json:
             typer.echo(json.dumps(output.error_as_json(str(error)), indent=1))
         raise
-    _write(junit, xml.junit(found))
+    _write(junit, output.junit(found))
     _write(markdown, output.markdown(found, str(run), str(baseline)))
     if as_json:
         typer.echo(json.dumps(output.as_json(found, str(run), str(baseline)), indent=1))
@@ -125,29 +121,24 @@ def compare(
     plugin: _Plugin = None,
 ) -> None:
     """Show two runs side by side, with the statistics of `check`."""
+    from impbench.regress import check as judge
     from impbench.regress import output
+    from impbench.regress.measured import measure
+    from impbench.regress.rules import ALPHA, Rules, read_floors
 
     load_plugins(plugin)
-    found = _compare(run_a, run_b, floor or [], alpha)
+    a, b = measure(run_a), measure(run_b)
+    rules = Rules(
+        alpha=ALPHA if alpha is None else alpha,
+        floors=read_floors(floor or [], a.metrics),
+        allow_missing=True,
+        any_suite=True,
+    )
+    found = judge.check(a, b, rules)
     if as_json:
         typer.echo(json.dumps(output.as_json(found), indent=1))
     else:
         output.print_comparison(found, str(run_a), str(run_b))
-
-
-def _compare(run_a: Path, run_b: Path, floors: list[str], alpha: float | None) -> BuildCheck:
-    from impbench.regress.check import check
-    from impbench.regress.measured import measure
-    from impbench.regress.rules import ALPHA, Rules, read_floors
-
-    a, b = measure(run_a), measure(run_b)
-    rules = Rules(
-        alpha=ALPHA if alpha is None else alpha,
-        floors=read_floors(floors, a.metrics),
-        allow_missing=True,
-        any_suite=True,
-    )
-    return check(a, b, rules)
 
 
 def _write(path: Path | None, text: str) -> None:

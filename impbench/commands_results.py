@@ -58,7 +58,7 @@ def merge(
     from impbench import api
     from impbench.escape_text import visible
     from impbench.merging.merge import merge as put_together
-    from impbench.merging.read_run import read_run
+    from impbench.merging.merge import read_run
     from impbench.registry import registry
     from impbench.run_options import command_line
 

@@ -30,7 +30,7 @@ from impbench.plan.task import Task
 from impbench.results.failed_methods import failure_line
 from impbench.results.record import Record
 from impbench.runner.outcome import Results
-from impbench.runner.settings import Listener
+from impbench.runner.settings import Listener, Silent
 from impbench.runner.sigterm import Terminated
 from impbench.truth_control import TRUTH_CONTROLS
 
@@ -71,7 +71,7 @@ def resumable(folder: Path, again: str) -> Iterator[None]:
         raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
 
 
-class _Lines:
+class _Lines(Silent):
     """One line per event."""
 
     def __init__(self) -> None:
@@ -90,9 +90,6 @@ class _Lines:
 
     def noticed(self, text: str) -> None:
         self.say(text)
-
-    def started(self, task: Task) -> None:
-        pass
 
     def finished(self, record: Record) -> None:
         self.done += 1
@@ -168,21 +165,16 @@ def _record_line(record: Record) -> str:
 def print_results(results: Results, quiet: bool, as_json: bool) -> None:
     """Print the answer, the scores and where the report lies, then, in one line, what failed."""
     if as_json:
-        rows = json.loads(results.scores.to_json(orient="records"))
-        print(
-            json.dumps(
-                {
-                    "folder": str(results.folder),
-                    "report": None if results.report is None else str(results.report),
-                    "failed": [vars(method) for method in results.failed],
-                    "without_result": results.without_result,
-                    "answers": json.loads(
-                        results.answers().reset_index().to_json(orient="records")
-                    ),
-                    "scores": rows,
-                }
-            )
-        )
+        answers = results.answers().reset_index()
+        told = {
+            "folder": str(results.folder),
+            "report": None if results.report is None else str(results.report),
+            "failed": [vars(method) for method in results.failed],
+            "without_result": results.without_result,
+            "answers": json.loads(answers.to_json(orient="records")),
+            "scores": json.loads(results.scores.to_json(orient="records")),
+        }
+        print(json.dumps(told))
     elif not quiet:
         from impbench.report import terminal_report
 

@@ -33,18 +33,11 @@ class PackError(InputError):
 
 def pack(records: Iterable[Record]) -> bytes:
     """Return the records as one Parquet file, in their order."""
-    rows = [
-        (
-            record.key,
-            record.job.dataset,
-            record.job.protocol,
-            record.job.imputer,
-            record.job.seed,
-            record.status,
-            record.to_json(),
-        )
-        for record in records
-    ]
+    rows = []
+    for record in records:
+        job = record.job
+        asked = (job.dataset, job.protocol, job.imputer, job.seed)
+        rows.append((record.key, *asked, record.status, record.to_json()))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"seed": "int64"})
     for name in ("dataset", "protocol", "imputer"):
         table[name] = storable(table[name])

@@ -35,21 +35,9 @@ def tidy(records: Iterable[Record]) -> pd.DataFrame:
     rows = []
     for record in records:
         job = record.job
-        scores = record.scores or dict.fromkeys(record.metrics, float("nan"))
         params = json.dumps(job.params, sort_keys=True)
-        for metric, value in scores.items():
-            rows.append(
-                (
-                    job.dataset,
-                    job.protocol,
-                    job.imputer,
-                    params,
-                    job.seed,
-                    metric,
-                    value,
-                    record.status,
-                    record.reason,
-                    record.key,
-                )
-            )
+        asked = (job.dataset, job.protocol, job.imputer, params, job.seed)
+        ended = (record.status, record.reason, record.key)
+        scores = record.scores or dict.fromkeys(record.metrics, float("nan"))
+        rows += [(*asked, metric, value, *ended) for metric, value in scores.items()]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"value": float})

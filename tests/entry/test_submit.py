@@ -13,7 +13,7 @@ import pytest
 
 from impbench.entry import submit as entry
 from impbench.errors import InputError
-from impbench.merging.read_run import read_run
+from impbench.merging.merge import read_run
 from impbench.plan.suite import Question, Suite
 from impbench.results.store import Store
 from impbench.runner.secret import Secret

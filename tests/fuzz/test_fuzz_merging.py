@@ -16,8 +16,7 @@ from strangers import EXAMPLES, NASTY, each_place, fuzz, outcome, spoilings
 from test_fuzz_runs import FAILED, MANIFEST, RECORD, as_json, check_page
 
 from impbench.errors import ImpbenchError
-from impbench.merging.merge import merge
-from impbench.merging.read_run import read_run
+from impbench.merging.merge import merge, read_run
 from impbench.merging.row_file import SubmittedMethod, _digest, write_row
 from impbench.registry import registry
 from impbench.report import write_report

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from impbench.regress.check import check
-from impbench.regress.junit import junit
 from impbench.regress.measured import measure
-from impbench.regress.output import as_json, markdown, terminal_text
+from impbench.regress.output import as_json, junit, markdown, terminal_text
 from impbench.regress.verdict import MEANING, BuildCheck
 
 Make = Callable[..., Path]

@@ -5,9 +5,8 @@ import re
 import pytest
 
 from impbench.report import write_report
-from impbench.report.analysis import size
+from impbench.report.analysis import run as of_runs
 from impbench.report.analysis.run import make_run
-from impbench.report.analysis.size import is_large
 
 pytestmark = pytest.mark.slow
 
@@ -21,9 +20,9 @@ def test_large_page_has_each_number_once_and_a_small_one_as_before(make_store, m
     store = make_store(pictures=False)
     run = make_run(store.read())
     small = write_report(store.read()).read_text()
-    assert not is_large(run)
-    monkeypatch.setattr(size, "LARGE", len(run.imputers) * len(run.problems) - 1)
-    assert is_large(run)
+    assert not run.is_large
+    monkeypatch.setattr(of_runs, "LARGE", len(run.imputers) * len(run.problems) - 1)
+    assert run.is_large
     large = write_report(store.read()).read_text()
     assert '<body class="large">' in large
     assert '<body class="large">' not in small

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,8 @@ def heading(run: Run) -> Heading:
     own = [about for about in run.datasets.values() if about.own]
     suite = run.manifest.suite
     if own:
-        return Heading(_about_own(own), (*map(_described, own), _asked(run)))
+        title = f"Does imputation help {listed([own_name(about) for about in own])}?"
+        return Heading(title, (*map(_described, own), _asked(run)))
     if not suite.replaced:
         return Heading(
             suite.title or "Imputation benchmark", tuple(filter(None, [suite.description]))
@@ -35,10 +35,6 @@ def heading(run: Run) -> Heading:
     verb = "was" if len(suite.replaced) == 1 and suite.replaced != ("seeds",) else "were"
     changed = f"Not the suite {suite.name} as it is: {replaced} {verb} replaced."
     return Heading(f"{methods} on {listed(titles, 3) or 'no dataset'}", (_asked(run), changed))
-
-
-def _about_own(own: Sequence[AboutDataset]) -> str:
-    return f"Does imputation help {listed([own_name(about) for about in own])}?"
 
 
 def own_name(about: AboutDataset) -> str:

@@ -40,6 +40,12 @@ ATTAINABLE = truth_control.ATTAINABLE.name
 THINNING = "thinning"
 MASKING = "masking"
 
+LARGE = 2000
+"""Imputers × questions above which a page says each number once, or it would not open at once."""
+
+MANY = 20
+"""Imputers above which a figure of one question shows its leading score and the time alone."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -195,6 +201,16 @@ class Run:
     def n_missing(self) -> int:
         """Number of planned jobs without a record."""
         return max(0, len(self.manifest.keys) - len(self.records))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the tables show every number of a data set in one place alone."""
+        return len(self.imputers) * len(self.problems) > LARGE
+
+    @property
+    def has_many_imputers(self) -> bool:
+        """Whether figures of one question show few of its scores."""
+        return len(self.imputers) > MANY
 
     def datasets_of(self, protocol: str) -> list[str]:
         """Return the datasets that were asked `protocol`."""

@@ -15,9 +15,8 @@ from matplotlib.patches import Patch
 
 from impbench.page_figure import figure
 from impbench.report.analysis.purposes import TIME
-from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
+from impbench.report.analysis.run import ATTAINABLE, MANY, ORACLE, Run
 from impbench.report.analysis.shown_metric import ShownMetric
-from impbench.report.analysis.size import MANY, many_imputers
 from impbench.report.figures.drawing import WIDTH, blank, name_rows, panel, scatter
 from impbench.report.figures.palette import ATTAINABLE_COLOUR, INK, ORACLE_COLOUR, SOFT, Look
 from impbench.report.figures.scene import Scene
@@ -72,7 +71,7 @@ def bars(scene: Scene) -> Figure | None:
         return None
     scored = set(rows.loc[rows["n_scored"] > 0, "metric"])
     metrics = [name for name in _metrics(run, scene.protocol) if name in scored]
-    if many_imputers(run):
+    if run.has_many_imputers:
         scene.leave_out(f"bars of more than {MANY} imputers show the leading score and the time")
     if not metrics:
         return None
@@ -106,7 +105,7 @@ def _metrics(run: Run, protocol: str) -> list[str]:
     """What may have a panel; of many imputers, the leading score and the time."""
     names = [name for name in run.metrics_of(protocol) if name != "cpu-seconds"]
     few = (run.lead_metric(protocol), TIME)
-    return [name for name in names if name in few] if many_imputers(run) else names
+    return [name for name in names if name in few] if run.has_many_imputers else names
 
 
 def _drawn_for(run: Run) -> list[str]:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from impbench.page_figure import figure
 from impbench.report.analysis.run import ATTAINABLE, ORACLE, Run
-from impbench.report.analysis.size import is_large
 from impbench.report.analysis.tables import order
 from impbench.report.figures.drawing import WIDTH, blank, panel
 from impbench.report.figures.palette import FAINT, GROUP_COLOURS, SOFT
@@ -76,7 +75,7 @@ def pictures_of(scene: Scene) -> dict[str, Picture]:
 def _has_room(run: Run, dataset: str) -> bool:
     done = run.results[run.results["status"] == "ok"].groupby("dataset")["imputer"].nunique()
     before = list(run.datasets)[: list(run.datasets).index(dataset)]
-    room = MAX_ALL_MAPS // 2 if is_large(run) else MAX_ALL_MAPS
+    room = MAX_ALL_MAPS // 2 if run.is_large else MAX_ALL_MAPS
     return sum(min(MAX_MAPS, int(done.get(name, 0))) for name in before) < room
 
 

@@ -1,8 +1,9 @@
-"""Show the leaderboard outside the page: as a data frame, and as tables in the terminal."""
+"""Show a run outside the page: the answer in the terminal, the leaderboard as a data frame."""
 
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -12,10 +13,14 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from impbench.report.analysis.advice import Advice, advise
 from impbench.report.analysis.batches import batch_answers, both_ways, partners
+from impbench.report.analysis.heading import heading
+from impbench.report.analysis.left_out import left_out
 from impbench.report.analysis.purposes import TIME
 from impbench.report.analysis.run import Run, make_run, run_of_results
 from impbench.report.analysis.shown_metric import ShownMetric
+from impbench.report.analysis.statistics import compare
 from impbench.report.analysis.tables import leaderboard_of, summarise
 from impbench.report.analysis.worst import MARK, RULE, marked
 from impbench.report.numbers import MISSING, number, rank_text, skill_text
@@ -53,7 +58,55 @@ def leaderboard(
     return leaderboard_of(run, summarise(run))
 
 
-def terminal_tables(run: Run, summary: pd.DataFrame) -> Iterator[Table | Text]:
+def terminal_report(stored: StoredRun) -> Iterator[Table | Text]:
+    """Yield heading, answers, command, what was left out, and the tables of scores.
+
+    Lines of text are for a terminal to wrap, so that a command can be copied; names come from
+    data, so nothing in them is read as markup.
+    """
+    run = make_run(stored)
+    summary = summarise(run)
+    title = heading(run)
+    yield Text(f"\n{title.title}", style="bold")
+    yield from map(Text, title.lead)
+    told = advise(run, summary, compare(run, summary)) if len(summary) else []
+    for answer in told:
+        yield from _answer(run, answer)
+    for choice, command in {a.choice: a.command for a in told if a.command}.items():
+        yield Text(f"\nTo impute all genes of your data with {choice}:")
+        yield Text(f"  {command}", style="bold")
+    yield from map(Text, _batches(run, summary))
+    yield from _left_out(run)
+    yield Text("")
+    yield from _tables(run, summary)
+
+
+def _answer(run: Run, answer: Advice) -> Iterator[Text]:
+    sure = f" ({answer.sure})" if answer.sure else ""
+    yield Text.assemble(f"\nFor {answer.purpose}: ", (answer.verdict, "bold"), sure)
+    yield from (Text(f"  {reason}") for reason in answer.reasons)
+    for protocol in answer.asked:
+        yield Text(f"  {protocol}: {_first_sentence(run.meaning(protocol))}", style="dim")
+
+
+def _first_sentence(text: str) -> str:
+    """The page has the others."""
+    return re.split(r"(?<=[.?!]) ", text, maxsplit=1)[0]
+
+
+def _left_out(run: Run) -> Iterator[Text]:
+    """Say what a user's own data could not be asked; of others, the page does."""
+    found = left_out(run)
+    own = [item for item in found if item.own]
+    if own:
+        yield Text("")
+    for item in own:
+        yield Text(f"Not asked: {item.what}, because {item.reason}")
+    if others := len(found) - len(own):
+        yield Text(f"{counted(others, 'question')} could not be asked; the page says why")
+
+
+def _tables(run: Run, summary: pd.DataFrame) -> Iterator[Table | Text]:
     """Yield one table per protocol and kind of data, each followed by what its scores say.
 
     Score and rank of the first three metrics are shown, the skill of the first, and time; the
@@ -70,7 +123,7 @@ def terminal_tables(run: Run, summary: pd.DataFrame) -> Iterator[Table | Text]:
         yield Text(SCALES, style="dim")
 
 
-def terminal_batches(run: Run, summary: pd.DataFrame) -> list[str]:
+def _batches(run: Run, summary: pd.DataFrame) -> list[str]:
     """Say whether batches are imputed together or apart; nothing where none ran both ways."""
     if not partners(run):
         return []

@@ -110,21 +110,14 @@ def latex(table: Table) -> str:
 
 def _tests(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     columns = ["protocol", "metric", "datasets", "friedman_p", "better", "worse", "median_gain"]
-    rows = [
-        (
-            test.protocol,
-            test.metric,
-            test.n_datasets,
-            test.p_value,
-            pair.better,
-            pair.worse,
-            pair.median_gain,
-            None if test.nemenyi is None else test.nemenyi.loc[pair.better, pair.worse],
-            pair.p_holm,
-        )
-        for test in comparisons
-        for pair in test.pairs
-    ]
+    rows = []
+    for test in comparisons:
+        asked = (test.protocol, test.metric, test.n_datasets, test.p_value)
+        for pair in test.pairs:
+            found = test.nemenyi
+            nemenyi = None if found is None else found.loc[pair.better, pair.worse]
+            told = (pair.better, pair.worse, pair.median_gain, nemenyi, pair.p_holm)
+            rows.append((*asked, *told))
     return pd.DataFrame(rows, columns=[*columns, "nemenyi_p", "wilcoxon_p_holm"])
 
 

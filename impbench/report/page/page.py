@@ -24,7 +24,6 @@ from impbench.report.analysis.findings import find
 from impbench.report.analysis.heading import heading, own_name
 from impbench.report.analysis.left_out import left_out
 from impbench.report.analysis.run import Run, make_run
-from impbench.report.analysis.size import is_large
 from impbench.report.analysis.trust import reads_note
 from impbench.report.analysis.worst import MARK, RULE
 from impbench.report.figures.gallery import draw_all
@@ -110,7 +109,7 @@ def write_report(stored: StoredRun, png: bool = False) -> Path:
         "n_failures": len(failed),
         "files": [path.relative_to(store.folder).as_posix() for path in files],
         "version": __version__,
-        "is_large": is_large(run),
+        "is_large": run.is_large,
         # Last: whatever a stranger's figure does to a table, the page has it as it was.
         "gallery": drawings(),
         "png": png,

@@ -14,7 +14,6 @@ import pandas as pd
 from impbench.report.analysis.purposes import TIME
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.shown_metric import ShownMetric
-from impbench.report.analysis.size import is_large
 from impbench.report.analysis.tables import Verdict, gain, order
 from impbench.report.analysis.worst import lost_text, marked
 from impbench.report.numbers import MISSING, interval_text, number, rank_text, skill_text, spread
@@ -100,7 +99,7 @@ def _metric_table(
         Column("Mean rank", f"{counted(len(names), f'{scope} dataset')}")
         for scope, names in scopes.items()
     ]
-    if is_large(run) and metric != run.lead_metric(protocol):
+    if run.is_large and metric != run.lead_metric(protocol):
         datasets = []
     columns += [Column(run.datasets[name].title, run.scope(name)) for name in datasets]
     found = {(row.imputer, row.dataset): row for row in rows}
@@ -128,7 +127,7 @@ def dataset_table(run: Run, summary: pd.DataFrame, dataset: str, protocol: str) 
     found = {(row.imputer, row.metric): row for row in summary[asked].itertuples()}
     present = {metric for _, metric in found}
     metrics = [name for name in run.metrics_of(protocol) if name in present]
-    if is_large(run):
+    if run.is_large:
         costs = {name for name in metrics if run.metrics[name].is_cost and name != TIME}
         metrics = [name for name in metrics if name not in costs]
     columns = tuple(
