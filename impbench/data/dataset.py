@@ -31,52 +31,38 @@ def _no_facts() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Counts with everything known about them, ready to be made into problems.
-
-    Attributes
-    ----------
-    name
-        As it appears in results, such as ``sim_rare[n_cells=500]``.
-    counts
-        (cells, genes) observed counts, CSR or dense, non-negative.
-    gene_names, cell_names
-        Unique strings.
-    library_size
-        (cells,) float64, total counts over *all* genes of the cell, which may be more genes than
-        `counts` holds; size factors come from it.
-    labels
-        (cells,) cell types as strings, or None.
-    batch
-        (cells,) batch names, or None.
-    true_counts
-        (cells, genes) counts before dropout, or None for real data.
-    genes
-        Facts per gene (index: `gene_names`), such as simulated means and DE factors, or what
-        `impbench.data.reference` reads: bulk expression per cell type, Gini coefficients.
-    cells
-        Facts per cell (index: `cell_names`) that no imputer sees, which `impbench.data.cell_facts`
-        reads: proportions of a known mixture, and which cells are technical replicates.
-    steps
-        What was done to the data, in order, as sentences.
-    facts
-        JSON-ready facts: source, citation, parameters, how sure the labels are.
-    counts_are_raw
-        False where the values are normalised already and only treated as counts.
-    """
+    """Counts with everything known about them, ready to be made into problems."""
 
     name: str
+    """As it appears in results, such as ``sim_rare[n_cells=500]``."""
     counts: Matrix
+    """(cells, genes) observed counts, CSR or dense, non-negative."""
     gene_names: tuple[str, ...]
+    """Unique, as the next."""
     cell_names: tuple[str, ...]
+    """Unique."""
     library_size: NDArray[np.float64]
+    """(cells,) float64, total counts over *all* genes of the cell, which may be more genes than
+    `counts` holds; size factors come from it."""
     labels: NDArray[np.str_] | None = None
+    """(cells,) cell types as strings, or None."""
     batch: NDArray[np.str_] | None = None
+    """(cells,) batch names, or None."""
     true_counts: Matrix | None = None
+    """(cells, genes) counts before dropout, or None for real data."""
     genes: pd.DataFrame = field(default_factory=_no_facts)
+    """Facts per gene (index: `gene_names`), such as simulated means and DE factors, or what
+    `impbench.data.facts` reads: bulk expression per cell type, Gini coefficients."""
     cells: pd.DataFrame = field(default_factory=_no_facts)
+    """Facts per cell (index: `cell_names`) that no imputer sees, which
+    `impbench.data.facts` reads: proportions of a known mixture, and which cells are
+    technical replicates."""
     steps: tuple[str, ...] = ()
+    """What was done to the data, in order, as sentences."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """JSON-ready facts: source, citation, parameters, how sure the labels are."""
     counts_are_raw: bool = True
+    """False where the values are normalised already and only treated as counts."""
 
     @property
     def n_cells(self) -> int:

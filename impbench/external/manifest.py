@@ -41,22 +41,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a manifest says.
-
-    Attributes
-    ----------
-    name, summary, citation, version, stochastic, keeps_observed, input_scale, gives
-        As in `impbench.Imputer`.
-    command
-        Program and arguments; ``{input}``, ``{output}``, other names of `BUILT_IN` and parameters
-        are filled in, and a word that names a file beside the manifest becomes its full path.
-    format
-        How data pass: ``h5ad``, or ``csv`` for languages without HDF5.
-    scale
-        Of the values that the program writes; left out where it gives only an embedding.
-    parameters
-        By name.
-    """
+    """What a manifest says; what is not explained here is as in `impbench.Imputer`."""
 
     name: Annotated[
         str, Rule("lower-case letters, digits, '-', '_', '.' in quotes", NAME.fullmatch)
@@ -65,10 +50,14 @@ class Manifest:
     command: Annotated[
         tuple[str, ...], Rule('a list of texts, such as ["Rscript", "run.R", "{input}"]', bool)
     ]
+    """Program and arguments; ``{input}``, ``{output}``, other names of `BUILT_IN` and parameters
+    are filled in, and a word that names a file beside the manifest becomes its full path."""
     scale: Scale | None = None
+    """Of the values that the program writes; left out where it gives only an embedding."""
     gives: tuple[Part, ...] = ("expression",)
     input_scale: Scale = "counts"
     format: Format = "h5ad"
+    """How data pass: ``h5ad``, or ``csv`` for languages without HDF5."""
     citation: str = ""
     version: str = "1"
     stochastic: bool = False
@@ -146,18 +135,10 @@ def imputer_class(path: Path, module: str) -> type[ProgramImputer]:
     """
     manifest = read_manifest(path)
     attributes = {
+        **{name: value for name, value in vars(manifest).items() if name in _ATTRIBUTES},
         "__module__": module,
         "__doc__": manifest.summary,
-        "name": manifest.name,
-        "summary": manifest.summary,
-        "citation": manifest.citation,
         "version": f"{manifest.version}+{_files_hash(path, manifest)}",
-        "input_scale": manifest.input_scale,
-        "stochastic": manifest.stochastic,
-        "keeps_observed": manifest.keeps_observed,
-        "gives": manifest.gives,
-        "command": manifest.command,
-        "format": manifest.format,
         "output_scale": manifest.scale,
         "folder": path.resolve().parent,
     }
@@ -166,6 +147,13 @@ def imputer_class(path: Path, module: str) -> type[ProgramImputer]:
     made = make_dataclass(name, fields, bases=(ProgramImputer,), namespace=attributes, frozen=True)
     made.__module__ = module
     return made
+
+
+_ATTRIBUTES = {
+    *("name", "summary", "citation", "input_scale", "stochastic", "keeps_observed", "gives"),
+    *("command", "format"),
+}
+"""Keys of a manifest that are attributes of the class it makes."""
 
 
 def _field(declared: Declared) -> tuple[Any, Any]:

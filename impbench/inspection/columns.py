@@ -30,24 +30,16 @@ MOST_BATCHES = 500
 
 @dataclass(frozen=True)
 class GroupColumn:
-    """A column that names groups of cells.
-
-    Attributes
-    ----------
-    name
-        As in the file.
-    n_groups
-        Different values.
-    missing
-        Cells without one.
-    examples
-        The most frequent values.
-    """
+    """A column that names groups of cells."""
 
     name: str
+    """As in the file."""
     n_groups: int
+    """Different values."""
     missing: int
+    """Cells without one."""
     examples: tuple[str, ...]
+    """The most frequent values."""
 
 
 @dataclass(frozen=True)

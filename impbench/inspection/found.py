@@ -16,42 +16,28 @@ from impbench.inspection.matrix import MatrixFacts
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found; ``print`` it to read it.
-
-    Attributes
-    ----------
-    file
-        What was looked at.
-    kind
-        What wrote it.
-    matrices
-        Every matrix.
-    genes
-        Names of the genes of the matrix that is chosen.
-    repeated_cells
-        Names of cells that stand more than once.
-    columns
-        Columns of `obs` that name cell types and batches.
-    transposed
-        Why the file is taken for genes × cells, or None.
-    choice
-        The matrix to take.
-    command
-        Words of the `impbench run` command, or None if nothing can be run.
-    notes
-        What was passed over or put right while it was read.
-    """
+    """What was found; ``print`` it to read it."""
 
     file: str
+    """What was looked at."""
     kind: str
+    """What wrote it."""
     matrices: tuple[MatrixFacts, ...]
+    """Every matrix."""
     genes: GeneFacts
+    """Names of the genes of the matrix that is chosen."""
     repeated_cells: tuple[str, ...]
+    """Names of cells that stand more than once."""
     columns: ColumnFacts
+    """Columns of `obs` that name cell types and batches."""
     transposed: str | None
+    """Why the file is taken for genes × cells, or None."""
     choice: Choice
+    """The matrix to take."""
     command: tuple[str, ...] | None
+    """Words of the `impbench run` command, or None if nothing can be run."""
     notes: tuple[str, ...]
+    """What was passed over or put right while it was read."""
 
     @property
     def line(self) -> str | None:

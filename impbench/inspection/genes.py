@@ -33,25 +33,18 @@ GENE_FEATURES = frozenset(["gene expression", "gene", "rna"])
 
 @dataclass(frozen=True)
 class GeneFacts:
-    """Facts about the names of genes.
-
-    Attributes
-    ----------
-    style
-        What most of them are.
-    repeated
-        Names that stand more than once, most often first.
-    spike_ins, mitochondrial
-        How many are called so.
-    feature_types
-        How many of each type, where the file says so.
-    """
+    """Facts about the names of genes."""
 
     style: str
+    """What most of them are."""
     repeated: tuple[str, ...]
+    """Names that stand more than once, most often first."""
     spike_ins: int
+    """How many are called so."""
     mitochondrial: int
+    """How many are called so."""
     feature_types: dict[str, int]
+    """How many of each type, where the file says so."""
 
     @property
     def other_features(self) -> dict[str, int]:

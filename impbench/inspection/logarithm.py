@@ -43,27 +43,18 @@ smallest first, since whole library sizes are whole ten times as large too."""
 
 @dataclass(frozen=True)
 class Normalised:
-    """How values were made of counts.
-
-    Attributes
-    ----------
-    base
-        Of the logarithm of 1 + x; None if none was taken.
-    target_sum
-        What every cell was brought to; None if that cannot be told.
-    scaled
-        Cells were divided by their library sizes, or anything else.
-    exact
-        The counts can be had back exactly: every value is a whole multiple of its cell's unit.
-    all_genes
-        The cells add up to `target_sum` over the genes that are there.
-    """
+    """How values were made of counts."""
 
     base: float | None
+    """Of the logarithm of 1 + x; None if none was taken."""
     target_sum: float | None
+    """What every cell was brought to; None if that cannot be told."""
     scaled: bool
+    """Cells were divided by their library sizes, or anything else."""
     exact: bool
+    """The counts can be had back exactly: every value is a whole multiple of its cell's unit."""
     all_genes: bool
+    """The cells add up to `target_sum` over the genes that are there."""
 
 
 def recover(values: sp.csr_matrix | sp.csc_matrix) -> Normalised | None:

@@ -13,28 +13,21 @@ from impbench.inspection.values import ValueFacts, look_at
 
 @dataclass(frozen=True)
 class MatrixFacts:
-    """Facts about a matrix, cells × genes.
-
-    Attributes
-    ----------
-    name, place
-        As `--layer` takes it, and as messages call it.
-    stored
-        ``dense``, ``sparse by cell`` or ``sparse by gene``, and the type of the values.
-    normalised
-        How the values were made of counts, or None if they are counts, or nothing known.
-    complete
-        All values were read.
-    """
+    """Facts about a matrix, cells × genes."""
 
     name: str
+    """As `--layer` takes it."""
     place: str
+    """As messages call it."""
     n_cells: int
     n_genes: int
     stored: str
+    """``dense``, ``sparse by cell`` or ``sparse by gene``, and the type of the values."""
     values: ValueFacts
     normalised: Normalised | None
+    """How the values were made of counts, or None if they are counts, or nothing known."""
     complete: bool
+    """All values were read."""
 
 
 def look_at_matrix(stored: Stored) -> MatrixFacts:

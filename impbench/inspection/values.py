@@ -13,33 +13,26 @@ from impbench.scale import library_sizes
 
 @dataclass(frozen=True)
 class ValueFacts:
-    """Facts about the values that were read.
-
-    Attributes
-    ----------
-    whole, negative, missing
-        All are whole numbers; some are negative; some are NaN or infinite.
-    smallest, largest
-        Of the finite values.
-    zeros
-        Share of zeros.
-    library_sizes
-        Smallest, median and largest total of a cell, or None where no whole cell was read.
-    empty_cells
-        Cells without any value, likewise.
-    n_cells
-        Number of cells that were read, or None.
-    """
+    """Facts about the values that were read."""
 
     whole: bool
+    """All are whole numbers."""
     negative: bool
+    """Some are negative."""
     missing: bool
+    """Some are NaN or infinite."""
     smallest: float
+    """Of the finite values."""
     largest: float
+    """Of the finite values."""
     zeros: float
+    """Share of zeros."""
     library_sizes: tuple[float, float, float] | None
+    """Smallest, median and largest total of a cell, or None where no whole cell was read."""
     empty_cells: int | None
+    """Cells without any value, likewise."""
     n_cells: int | None
+    """Number of cells that were read, or None."""
 
     @property
     def are_counts(self) -> bool:

@@ -24,28 +24,19 @@ LazyEvidence = Mapping[str, Callable[[], Any]]
 
 @dataclass(frozen=True)
 class Hidden:
-    """What the imputer never sees; it stays in the scoring process.
-
-    Attributes
-    ----------
-    truth_counts
-        (cells, genes), or None.
-    truth_size_factors
-        (cells,) by which the true counts are divided, or None.
-    labels
-        (cells,) cell types, or None.
-    batch
-        (cells,) batches, or None.
-    extra
-        What else the protocol hides: arrays of numbers, booleans or strings, or sparse matrices.
-        Metrics get those that `Protocol.offers` names.
-    """
+    """What the imputer never sees; it stays in the scoring process."""
 
     truth_counts: Matrix | None = None
+    """(cells, genes), or None."""
     truth_size_factors: NDArray[np.float64] | None = None
+    """(cells,) by which the true counts are divided, or None."""
     labels: NDArray[np.str_] | None = None
+    """(cells,) cell types, or None."""
     batch: NDArray[np.str_] | None = None
+    """(cells,) batches, or None."""
     extra: Mapping[str, Matrix] = field(default_factory=dict)
+    """What else the protocol hides: arrays of numbers, booleans or strings, or sparse matrices.
+    Metrics get those that `Protocol.offers` names."""
 
     def truth(self) -> Imputed | None:
         """Return the truth as the oracle would impute it, or None; the same array every time."""
@@ -67,50 +58,33 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Again:
-    """Another imputation that a question needs, such as of half the cells or with another seed.
-
-    Attributes
-    ----------
-    observed
-        What the imputer sees this time.
-    seed_shift
-        Added to the job's seed.
-    """
+    """Another imputation that a question needs, such as of half the cells or with another seed."""
 
     observed: Observed
+    """What the imputer sees this time."""
     seed_shift: int = 0
+    """Added to the job's seed."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One question about one dataset.
-
-    Attributes
-    ----------
-    observed
-        What the imputer sees.
-    hidden
-        What it never sees.
-    metrics
-        Names of the metrics that answer the question; cost metrics come by themselves.
-    conventions
-        Sentences for the report: what was divided by what, what was masked.
-    again
-        Further imputations that the same imputer makes in the same job, by name (letters, digits
-        and hyphens). Only the imputation of `observed` is timed.
-    left_out
-        Scores that could not be asked of this dataset, by name: why, and what it would take.
-    answers
-        What came of `again`, by the same names; there when `Protocol.evidence` is called.
-    """
+    """One question about one dataset."""
 
     observed: Observed
+    """What the imputer sees."""
     hidden: Hidden
+    """What it never sees."""
     metrics: tuple[str, ...]
+    """Names of the metrics that answer the question; cost metrics come by themselves."""
     conventions: tuple[str, ...] = ()
+    """Sentences for the report: what was divided by what, what was masked."""
     again: Mapping[str, Again] = field(default_factory=dict)
+    """Further imputations that the same imputer makes in the same job, by name (letters, digits
+    and hyphens). Only the imputation of `observed` is timed."""
     left_out: Mapping[str, str] = field(default_factory=dict)
+    """Scores that could not be asked of this dataset, by name: why, and what it would take."""
     answers: Mapping[str, Imputed] = field(default_factory=dict)
+    """What came of `again`, by the same names; there when `Protocol.evidence` is called."""
 
 
 @dataclass(frozen=True)

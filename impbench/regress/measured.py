@@ -36,22 +36,15 @@ Score = Annotated[float, Rule(f"a score, at most {LARGEST}", lambda score: abs(s
 
 @dataclass(frozen=True)
 class Sample:
-    """One score over seeds.
-
-    Attributes
-    ----------
-    values
-        Seed → score, finite.
-    lost
-        Seed → why it has no score: a record's status, or ``undefined`` for NaN.
-    leads
-        Whether it is the metric that its protocol names first, of a method that is no control:
-        where a loss is looked for first.
-    """
+    """One score over seeds."""
 
     values: Mapping[int, Score]
+    """Seed → score, finite."""
     lost: Mapping[int, str] = field(default_factory=dict)
+    """Seed → why it has no score: a record's status, or ``undefined`` for NaN."""
     leads: bool = False
+    """Whether it is the metric that its protocol names first, of a method that is no control:
+    where a loss is looked for first."""
 
     @property
     def n(self) -> int:
@@ -103,39 +96,28 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run, reduced to what a later run can be compared with.
-
-    Attributes
-    ----------
-    scoring
-        Version of the scoring (`impbench.results.record.SCORING`).
-    suite, impbench
-        Name of the suite, version of impbench.
-    datasets
-        Dataset spec → fingerprint of its content.
-    imputers
-        Imputer spec → version.
-    runtimes
-        (dataset, imputer) → runtime; protocols that show the same data share an imputation.
-    reasons
-        (dataset, protocol, imputer) → first failure's sentence. Not stored in baselines.
-    unit
-        Spec of the control whose role is ``formula``, the unit of runtimes. Not stored either.
-    build_bound
-        Specs of imputers whose seeds do not give the same in another build (`Imputed.info`).
-    """
+    """A run, reduced to what a later run can be compared with."""
 
     scoring: str
+    """Version of the scoring (`impbench.results.record.SCORING`)."""
     suite: str
+    """Its name."""
     impbench: str
+    """Its version."""
     datasets: Mapping[str, str]
+    """Dataset spec → fingerprint of its content."""
     imputers: Mapping[str, str]
+    """Imputer spec → version."""
     metrics: Mapping[str, ComparedMetric]
     scores: Mapping[ScoreKey, Sample]
     runtimes: Mapping[tuple[str, str], Runtime]
+    """(dataset, imputer) → runtime; protocols that show the same data share an imputation."""
     reasons: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    """(dataset, protocol, imputer) → first failure's sentence. Not stored in baselines."""
     unit: str = ""
+    """Spec of the control whose role is ``formula``, the unit of runtimes. Not stored either."""
     build_bound: frozenset[str] = frozenset()
+    """Specs of imputers whose seeds do not give the same in another build (`Imputed.info`)."""
 
     def reproducible(self) -> Measured:
         """Leave out what another build would not give again: it has no place in a baseline."""

@@ -70,34 +70,23 @@ ALPHA = 0.005
 
 @dataclass(frozen=True)
 class Rules:
-    """What the user may set.
-
-    Attributes
-    ----------
-    alpha
-        Largest chance of any false alarm per build, over all entries together.
-    floors
-        Metric → largest change that does not matter, instead of the defaults.
-    allow_missing
-        Whether entries of the baseline may be absent, as when only a part was run.
-    any_suite
-        Whether the runs may be of different suites.
-    control
-        The imputer whose runtime is the unit of all others'; empty: the control whose role is
-        ``formula``.
-    max_slowdown
-        Runtime ratio (new : old) that is not worth a warning.
-    fail_on_runtime
-        Whether a slower method fails the build.
-    """
+    """What the user may set."""
 
     alpha: float = ALPHA
+    """Largest chance of any false alarm per build, over all entries together."""
     floors: Mapping[str, Floor] = field(default_factory=dict)
+    """Metric → largest change that does not matter, instead of the defaults."""
     allow_missing: bool = False
+    """Whether entries of the baseline may be absent, as when only a part was run."""
     any_suite: bool = False
+    """Whether the runs may be of different suites."""
     control: str = ""
+    """The imputer whose runtime is the unit of all others'; empty: the control whose role is
+    ``formula``."""
     max_slowdown: float = MAX_SLOWDOWN
+    """Runtime ratio (new : old) that is not worth a warning."""
     fail_on_runtime: bool = False
+    """Whether a slower method fails the build."""
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 0.5:

@@ -40,31 +40,24 @@ MEANING: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """What became of one score.
-
-    Attributes
-    ----------
-    base, new
-        The samples; None where there is none.
-    evidence
-        The test, where one was made.
-    p_worse, p_better
-        Corrected for all tests of the build (Holm); 1 where none was made.
-    largest_passing_loss
-        A loss up to here would have passed; None where nothing was tested.
-    reason
-        Why it failed or is undecided.
-    """
+    """What became of one score."""
 
     entry: ScoreKey
     status: Status
     base: Sample | None = None
+    """What the baseline has; None where it has none."""
     new: Sample | None = None
+    """What the run has; None where it has none."""
     evidence: Evidence | None = None
+    """The test, where one was made."""
     p_worse: float = 1.0
+    """Corrected for all tests of the build (Holm); 1 where none was made."""
     p_better: float = 1.0
+    """The same of a gain."""
     largest_passing_loss: float | None = None
+    """A loss up to here would have passed; None where nothing was tested."""
     reason: str = ""
+    """Why it failed or is undecided."""
 
     @property
     def tested(self) -> bool:

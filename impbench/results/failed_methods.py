@@ -14,21 +14,14 @@ LOST = "no record"
 
 @dataclass(frozen=True)
 class MethodFailed:
-    """A method that failed at least once.
-
-    Attributes
-    ----------
-    imputer
-        Its spec.
-    statuses
-        How many jobs ended with each status but ``ok``.
-    jobs
-        How many it had in all.
-    """
+    """A method that failed at least once."""
 
     imputer: str
+    """Its spec."""
     statuses: Mapping[str, int]
+    """How many jobs ended with each status but ``ok``."""
     jobs: int
+    """How many it had in all."""
 
     def __str__(self) -> str:
         """Such as ``magic (1 timeout, 2 failed, of 4 jobs)``."""

@@ -69,48 +69,34 @@ class Cost:
 
 @dataclass(frozen=True)
 class Record:
-    """Result of a `Job`, as stored in ``records/<key>.json``.
-
-    Attributes
-    ----------
-    key
-        Hash of exactly what determines the result.
-    status
-        ``ok``, or why there are no scores.
-    reason
-        One sentence for a failure, empty when ok.
-    log
-        The last lines the worker wrote to standard output and error.
-    metrics
-        Names of the metrics the job was to be scored by, cost metrics included.
-    scores
-        Metric name → value for those. Empty unless ok.
-    info
-        What the imputer said of its fit, plus steps and conventions worth keeping.
-    versions
-        impbench, imputer and library versions that determined the result.
-    intervals
-        Metric name → lower and upper 95 % bound over cells (`impbench.metrics.cells`), for the
-        scores that have one; older records have none.
-    notes
-        What is odd about the imputation's values (`impbench.scoring.oddities`); none in records of
-        before.
-    """
+    """Result of a `Job`, as stored in ``records/<key>.json``."""
 
     key: str
+    """Hash of exactly what determines the result."""
     job: Job
     status: Status
+    """``ok``, or why there are no scores."""
     reason: str = ""
+    """One sentence for a failure, empty when ok."""
     log: str = ""
+    """The last lines the worker wrote to standard output and error."""
     metrics: tuple[str, ...] = ()
+    """Names of the metrics the job was to be scored by, cost metrics included."""
     scores: dict[str, Score] = field(default_factory=dict)
+    """Metric name → value for those. Empty unless ok."""
     cost: Cost | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    """What the imputer said of its fit, plus steps and conventions worth keeping."""
     versions: dict[str, str] = field(default_factory=dict)
+    """impbench, imputer and library versions that determined the result."""
     started: str = ""
     notes: tuple[str, ...] = ()
+    """What is odd about the imputation's values (`impbench.scoring.oddities`); none in records
+    of before."""
     schema: int = SCHEMA
     intervals: dict[str, tuple[Score, Score]] = field(default_factory=dict)
+    """Metric name → lower and upper 95 % bound over cells (`impbench.metrics.cells`), for the
+    scores that have one; older records have none."""
 
     def to_json(self) -> str:
         """Return the record as one JSON object; NaN scores become null."""

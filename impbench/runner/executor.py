@@ -21,31 +21,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """What an executor is given to carry out.
-
-    Attributes
-    ----------
-    tasks
-        In the order in which they are best started.
-    folder
-        The run's. Logs go to ``logs/KEY.log`` in it, pictures to ``pictures/KEY.npz``; ``.work``
-        is emptied before and after the run. Records are written by the runner.
-    settings
-        As `Executor.settle` returned them, with what no worker may read.
-    imports
-        What scoring processes import, and what they must not.
-    built
-        The environments that methods ask for; empty unless `Executor.environments_here`.
-    listener
-        Is told which task starts, and what went otherwise than planned.
-    """
+    """What an executor is given to carry out."""
 
     tasks: Sequence[Task]
+    """In the order in which they are best started."""
     folder: Path
+    """The run's. Logs go to ``logs/KEY.log`` in it, pictures to ``pictures/KEY.npz``; ``.work``
+    is emptied before and after the run. Records are written by the runner."""
     settings: Settings
+    """As `Executor.settle` returned them, with what no worker may read."""
     imports: Imports
+    """What scoring processes import, and what they must not."""
     built: Built
+    """The environments that methods ask for; empty unless `Executor.environments_here`."""
     listener: Listener
+    """Is told which task starts, and what went otherwise than planned."""
 
 
 @dataclass(frozen=True)

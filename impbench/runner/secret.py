@@ -27,15 +27,10 @@ _TELLING = ("facts", "parameters", "fingerprint")
 
 @dataclass(frozen=True)
 class Secret:
-    """What the seeds of one run come from.
-
-    Attributes
-    ----------
-    value
-        32 hexadecimal digits.
-    """
+    """What the seeds of one run come from."""
 
     value: str = field(repr=False)
+    """32 hexadecimal digits."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(f"[0-9a-f]{{{_DIGITS}}}", self.value):

@@ -16,43 +16,28 @@ Verdict = Literal["passed", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How one imputer did in one check.
-
-    Attributes
-    ----------
-    check
-        Which one.
-    verdict
-        ``passed``, ``failed``, or ``skipped`` where the check does not apply.
-    message
-        What was wrong, why it does not apply, or how it passed; may be empty when passed.
-    """
+    """How one imputer did in one check."""
 
     check: Check
+    """Which one."""
     verdict: Verdict
+    """``passed``, ``failed``, or ``skipped`` where the check does not apply."""
     message: str = ""
+    """What was wrong, why it does not apply, or how it passed; may be empty when passed."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of the contract; call it with an imputer in a test.
-
-    Attributes
-    ----------
-    name
-        Such as ``cell-order``.
-    promise
-        What a conforming imputer does, one sentence.
-    reason
-        Why it matters, one sentence.
-    remedy
-        What to change where it fails, one sentence.
-    """
+    """One promise of the contract; call it with an imputer in a test."""
 
     name: str
+    """Such as ``cell-order``."""
     promise: str
+    """What a conforming imputer does, one sentence."""
     reason: str
+    """Why it matters, one sentence."""
     remedy: str
+    """What to change where it fails, one sentence."""
     examine: Callable[[Subject], str | None]
 
     def result(self, imputer: str | type[Imputer] | Imputer) -> CheckResult:

@@ -24,36 +24,28 @@ Picture = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Scene:
-    """A run as one figure shows it.
-
-    Attributes
-    ----------
-    run
-        What was asked, and the score of every seed.
-    summary
-        One row per dataset, protocol, imputer and metric (`impbench.report.analysis.tables`).
-    board, purposes, comparisons
-        Means over datasets, ranks per purpose, tests.
-    looks
-        Label, colour and marker of each imputer, the same all over the page.
-    picture
-        Returns the arrays stored under a record's key, if there are any.
-    dataset, protocol
-        What this drawing is about; empty where it is about all of them.
-    left_out
-        What figures say they do not show; see `leave_out`.
-    """
+    """A run as one figure shows it."""
 
     run: Run
+    """What was asked, and the score of every seed."""
     summary: pd.DataFrame
+    """One row per dataset, protocol, imputer and metric (`impbench.report.analysis.tables`)."""
     board: pd.DataFrame
+    """Means over datasets."""
     purposes: pd.DataFrame
+    """Ranks per purpose."""
     comparisons: Sequence[Comparison]
+    """Tests."""
     looks: Mapping[str, Look]
+    """Label, colour and marker of each imputer, the same all over the page."""
     picture: Callable[[str], Picture | None]
+    """Returns the arrays stored under a record's key, if there are any."""
     dataset: str = ""
+    """What this drawing is about, with the next; empty where it is about all of them."""
     protocol: str = ""
+    """See `dataset`."""
     left_out: list[str] = field(default_factory=list)
+    """What figures say they do not show; see `leave_out`."""
 
     @classmethod
     def of(cls, run: Run, picture: Callable[[str], Picture | None] = lambda key: None) -> Scene:
