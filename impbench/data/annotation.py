@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from impbench.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MISSING = frozenset(["", "nan", "NaN", "NAN", "NA", "N/A", "<NA>", "None", "NULL", "null", "NaT"])
 """What missing values become when a table is turned to text; no cell type is called so."""
@@ -50,6 +53,8 @@ def read_labels(
         If there is no such column, it names no or only one cell type, it holds a measurement
         or a name for each cell rather than cell types, or none of `drop`.
     """
+    import pandas as pd
+
     column = _column(obs, key, where, "--label-key")
     labels, notes = _present(column, f"obs[{key!r}]")
     for name in drop:
@@ -135,6 +140,8 @@ def _cells(chosen: NDArray[np.bool_]) -> str:
 
 
 def _texts(column: pd.Series) -> NDArray[np.str_]:
+    import pandas as pd
+
     missing = column.isna().to_numpy()
     if pd.api.types.is_float_dtype(column) and _whole(column):
         column = column.astype("Int64")

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from impbench.data.card import Card
@@ -21,6 +20,7 @@ from impbench.data.known_columns import BULK, GINI, MIXTURE, TECHNICAL
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 AREA = "Area"
@@ -42,6 +42,8 @@ def add_truths(data: AnnData, card: Card, label_key: str, where: str) -> None:
     InputError
         If the file lacks what the card names; says what.
     """
+    import pandas as pd
+
     if card.mixture:
         parts = {name: _column(data.obs, key, where) for name, key in card.mixture.items()}
         data.obsm[MIXTURE] = pd.DataFrame(parts, index=data.obs_names)

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from impbench.data.known_columns import BULK, GINI, MIXTURE, PROPORTION, TECHNICAL
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 
@@ -44,11 +44,15 @@ def read_cell_facts(data: AnnData, where: str) -> pd.DataFrame:
         If the mixture is no data frame of two components or more, a part is negative or missing, or
         a cell has no parts at all.
     """
+    import pandas as pd
+
     columns = {**_mixture(data, where), **_technical(data, where)}
     return pd.DataFrame(columns, index=data.obs_names) if columns else pd.DataFrame()
 
 
 def _mixture(data: AnnData, where: str) -> dict[str, NDArray[np.float64]]:
+    import pandas as pd
+
     if MIXTURE not in data.obsm:
         return {}
     place = f"{where}: obsm[{MIXTURE!r}]"
@@ -102,6 +106,8 @@ def read_reference(data: AnnData, genes: Sequence[str], where: str) -> pd.DataFr
         If the bulk expression is no data frame or holds a negative or missing value, or a Gini
         coefficient lies outside 0 to 1.
     """
+    import pandas as pd
+
     columns = {**_bulk(data, where), **_gini(data, where)}
     return (
         pd.DataFrame(columns, index=data.var_names).reindex(list(genes))
@@ -111,6 +117,8 @@ def read_reference(data: AnnData, genes: Sequence[str], where: str) -> pd.DataFr
 
 
 def _bulk(data: AnnData, where: str) -> dict[str, NDArray[np.float64]]:
+    import pandas as pd
+
     if BULK not in data.varm:
         return {}
     table = data.varm[BULK]
@@ -134,6 +142,8 @@ def _bulk(data: AnnData, where: str) -> dict[str, NDArray[np.float64]]:
 
 
 def _gini(data: AnnData, where: str) -> dict[str, NDArray[np.float64]]:
+    import pandas as pd
+
     if GINI not in data.var:
         return {}
     values = pd.to_numeric(data.var[GINI], errors="coerce").to_numpy(dtype=np.float64)

@@ -6,13 +6,12 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from impbench.data.hdf5 import is_whole
 from impbench.data.known_columns import BULK, MIXTURE
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 RNA = ("rna", "gex", "gene expression", "mrna", "scrna", "transcriptome")
@@ -124,6 +123,7 @@ def _by_slot(group: Any, path: Path, notes: list[str]) -> AnnData:
 
 
 def _matrix(item: Any, name: str, notes: list[str]) -> Any:
+    import pandas as pd
     from anndata.io import read_elem
 
     try:
@@ -136,6 +136,7 @@ def _matrix(item: Any, name: str, notes: list[str]) -> Any:
 
 def _table(group: Any, key: str, number: int, notes: list[str]) -> pd.DataFrame:
     """One row per cell or gene, without the columns that cannot be read."""
+    import pandas as pd
     from anndata.io import read_elem
 
     numbered = pd.DataFrame(index=[str(i) for i in range(number)])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 
 from impbench.data.hdf5 import texts
@@ -16,6 +15,7 @@ from impbench.data.names import CELL_COLUMNS, GENE_COLUMNS, naming_column
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 BLOCK = 1 << 26
@@ -74,6 +74,8 @@ def _sparse(stored: Any) -> sp.csr_matrix:
 
 
 def _attributes(file: Any, path: Path, group: str, number: int) -> pd.DataFrame:
+    import pandas as pd
+
     columns: dict[str, Any] = {}
     found: Mapping[str, Any] = file.get(group, {})
     for key, stored in found.items():
@@ -91,6 +93,8 @@ def _attributes(file: Any, path: Path, group: str, number: int) -> pd.DataFrame:
 
 
 def _named(frame: pd.DataFrame, columns: tuple[str, ...], standard: str) -> pd.DataFrame:
+    import pandas as pd
+
     column = naming_column(frame, columns)
     if column is None and standard in frame:
         column = standard  # repeated names are refused later, by their own name

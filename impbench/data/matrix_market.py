@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import scipy.io
 import scipy.sparse as sp
 
 from impbench.data.tenx_h5 import with_genes
@@ -92,6 +91,8 @@ def read_matrix_market(path: Path, notes: list[str]) -> AnnData:
         If a file is missing, the matrix is not in coordinates, or its header claims other sizes
         than there are names, or more entries than the file can hold.
     """
+    from scipy.io import mmread
+
     files = find_triplet(path)
     n_rows, n_columns, n_entries = read_text(files.matrix, lambda text: _sizes(text, files), notes)
     room = files.matrix.stat().st_size * (PACKED if files.matrix.suffix == ".gz" else 1)
@@ -113,7 +114,7 @@ def read_matrix_market(path: Path, notes: list[str]) -> AnnData:
             "do not belong together, or one is damaged"
         )
     with open_unpacked(files.matrix) as raw:
-        matrix = sp.csr_matrix(scipy.io.mmread(raw))
+        matrix = sp.csr_matrix(mmread(raw))
     return with_genes(
         matrix if turned else sp.csr_matrix(matrix.T),
         [row[0] for row in cells],

@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 ENSEMBL = re.compile(r"ENS[A-Z]{0,4}G\d{6,}")
@@ -97,6 +96,8 @@ def check_names(names: Sequence[str], what: str, cure: str) -> None:
     InputError
         Names the first that is missing or repeated.
     """
+    import pandas as pd
+
     blank = [i for i, name in enumerate(names) if not name.strip()]
     if blank:
         raise InputError(f"{what} {blank[0]} is missing ({len(blank)} in all); every one needs one")

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from impbench.data.bundled import read_pbmc68k_reduced
 from impbench.data.card import Card
@@ -24,6 +23,7 @@ from impbench.data.text import read_annotation
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 _10X_FILES = {"matrix.mtx", "barcodes.tsv", "features.tsv", "genes.tsv"}
@@ -69,6 +69,8 @@ def _labels(data: AnnData, card: Card, path: Path) -> str:
 
 def _by_markers(data: AnnData, card: Card, path: Path) -> pd.Series:
     """Give a cell the type whose marker it expresses, and none if it expresses several or none."""
+    import pandas as pd
+
     symbols = data.var.get("gene_symbols", data.var_names.to_series())
     labels = pd.Series(None, index=data.obs_names, dtype=object)
     seen = np.zeros(data.n_obs, dtype=int)
@@ -135,6 +137,8 @@ def _unpack_10x(packed: tarfile.TarFile, scratch: Path) -> None:
 
 def _by_cell(table: pd.DataFrame, data: AnnData, path: Path) -> pd.DataFrame:
     """Bring a table of cells into the order of the counts' cells."""
+    import pandas as pd
+
     lacking = data.obs_names.difference(table.index)
     if len(lacking):
         raise InputError(f"{path} says nothing about {len(lacking)} cells, such as {lacking[0]!r}")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 
 from impbench import plugin_view
@@ -26,6 +25,7 @@ from impbench.parameters import parameter
 from impbench.scale import Matrix, library_sizes
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 _log = logging.getLogger(__name__)

@@ -14,10 +14,9 @@ batch factor is 1 and each non-zero observed count equals the true one, because 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from impbench import scale
@@ -25,6 +24,9 @@ from impbench.data.dataset import Dataset, Source
 from impbench.data.splat import SplatParams, SplatSimulation, simulate_splat
 from impbench.errors import InputError
 from impbench.parameters import parameter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIN_CELLS = 3
 """A gene seen in fewer cells is dropped (MaskClass section 2.2 and the authors' script)."""
@@ -188,6 +190,8 @@ def gene_table(simulation: SplatSimulation) -> pd.DataFrame:
     the gene is not differentially expressed in the group) and, with several batches,
     ``batch_factor_Batch1``, ….
     """
+    import pandas as pd
+
     columns = {
         "base_gene_mean": simulation.base_gene_means,
         "outlier_factor": simulation.outlier_factors,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from impbench import scale
 from impbench.data.scenarios import (
@@ -58,6 +57,7 @@ def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) 
     InputError
         If a parameter is unknown or out of range, or no gene is seen in three cells.
     """
+    import pandas as pd
     from anndata import AnnData
 
     scenario = find("dataset", SCENARIOS, name)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 
 from impbench.data.hdf5 import check_sparse, texts
@@ -94,6 +93,7 @@ def with_genes(
 ) -> AnnData:
     """Put 10x's parts together, cells × features, and keep the features that are genes."""
     import anndata
+    import pandas as pd
 
     frame = pd.DataFrame({"gene_ids": ids, "gene_symbols": symbols}, index=pd.Index(symbols))
     data = anndata.AnnData(counts, pd.DataFrame(index=pd.Index(cells)), frame)

@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-import pandas as pd
-
 from impbench.data.names import BARCODE, like_genes
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 T = TypeVar("T")
@@ -99,6 +98,8 @@ def read_annotation(path: Path, names: str = "") -> pd.DataFrame:
     InputError
         If the lines differ in length, or there is no such column.
     """
+    import pandas as pd
+
     lines = read_text(path, lambda text: list(_lines(text)), [])
     separator, skipped = _layout(lines[:SAMPLE], path)
     header, *rows = (fields(line, separator) for line in lines[skipped:])
@@ -195,6 +196,7 @@ def _layout(lines: list[str], path: Path) -> tuple[str, int]:
 
 def _parse(text: IO[str], path: Path, separator: str, skipped: int, notes: list[str]) -> AnnData:
     import anndata
+    import pandas as pd
 
     for _ in itertools.islice(_lines(text), skipped):
         pass
@@ -227,6 +229,8 @@ def _parse(text: IO[str], path: Path, separator: str, skipped: int, notes: list[
 
 def _numbers(text: IO[str], separator: str, width: int) -> pd.DataFrame:
     """Rows with the name as text in column 0, numbers where all of a column are numbers."""
+    import pandas as pd
+
     missing: Any = dict.fromkeys(range(1, width + 2), MISSING)
     try:
         return pd.read_csv(
@@ -245,6 +249,8 @@ def _numbers(text: IO[str], separator: str, width: int) -> pd.DataFrame:
 def _values(
     table: pd.DataFrame, genes: list[str], separator: str, path: Path, notes: list[str]
 ) -> Any:
+    import pandas as pd
+
     words = [at for at in table if not pd.api.types.is_numeric_dtype(table[at])]
     texts = [str(text) for at in words for text in pd.unique(table[at].astype(str))]
     said = [text for text in texts if text not in MISSING]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from impbench.data.dataset import Dataset
 from impbench.protocols.molecules import rows_without_zeros
@@ -50,6 +49,9 @@ def contents(
     profiles
         (components, genes) shares of counts, as from `pool`.
     """
+    # Every command and scoring process imports this file, and hardly any needs an optimiser.
+    from scipy.optimize import minimize
+
     mixed = np.flatnonzero((proportions > 0).sum(axis=1) > 1)
     kinds, kind_of = np.unique(proportions[mixed].round(6), axis=0, return_inverse=True)
     groups = [mixed[kind_of.ravel() == kind] for kind in range(len(kinds))]

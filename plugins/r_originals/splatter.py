@@ -5,10 +5,9 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 
 from impbench import parameter, scale
 from impbench.data.dataset import Dataset, Source
@@ -18,6 +17,9 @@ from impbench.data.simulate import SCENARIOS
 from impbench.data.splat_params import SplatParams
 from impbench.errors import InputError
 from impbench.external.r import RError, RMatrix, RPackage, RSession
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PACKAGE = RPackage("splatter", "Bioconductor")
 
@@ -147,6 +149,8 @@ def _cells_by_genes(matrix: RMatrix) -> np.ndarray[Any, np.dtype[np.int32]]:
 
 def _gene_table(drawn: dict[str, Any], params: SplatParams) -> pd.DataFrame:
     """Name splatter's columns as our own simulator does."""
+    import pandas as pd
+
     columns = {
         "base_gene_mean": drawn["BaseGeneMean"],
         "outlier_factor": drawn["OutlierFactor"],

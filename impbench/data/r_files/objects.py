@@ -7,12 +7,14 @@ deep in the metadata. Here only what is asked for is looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def attributes(item: Any) -> dict[str, Any]:
@@ -88,6 +90,8 @@ def column(item: Any, length: int) -> list[Any] | NDArray[Any] | None:
 
 def table(item: Any, names: list[str]) -> pd.DataFrame:
     """Return a DataFrame of S4Vectors, or a data.frame, without columns that are no vectors."""
+    import pandas as pd
+
     held = attributes(item)
     columns = named_list(held.get("listData", item))
     found = {key: column(value, len(names)) for key, value in columns.items()}

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import psutil
 
 from impbench.data.hdf5 import check_sparse
@@ -28,6 +27,7 @@ from impbench.data.r_files.through_r import rewrite
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 ASSAYS = ("counts", "normcounts")
@@ -221,6 +221,7 @@ def _assembled(
     found: dict[str, Any], slots: dict[str, Any], path: Path, notes: list[str]
 ) -> AnnData:
     import anndata
+    import pandas as pd
 
     chosen = next((name for name in ASSAYS if name in found), None)
     values, rows, columns = found[chosen or next(iter(found))]
@@ -270,6 +271,8 @@ def _first_names(own: list[str] | None, number: int, *places: Any) -> list[str]:
 
 
 def _gene_table(slots: dict[str, Any], genes: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
     ranges = attributes(slots["rowRanges"]) if "rowRanges" in slots else {}
     for about in (ranges.get("elementMetadata"), slots.get("elementMetadata")):
         if about is not None and "listData" in attributes(about):
