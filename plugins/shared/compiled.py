@@ -11,16 +11,18 @@ import fcntl
 import glob
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numba
 from numba.core import caching
 from numba.core.caching import IndexDataCacheFile
 from numba.core.codegen import CPUCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
 
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -55,11 +57,51 @@ def _with_copies_of_its_own(dispatcher: Any) -> Any:
 
     @wraps(plain)
     def compile_privately(*args: Any, **kwargs: Any) -> Any:
-        with _ours():
+        with global_compiler_lock, _turn(dispatcher), _ours():
             return plain(*args, **kwargs)
 
     dispatcher.compile = compile_privately
     return dispatcher
+
+
+LONGEST_TURN = 300.0
+"""Seconds to wait for another process that compiles the same function; then both do."""
+
+_turns: set[Path] = set()
+"""Of this process, which may compile one function within the other, or for other types."""
+
+
+@contextmanager
+def _turn(dispatcher: Any) -> Iterator[None]:
+    """Let one process at a time compile a function that is kept; the next one finds it there.
+
+    A run starts as many workers as there are cores, often of one method: all would take seconds to
+    compile the same. Without a place to write to, each does.
+    """
+    kept = getattr(dispatcher._cache, "_cache_file", None)
+    path = None if kept is None else Path(kept._index_path).with_suffix(".compiling")
+    if path is None or path in _turns:
+        yield
+        return
+    _turns.add(path)
+    try:
+        with ExitStack() as stack:
+            with suppress(OSError):
+                _wait_for(stack.enter_context(path.open("w")))
+            yield
+    finally:
+        _turns.remove(path)
+
+
+def _wait_for(lock: IO[str]) -> None:
+    """Lock a file once nobody else does, or give up; closing it opens it for others."""
+    end = time.monotonic() + LONGEST_TURN
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.05)
 
 
 _compiling = threading.local()

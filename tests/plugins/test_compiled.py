@@ -106,3 +106,37 @@ def test_who_compiles_and_who_loads_run_the_same_code(tmp_path, njit):
     )
     assert (compiled, loaded) == ("0", "1")
     assert first == second
+
+
+MANY = """
+from impbench_plugins.shared.compiled import njit
+
+@njit()
+def inner(x):
+    return x + 1
+
+@njit()
+def outer(x):
+    return 2 * inner(x)
+
+print(outer(1.5), sum(f.stats.cache_misses.total() for f in (inner, outer)))
+"""
+
+
+def test_of_processes_that_need_the_same_one_compiles_and_the_others_find_it(tmp_path):
+    """Each waits where another is; of one that has ended, none waits."""
+    (tmp_path / "many.py").write_text(MANY)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONPATH": "."}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-B", "many.py"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    printed = [process.communicate()[0].split() for process in processes]
+    assert [value for value, _ in printed] == ["5.0"] * 3
+    assert sorted(int(missed) for _, missed in printed) == [0, 0, 2]
