@@ -4,7 +4,8 @@ Run ``python benchmarks/parity_scgnn.py REFERENCE``, where REFERENCE holds ``inp
 (outputs of commit 09ac50b with ``--quickmode --EM-iteration 2``, without LTMG). One core; seconds
 are of the processor. Distances are relative Frobenius, of ln(1 + count). ``--graph`` holds the
 graph autoencoder to PyTorch with the published loss written out, on the stored embeddings and
-edges, and ``--options`` runs the options whose outputs are not stored.
+edges, ``--options`` runs the options whose outputs are not stored, and ``--passes`` times passes of
+ours, of PyTorch with the published loss written out, and the products of matrices alone, in turns.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from impbench_plugins.scgnn.network import FeatureAutoencoder
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
+from torch import nn
 
 from impbench import Context, Observed
 
@@ -46,11 +48,14 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=(1, 2, 3))
     parser.add_argument("--graph", action="store_true")
     parser.add_argument("--options", action="store_true")
+    parser.add_argument("--passes", action="store_true")
     options = parser.parse_args()
     Scgnn(ltmg=True, graph_embedding=True).prepare(Context())
     for name in options.inputs:
         if options.graph:
             compare_graph(name, options.reference)
+        elif options.passes:
+            time_passes(name, options.reference)
         elif options.options:
             compare_options(name, options.reference, options.seeds)
         else:
@@ -175,17 +180,55 @@ def compare_options(name: str, reference: Path, seeds: Sequence[int]) -> None:
             )
 
 
+def time_passes(name: str, reference: Path) -> None:
+    torch.set_num_threads(1)
+    seen = choose(
+        Observed.from_counts(anndata.read_h5ad(reference / "inputs" / f"{name}.h5ad").X), 2000
+    )
+    network = FeatureAutoencoder(seen.values, 512, 128, 1.0, torch.Generator().manual_seed(1))
+    weights = np.full((len(seen.values), 1), np.float32(0.1))
+    published = published_passes(seen.values)
+    print(f"{name}: milliseconds a pass of ours, of PyTorch's, and of the products alone")
+    for _ in range(6):
+        network.restart()
+        taken = []
+        for passes in (lambda: network.step(weights), lambda: next(published)):
+            start = time.process_time()
+            for _ in range(60):
+                passes()
+            taken.append((time.process_time() - start) / 60)
+        taken.append(multiply(seen) / 1099)
+        print("  " + ", ".join(f"{1000 * seconds:.1f}" for seconds in taken), flush=True)
+
+
+def published_passes(values: Floats) -> Iterator[None]:
+    """Yield after each pass of the published program before its loop, with PyTorch's gradients."""
+    x, n_genes = torch.from_numpy(values), values.shape[1]
+    torch.manual_seed(1)
+    widths = ((n_genes, 512), (512, 128), (128, 512), (512, n_genes))
+    network = nn.Sequential(*(f for pair in widths for f in (nn.Linear(*pair), nn.ReLU())))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    while True:
+        size = sum(each.abs().sum() for each in network.parameters())
+        loss = 0.1 * (network(x) - x).square().sum() + size
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield
+
+
 def multiply(seen: SeenCounts) -> float:
     """Time the 11 products of a step alone, and return the seconds of 1 099 steps."""
     network = FeatureAutoencoder(seen.values, 512, 128, 1.0, torch.Generator().manual_seed(1))
     layers = network.forward()
+    by = [np.empty_like(layer) for layer in layers]
     start = time.process_time()
     for _ in range(100):
         for place, matrix in enumerate(network.matrices):
-            layers[place] @ matrix
+            np.dot(layers[place], matrix, out=by[place + 1])
             np.dot(layers[place].T, layers[place + 1], out=network.matrix_gradients[place])
             if place:
-                layers[place + 1] @ matrix.T
+                np.dot(layers[place + 1], matrix.T, out=by[place])
     return (time.process_time() - start) / 100 * 1099
 
 

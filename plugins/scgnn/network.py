@@ -4,7 +4,8 @@
 
 The loss is Σ_j Σ_g w_jg (x̂_jg − x_jg)² + γ Σ |θ| over all weights and biases θ: sums, not means.
 
-All cells make one batch: nearly all time goes into products of matrices.
+All cells make one batch: nearly all time goes into products of matrices. What stands between two
+of them is one compiled pass over arrays that are kept from step to step.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class FeatureAutoencoder:
         _draw(self.matrices, self.biases, generator)
         self._first = self._flat.copy()
         self._x, self._penalty = x, penalty
+        self._outputs = [np.empty((len(x), width), np.float32) for width in widths[1:]]
+        self._by = [np.empty_like(outputs) for outputs in self._outputs]
         self._moments = np.zeros((2, self._flat.size), np.float32)
         self._steps = 0
 
@@ -59,12 +62,11 @@ class FeatureAutoencoder:
         self._steps = 0
 
     def forward(self) -> list[Float32]:
-        """Return x, h₁, z, h₂ and x̂, (cells, width) each."""
-        layers = [self._x]
-        for matrix, bias in zip(self.matrices, self.biases, strict=True):
-            outputs = layers[-1] @ matrix
-            outputs += bias
-            layers.append(np.maximum(outputs, 0, out=outputs))
+        """Return x, h₁, z, h₂ and x̂, (cells, width) each; the next call writes over all but x."""
+        layers = [self._x, *self._outputs]
+        for place, (matrix, bias) in enumerate(zip(self.matrices, self.biases, strict=True)):
+            np.dot(layers[place], matrix, out=layers[place + 1])
+            add_and_rectify(layers[place + 1], bias)
         return layers
 
     def step(self, weights: Float32) -> list[Float32]:
@@ -83,15 +85,47 @@ class FeatureAutoencoder:
 
     def backpropagate(self, layers: list[Float32], weights: Float32) -> None:
         """Fill the gradients by what `forward` gave."""
-        by = layers[-1] - self._x
-        by *= 2 * weights
+        differences(layers[-1], self._x, 2 * weights, self._by[-1])
         for layer in reversed(range(len(self.matrices))):
-            by *= layers[layer + 1] > 0
-            np.sum(by, axis=0, out=self.bias_gradients[layer])
+            by = self._by[layer]
+            mask_and_add_up(by, layers[layer + 1], self.bias_gradients[layer])
             np.dot(layers[layer].T, by, out=self.matrix_gradients[layer])
             if layer > 0:
-                by = by @ self.matrices[layer].T
+                np.dot(by, self.matrices[layer].T, out=self._by[layer - 1])
         add_signs(self._flat, np.float32(self._penalty), self._flat_gradients)
+
+
+@njit(nogil=True)
+def add_and_rectify(outputs: Any, bias: Any) -> None:
+    """Make of x W, (cells, width), ReLU(x W + b) in place; NaN stays NaN."""
+    for cell in range(outputs.shape[0]):
+        for unit in range(outputs.shape[1]):
+            value = outputs[cell, unit] + bias[unit]
+            outputs[cell, unit] = np.float32(0) if value < 0 else value
+
+
+@njit(nogil=True)
+def differences(given: Any, x: Any, weights: Any, by: Any) -> None:
+    """Fill `by` with w (x̂ − x), (cells, genes); w may have one column for all genes."""
+    for cell in range(given.shape[0]):
+        if weights.shape[1] == 1:
+            weight = weights[cell, 0]
+            for gene in range(given.shape[1]):
+                by[cell, gene] = (given[cell, gene] - x[cell, gene]) * weight
+        else:
+            for gene in range(given.shape[1]):
+                by[cell, gene] = (given[cell, gene] - x[cell, gene]) * weights[cell, gene]
+
+
+@njit(nogil=True)
+def mask_and_add_up(by: Any, outputs: Any, sums: Any) -> None:
+    """Set to 0 what ReLU holds back, (cells, width), in place; fill the columns' sums."""
+    sums[:] = 0
+    for cell in range(by.shape[0]):
+        for unit in range(by.shape[1]):
+            value = by[cell, unit] if outputs[cell, unit] > 0 else np.float32(0)
+            by[cell, unit] = value
+            sums[unit] += value
 
 
 @njit(nogil=True)

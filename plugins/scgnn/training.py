@@ -105,6 +105,7 @@ class _Stages:
         self._network = FeatureAutoencoder(
             values, settings.hidden, settings.latent, settings.penalty, self._torch_draws
         )
+        self._unused = torch.empty((), dtype=torch.int64)
         self._split_draws = np.random.RandomState(SPLIT_SEED)
         self._n_cells = len(values)
         self._settings, self._progress = settings, progress
@@ -159,7 +160,7 @@ class _Stages:
     ) -> tuple[NDArray[np.float32], NearestCells]:
         """Return what k-means will see, and the graph of z."""
         settings = self._settings
-        z = self._train(weights, n_epochs)[2]
+        z = self._train(weights, n_epochs)[2].copy()
         graph = nearest(z, settings.k)
         if not settings.graph_embedding:
             return z, graph
@@ -174,11 +175,14 @@ class _Stages:
         return embed(features_of(z), kept, settings.graph_epochs, self._torch_draws), graph
 
     def _train(self, weights: NDArray[np.float32], n_epochs: int) -> list[NDArray[np.float32]]:
-        """Return what the last pass gave, ahead of its step, as the program does."""
+        """Return what the last pass gave, ahead of its step, as the program does.
+
+        The next pass writes over it.
+        """
         layers: list[NDArray[np.float32]] = []
         for _ in range(n_epochs):
             # PyTorch's loader of batches draws a number for every pass, which nothing uses.
-            torch.empty((), dtype=torch.int64).random_(generator=self._torch_draws)
+            self._unused.random_(generator=self._torch_draws)
             layers = self._network.step(weights)
             self._done += 1
             self._to_come -= 1
