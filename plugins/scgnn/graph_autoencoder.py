@@ -20,7 +20,7 @@ from itertools import pairwise
 import numpy as np
 import scipy.sparse as sp
 import torch
-from impbench_plugins.shared.flat_weights import Float32, flat_zeros
+from impbench_plugins.shared.flat_weights import Float32, averages_of, flat_zeros
 from impbench_plugins.shared.torch_adam import torch_adam
 
 HIDDEN, COORDINATES = 32, 16
@@ -101,8 +101,8 @@ class GraphAutoencoder:
         widths = (features.shape[1], HIDDEN, COORDINATES)
         shapes = [*pairwise(widths), (HIDDEN, COORDINATES)]
         self._flat, self.matrices = flat_zeros(shapes)
-        self._flat_gradients, self.gradients = flat_zeros(shapes)
-        self._moments = np.zeros((2, self._flat.size), np.float32)
+        self._flat_gradients, self.gradients = flat_zeros(shapes, quarter=1)
+        self._averages = averages_of(self._flat)
         self._generator, self._steps = generator, 0
         for matrix in self.matrices:
             drawn = torch.empty(matrix.shape)
@@ -135,7 +135,7 @@ class GraphAutoencoder:
         by_hidden *= hidden > 0
         self.gradients[0][:] = self._spread_features.T @ by_hidden
         self._steps += 1
-        torch_adam(self._flat, self._flat_gradients, *self._moments, self._steps, LEARNING_RATE)
+        torch_adam(self._flat, self._flat_gradients, *self._averages, self._steps, LEARNING_RATE)
         return mean
 
     def _by_coordinates(self, z: Float32) -> Float32:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 from impbench_plugins.shared.compiled import njit
-from impbench_plugins.shared.flat_weights import Float32, flat_zeros
+from impbench_plugins.shared.flat_weights import Float32, averages_of, flat_zeros
+from impbench_plugins.shared.rectified import add_and_rectify, mask_and_add_up
 from impbench_plugins.shared.torch_adam import torch_adam
 
 LEARNING_RATE = 1e-3
@@ -45,20 +46,21 @@ class FeatureAutoencoder:
         n = len(widths) - 1
         self._flat, parts = flat_zeros(shapes)
         self.matrices, self.biases = parts[:n], parts[n:]
-        self._flat_gradients, parts = flat_zeros(shapes)
+        self._flat_gradients, parts = flat_zeros(shapes, quarter=1)
         self.matrix_gradients, self.bias_gradients = parts[:n], parts[n:]
         _draw(self.matrices, self.biases, generator)
         self._first = self._flat.copy()
         self._x, self._penalty = x, penalty
         self._outputs = [np.empty((len(x), width), np.float32) for width in widths[1:]]
         self._by = [np.empty_like(outputs) for outputs in self._outputs]
-        self._moments = np.zeros((2, self._flat.size), np.float32)
+        self._averages = averages_of(self._flat)
         self._steps = 0
 
     def restart(self) -> None:
         """Go back to the first weights and a fresh optimiser."""
         self._flat[:] = self._first
-        self._moments[:] = 0
+        for average in self._averages:
+            average[:] = 0
         self._steps = 0
 
     def forward(self) -> list[Float32]:
@@ -80,7 +82,7 @@ class FeatureAutoencoder:
         layers = self.forward()
         self.backpropagate(layers, weights)
         self._steps += 1
-        torch_adam(self._flat, self._flat_gradients, *self._moments, self._steps, LEARNING_RATE)
+        torch_adam(self._flat, self._flat_gradients, *self._averages, self._steps, LEARNING_RATE)
         return layers
 
     def backpropagate(self, layers: list[Float32], weights: Float32) -> None:
@@ -96,15 +98,6 @@ class FeatureAutoencoder:
 
 
 @njit(nogil=True)
-def add_and_rectify(outputs: Any, bias: Any) -> None:
-    """Make of x W, (cells, width), ReLU(x W + b) in place; NaN stays NaN."""
-    for cell in range(outputs.shape[0]):
-        for unit in range(outputs.shape[1]):
-            value = outputs[cell, unit] + bias[unit]
-            outputs[cell, unit] = np.float32(0) if value < 0 else value
-
-
-@njit(nogil=True)
 def differences(given: Any, x: Any, weights: Any, by: Any) -> None:
     """Fill `by` with w (x̂ − x), (cells, genes); w may have one column for all genes."""
     for cell in range(given.shape[0]):
@@ -115,17 +108,6 @@ def differences(given: Any, x: Any, weights: Any, by: Any) -> None:
         else:
             for gene in range(given.shape[1]):
                 by[cell, gene] = (given[cell, gene] - x[cell, gene]) * weights[cell, gene]
-
-
-@njit(nogil=True)
-def mask_and_add_up(by: Any, outputs: Any, sums: Any) -> None:
-    """Set to 0 what ReLU holds back, (cells, width), in place; fill the columns' sums."""
-    sums[:] = 0
-    for cell in range(by.shape[0]):
-        for unit in range(by.shape[1]):
-            value = by[cell, unit] if outputs[cell, unit] > 0 else np.float32(0)
-            by[cell, unit] = value
-            sums[unit] += value
 
 
 @njit(nogil=True)

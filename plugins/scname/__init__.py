@@ -24,6 +24,7 @@ class ScName(Imputer):
     """
 
     name = "scname"
+    version = "2"
     summary = "Autoencoder of counts with soft k-means, made for clustering"
     citation = (
         "Wan, Chen & Deng (2022), scNAME: neighborhood contrastive clustering with ancillary mask "

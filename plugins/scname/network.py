@@ -11,8 +11,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from impbench_plugins.shared.flat_weights import Float32, draw_glorot, flat_zeros
+from impbench_plugins.shared.flat_weights import Float32, averages_of, draw_glorot, flat_zeros
 from impbench_plugins.shared.keras_adam import EPSILON, adam
+from impbench_plugins.shared.rectified import add_and_rectify, mask_and_add_up
 
 HIDDEN = (256, 64, 32, 64, 256)
 LATENT = 2
@@ -49,7 +50,7 @@ class Autoencoder:
         shapes: list[tuple[int, ...]] = [*pairwise(widths), *((width,) for width in widths[1:])]
         shapes.append((n_centres, HIDDEN[LATENT]))
         self._flat, parts = flat_zeros(shapes)
-        self._gradients, by_parts = flat_zeros(shapes)
+        self._gradients, by_parts = flat_zeros(shapes, quarter=1)
         n = len(widths) - 1
         self.weights, self.biases, self.centres = parts[:n], parts[n:-1], parts[-1]
         self.by_weights, self.by_biases, self.centre_gradients = (
@@ -57,17 +58,19 @@ class Autoencoder:
         )  # fmt: skip
         draw_glorot((*self.weights[:-1], *np.split(self.weights[-1], n_heads, axis=1)), rng)
         self._n_genes = n_genes
-        self._moments = np.zeros((2, self._flat.size), np.float32)
+        self._averages = averages_of(self._flat)
         self._steps = 0
+        self._fresh = True  # All gradients are 0.
 
     def forward(self, cells: Float32) -> list[Float32]:
         """Return the input, (cells, genes), and every hidden layer, (cells, width)."""
         layers = [cells]
         for place in range(len(HIDDEN)):
             x = layers[-1] @ self.weights[place]
-            x += self.biases[place]
-            if place != LATENT:
-                np.maximum(x, 0, out=x)
+            if place == LATENT:
+                x += self.biases[place]
+            else:
+                add_and_rectify(x, self.biases[place])
             layers.append(x)
         return layers
 
@@ -97,22 +100,37 @@ class Autoencoder:
             Derivatives by the latent of losses that stand there, (cells, 32).
         """
         columns = slice(first * self._n_genes, first * self._n_genes + by_heads.shape[1])
-        self.by_weights[-1][:, columns] += layers[-1].T @ by_heads
-        self.by_biases[-1][columns] += by_heads.sum(axis=0)
+        adds = not self._fresh or by_heads.shape[1] < self.biases[-1].size
+        self._fresh = False
+        self._contribute(-1, layers[-1], by_heads, by_heads.sum(axis=0), columns, adds)
         by = by_heads @ self.weights[-1][:, columns].T
         for place in reversed(range(len(HIDDEN))):
-            if place != LATENT:
-                by *= layers[place + 1] > 0
-            elif by_latent is not None:
-                by += by_latent
-            self.by_weights[place] += layers[place].T @ by
-            self.by_biases[place] += by.sum(axis=0)
+            if place == LATENT:
+                if by_latent is not None:
+                    by += by_latent
+                sums = by.sum(axis=0)
+            else:
+                sums = np.empty(HIDDEN[place], np.float32)
+                mask_and_add_up(by, layers[place + 1], sums)
+            self._contribute(place, layers[place], by, sums, slice(None), adds)
             if place > 0:
                 by = by @ self.weights[place].T
+
+    def _contribute(
+        self, place: int, inputs: Float32, by: Float32, sums: Float32, columns: slice, adds: bool
+    ) -> None:
+        """Add to a layer's gradients; without `adds`, write over what is 0."""
+        if adds:
+            self.by_weights[place][:, columns] += inputs.T @ by
+            self.by_biases[place][columns] += sums
+        else:
+            np.dot(inputs.T, by, out=self.by_weights[place])
+            self.by_biases[place][:] = sums
 
     def descend(self, rate: float) -> None:
         """Take one step of TensorFlow 1's Adam, and start the gradients anew."""
         self._steps += 1
         self._gradients *= _SCALE
-        adam(self._flat, self._gradients, *self._moments, self._steps, rate)
+        adam(self._flat, self._gradients, *self._averages, self._steps, rate)
         self._gradients[:] = 0
+        self._fresh = True

@@ -130,6 +130,25 @@ def test_layers_and_steps_are_those_of_an_autoencoder_under_tensorflows_adam():
         np.testing.assert_allclose(our_biases, biases.detach(), atol=2e-4)
 
 
+def test_gradients_of_all_heads_at_once_are_those_of_one_after_the_other():
+    """All heads of the first mini-batch are written, others added to what is there."""
+    rng = np.random.default_rng(6)
+    cells = rng.standard_normal((7, 9)).astype(np.float32)
+    by_heads = rng.standard_normal((7, 18)).astype(np.float32)
+    once, twice = (Autoencoder(9, 2, 3, np.random.default_rng(2)) for _ in range(2))
+    for _ in range(2):  # The second time, a step has been taken.
+        layers = once.forward(cells)
+        once.backward(layers, by_heads, 0, None)
+        for first in range(2):
+            twice.backward(layers, by_heads[:, 9 * first : 9 * first + 9], first, None)
+        for place, gradients in enumerate((*once.by_weights, *once.by_biases)):
+            wanted = (*twice.by_weights, *twice.by_biases)[place]
+            np.testing.assert_allclose(gradients, wanted, rtol=1e-4, atol=1e-5)
+            assert np.abs(wanted).max() > 0.01
+        once.descend(0.01)
+        twice.descend(0.01)
+
+
 def test_batches_are_filled_up_with_the_first_cells_as_published():
     assert [list(batch) for batch in batches(7, 3)] == [[0, 1, 2], [3, 4, 5], [6, 0, 1]]
     assert [list(batch) for batch in batches(6, 3)] == [[0, 1, 2], [3, 4, 5], [0, 1, 2]]
