@@ -19,6 +19,7 @@ import pytest
 
 import impbench
 from impbench import api
+from impbench.cli import main
 from impbench.errors import ImpbenchError
 from impbench.listing import print_info
 
@@ -26,12 +27,27 @@ pytestmark = pytest.mark.slow
 
 IMPBENCH = str(Path(sys.executable).with_name("impbench"))
 TINY = ["--datasets", "sim_equal[n_cells=60,n_genes=80]", "--imputers", "no-imputation"]
+QUICK = [*TINY, "--protocols", "simulated-truth", "-j", "1"]
+"""For what does not depend on the protocol: the others load scanpy, in every scoring process."""
 
 
 def call(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [IMPBENCH, *args], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
     )
+
+
+def ask(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    """Call the program inside this process, which has everything imported; status and prints.
+
+    For what is one question out of many; that a process of its own does the same, `call` shows.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", [IMPBENCH, *args])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    printed = capsys.readouterr()
+    return int(ended.value.code or 0), printed.out, printed.err
 
 
 def test_run_writes_report_results_and_leaderboard(tmp_path: Path) -> None:
@@ -45,7 +61,7 @@ def test_run_writes_report_results_and_leaderboard(tmp_path: Path) -> None:
 
 
 def test_run_without_a_report_says_how_to_get_one(tmp_path: Path) -> None:
-    done = call("run", *TINY, "--seeds", "1", "--out", "x", "--no-report", cwd=tmp_path)
+    done = call("run", *QUICK, "--seeds", "1", "--out", "x", "--no-report", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "x" / "report.html").exists()
     assert f"impbench report {tmp_path / 'x'}" in done.stdout
@@ -65,7 +81,7 @@ def test_quiet_says_nothing_and_json_is_json(tmp_path: Path) -> None:
 
 HOSTILE = Path(__file__).parent / "example_plugins" / "hostile.py"
 ONE = ["run", "--datasets", "sim_equal[n_cells=40,n_genes=60]", "--protocols", "simulated-truth"]
-ONE += ["--seeds", "2", "--no-report", "--out", "x", "--plugin", str(HOSTILE)]
+ONE += ["-j", "1", "--seeds", "2", "--no-report", "--out", "x", "--plugin", str(HOSTILE)]
 
 
 def test_named_method_without_a_result_is_said_even_in_quiet_and_is_status_3(
@@ -112,7 +128,7 @@ def test_method_of_the_suite_without_a_result_is_said_and_no_status(tmp_path: Pa
     question = 'datasets = ["sim_equal[n_cells=40,n_genes=60]"]\nprotocols = ["simulated-truth"]'
     own = "knn-smoothing[k=1000]"
     suite.write_text(f'imputers = ["{own}"]\nseeds = 1\n[[question]]\n{question}\n')
-    command = ["run", "--suite", str(suite), "--no-report", "--quiet"]
+    command = ["run", "--suite", str(suite), "-j", "1", "--no-report", "--quiet"]
     done = call(*command, "--out", "x", cwd=tmp_path)
     assert done.stderr == f"failed: {own} (1 failed, of 1 job)\n"
     assert done.returncode == 0
@@ -124,15 +140,16 @@ def test_plugin_file_that_the_suite_brings_in_counts_as_named(tmp_path: Path) ->
     suite = tmp_path / "mine.toml"
     question = 'datasets = ["sim_equal[n_cells=40,n_genes=60]"]\nprotocols = ["simulated-truth"]'
     suite.write_text(f'imputers = ["raises"]\nseeds = 1\n[[question]]\n{question}\n')
-    done = call("run", "--suite", str(suite), "--plugin", str(HOSTILE), "-q", cwd=tmp_path)
+    command = ["run", "--suite", str(suite), "-j", "1", "--no-report", "--quiet"]
+    done = call(*command, "--plugin", str(HOSTILE), cwd=tmp_path)
     assert done.returncode == 3
     assert done.stderr.endswith("no result at all: raises\n")
 
 
 def test_oracle_asked_for_where_there_is_no_truth_has_no_result(tmp_path: Path) -> None:
     command = ["run", "--datasets", "pbmc68k-reduced[genes=50]", "--protocols", "clustering"]
-    command += ["--imputers", "oracle", "--seeds", "1", "--no-report", "--quiet", "--out", "x"]
-    done = call(*command, cwd=tmp_path)
+    command += ["--imputers", "oracle", "--seeds", "1", "-j", "1", "--out", "x"]
+    done = call(*command, "--no-report", "--quiet", cwd=tmp_path)
     assert done.returncode == 3
     assert done.stderr == "no result at all: oracle\n"
 
@@ -177,23 +194,35 @@ def test_names_are_separated_by_commas_or_the_option_is_repeated(tmp_path: Path)
     ],
 )
 def test_mistake_is_one_clear_sentence_and_status_2(
-    tmp_path: Path, args: list[str], message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    args: list[str],
+    message: str,
 ) -> None:
-    done = call(*args, cwd=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
+    monkeypatch.chdir(tmp_path)
+    status, printed, said = ask(capsys, *args)
+    assert (status, printed) == (2, "")
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_process_ends_with_that_sentence_and_status() -> None:
+    done = call("run", "--imputers", "magik")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean magic?" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
     "kind", ["imputers", "metrics", "datasets", "protocols", "suites", "executors", "figures"]
 )
-def test_list_and_info_know_everything(kind: str) -> None:
-    listing = json.loads(call("list", kind, "--json").stdout)[kind]
+def test_list_and_info_know_everything(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    listing = json.loads(ask(capsys, "list", kind, "--json")[1])[kind]
     assert listing
     assert all(listing.values()), "every entry has a summary"
     name = next(iter(listing))
-    assert name in call("info", name).stdout
+    assert name in ask(capsys, "info", name)[1]
 
 
 @pytest.mark.parametrize(
@@ -329,6 +358,7 @@ def test_impute_writes_all_or_nothing(tmp_path: Path) -> None:
 def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path) -> None:
     args = ["run", "--datasets", "sim_equal[n_cells=100,n_genes=200]", "--seeds", "2"]
     args += ["--imputers", "magic", "-j", "1", "--out", str(tmp_path / "x")]
+    args += ["--protocols", "simulated-truth", "--no-report"]
     process = subprocess.Popen(
         [IMPBENCH, *args],
         stdout=subprocess.DEVNULL,
@@ -355,7 +385,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path) -> None:
 def test_progress_bar_shows_in_a_terminal(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [IMPBENCH, "run", *TINY, "--seeds", "1", "--out", str(tmp_path / "x")],
+        [IMPBENCH, "run", *QUICK, "--seeds", "1", "--out", str(tmp_path / "x")],
         stderr=theirs,
         stdout=subprocess.DEVNULL,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
