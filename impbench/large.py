@@ -48,7 +48,9 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]
         if free.f_bavail * free.f_frsize < size:
             raise _no_room(shape, size)
         try:
-            os.posix_fallocate(file.fileno(), 0, size)
+            # Where room cannot be reserved (macOS), the file grows as it is written.
+            reserve = getattr(os, "posix_fallocate", None)
+            reserve(file.fileno(), 0, size) if reserve else file.truncate(size)
         except OSError as error:
             raise _no_room(shape, size) from error
         memory = mmap.mmap(file.fileno(), size)
@@ -75,19 +77,15 @@ def copy(array: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
-def map_array(descriptor: int, offset: int = 0) -> NDArray[Any]:
+def map_array(descriptor: int) -> NDArray[Any]:
     """Return the array that `numpy.save` wrote to an open file, read-only, left in the file.
 
     Parameters
     ----------
     descriptor
         Of the file, which the caller may close.
-    offset
-        Where the array begins.
     """
-    memory = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-    memory.seek(offset)
-    return next_array(memory)
+    return next_array(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
 
 
 def next_array(memory: mmap.mmap) -> NDArray[Any]:

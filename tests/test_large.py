@@ -75,6 +75,14 @@ def test_disk_without_room_is_said_before_anything_is_written(all_large):
         large.empty((2**31, 2**10))
 
 
+def test_where_room_cannot_be_reserved_the_file_grows(all_large, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate")
+    array = large.empty((100, 100))
+    assert in_file(array)
+    array[:] = 2
+    assert array.sum() == 20_000
+
+
 def test_array_in_a_file_is_read_where_it_lies(tmp_path):
     for written in (np.arange(12.0).reshape(3, 4), np.asfortranarray(np.eye(3, 5))):
         np.save(tmp_path / "a.npy", written)
