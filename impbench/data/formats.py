@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from impbench.data.h5ad import read_h5ad
-from impbench.data.hdf5 import check_hdf5, check_matrices, is_whole
+from impbench.data.hdf5 import check_hdf5, check_matrices
+from impbench.data.hdf5_trial import is_whole
 from impbench.data.loom import read_loom
 from impbench.data.matrix_market import read_matrix_market
 from impbench.data.names import find_lost_names

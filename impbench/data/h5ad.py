@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impbench.data.hdf5 import is_whole
+from impbench.data.hdf5_trial import is_whole
 from impbench.data.known_columns import BULK, MIXTURE
 from impbench.errors import InputError
 

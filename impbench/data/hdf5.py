@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import scipy.sparse as sp
 
+from impbench.data.hdf5_trial import survives
 from impbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 def check_hdf5(path: Path) -> None:
     """Refuse a file whose claims do not fit in memory or whose content lies in other files.
 
-    Content compressed by a filter that HDF5 lacks here is refused too: it is sound, and one
-    package makes it readable.
+    A file on which HDF5 crashes is refused first. Content compressed by a filter that HDF5 lacks
+    here is refused too: it is sound, and one package makes it readable.
 
     Raises
     ------
@@ -35,6 +36,11 @@ def check_hdf5(path: Path) -> None:
     """
     import h5py
 
+    if not survives(path):
+        raise InputError(
+            f"{path}: HDF5 crashes or comes to no end where it reads this file, which is truncated "
+            "or damaged: write or copy it again"
+        )
     with contextlib.suppress(ImportError):
         import hdf5plugin  # noqa: F401  # once imported, HDF5 knows its filters
     claimed = 0
@@ -87,26 +93,6 @@ def _check_filters(path: Path, name: str, item: Any) -> None:
                 f"{path}: {name} is compressed with HDF5 filter {number} ({called}), which is not "
                 "installed here: pip install hdf5plugin"
             )
-
-
-def is_whole(path: Path) -> bool:
-    """Whether HDF5 can read every part of a file, whatever the parts may mean."""
-    import h5py
-
-    def read(_: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.shape == ():
-            item[()]
-        elif isinstance(item, h5py.Dataset) and item.shape is not None:
-            step = max(1, (1 << 26) // max(1, _bytes(item) // max(1, item.shape[0])))
-            for start in range(0, item.shape[0], step):
-                item[start : start + step]
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(read)
-    except Exception:
-        return False
-    return True
 
 
 def _bytes(item: Any) -> int:

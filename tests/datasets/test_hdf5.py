@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from impbench.data import hdf5_trial
 from impbench.data.read import read_counts_file
 from impbench.errors import InputError
 
@@ -100,3 +101,40 @@ def test_view_of_another_file_is_refused(path, tmp_path):
     with h5py.File(path, "r+") as file:
         file.create_virtual_dataset("layers/counts", layout)
     assert "layers/counts lies in another file" in refusal(path)
+
+
+@pytest.fixture
+def ending(tmp_path, monkeypatch):
+    """Let the process that reads a file first end as HDF5 would make it."""
+
+    def ends(how):
+        script = tmp_path / "ends.py"
+        script.write_text(f"import os, signal, time\n{how}\n")
+        monkeypatch.setattr(hdf5_trial, "__file__", str(script))
+
+    return ends
+
+
+@pytest.mark.parametrize("signal", ["SIGSEGV", "SIGABRT", "SIGKILL"])
+def test_file_on_which_the_library_crashes_is_refused_in_words(path, ending, signal):
+    ending(f"os.kill(os.getpid(), signal.{signal})")
+    assert "truncated or damaged: write or copy it again" in refusal(path)
+
+
+def test_file_whose_reading_comes_to_no_end_is_refused_in_words(path, ending, monkeypatch):
+    monkeypatch.setattr(hdf5_trial, "_SECONDS", 0.5)
+    ending("time.sleep(60)")
+    assert "comes to no end" in refusal(path)
+
+
+def test_sound_and_half_readable_files_are_told_apart_by_a_process_of_their_own(path):
+    assert hdf5_trial.survives(path)
+    assert hdf5_trial.is_whole(path)
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("uns/large", (10**9,), "f8", chunks=(1000,))
+        file["uns/large"][:3] = 1
+    assert hdf5_trial.is_whole(path), "what was never written is no damage"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert hdf5_trial.survives(path), "an error that h5py raises is said by the reading proper"
+    assert not hdf5_trial.is_whole(path)
+    assert "truncated" in refusal(path)
