@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from impbench import large
+
 Floats = NDArray[np.float64]
 
 GENES, ENTRIES = 256, 2**25
@@ -35,15 +37,27 @@ def complete(values: Floats, left: Floats, right: Floats, quantile: float) -> in
     n_genes = max(1, min(GENES, ENTRIES // max(1, len(values))))
     for start in range(0, values.shape[1], n_genes):
         genes = slice(start, start + n_genes)
-        observed = values[:, genes]
+        observed = _columns(values, genes)
         low_rank = left @ right[:, genes]
         threshold = np.abs(np.quantile(low_rank, quantile, axis=0))
         kept = low_rank > threshold
         completed = np.where(kept, _rescaled(low_rank, kept, observed), 0.0)
         restored = (completed <= 0) & (observed > 0)
         n_restored += int(restored.sum())
-        values[:, genes] = np.where(restored, observed, np.maximum(completed, 0))
+        completed = np.where(restored, observed, np.maximum(completed, 0))
+        for cells in large.some_rows(values):
+            values[cells, genes] = completed[cells]
     return n_restored
+
+
+def _columns(values: Floats, genes: slice) -> Floats:
+    """Return some genes; of a large array a copy, since a view of it would hold all its pages."""
+    if values.nbytes < large.LARGE:
+        return values[:, genes]
+    columns = np.empty((len(values), len(range(*genes.indices(values.shape[1])))))
+    for cells in large.some_rows(values):
+        columns[cells] = values[cells, genes]
+    return columns
 
 
 def _rescaled(low_rank: Floats, kept: NDArray[np.bool_], observed: Floats) -> Floats:

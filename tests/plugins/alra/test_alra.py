@@ -14,7 +14,7 @@ from impbench_plugins.alra.low_rank import approximate, choose_rank
 from impbench_plugins.alra.scale import counts_from_log, log_normalised
 from impbench_plugins.alra.threshold import complete
 
-from impbench import Context, Observed
+from impbench import Context, Observed, large
 from impbench.errors import InputError
 
 DATA = Path(__file__).parents[2] / "data"
@@ -180,3 +180,17 @@ def test_a_gene_without_counts_and_with_a_trace_of_others_gives_numbers():
     values[:, 3] = 0
     complete(values, left, right, 0.001)
     assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("shape", [(150, 130), (130, 150)])
+def test_large_data_by_blocks_of_cells_give_the_same(shape, monkeypatch):
+    rng = np.random.default_rng(3)
+    means = rng.gamma(2.0, 3.0, (4, shape[1]))[rng.integers(0, 4, shape[0])]
+    counts = rng.poisson(means) * (rng.random(shape) < 0.6)
+    observed = Observed.from_counts(counts)
+    expected = Alra().impute(observed, Context(seed=4))
+    monkeypatch.setattr(large, "LARGE", 1000)
+    monkeypatch.setattr(large, "BLOCK", 2**13)
+    found = Alra().impute(observed, Context(seed=4))
+    assert found.info == expected.info
+    np.testing.assert_allclose(found.expression, expected.expression, rtol=1e-6, atol=1e-6)
