@@ -75,6 +75,8 @@ def compare(reference: Path, name: str) -> None:
     for seeds in ("independent", "original"):
         seconds = []
         for seed in (1, 2, 3):
+            if seeds == "original" and f"estimate_seed{seed}" not in original:
+                continue  # nothing that it would have to equal
             start = time.process_time()
             imputed = CcImpute(seeds=seeds).impute(observed, Context(seed=seed))
             seconds.append(time.process_time() - start)
