@@ -206,6 +206,11 @@ class Store:
                 reasons.append(str(error))
         return records, reasons
 
+    def n_others(self, keys: Iterable[str]) -> int:
+        """Return how many records lie here under other keys than these."""
+        there = {path.stem for path in (self.folder / "records").glob("*.json")}
+        return len((there | {*self._packed}) - {*keys})
+
     def _read(self, key: str) -> Record | None:
         """Return a record, None where there is no file; `InputError` where it is damaged."""
         path = self.folder / "records" / f"{key}.json"

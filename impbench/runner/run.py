@@ -159,6 +159,12 @@ def _run_posed(
         tell.noticed(text)
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
+    if others := store.n_others(keys):
+        tell.noticed(
+            f"{others} records of other jobs (another choice, or another version) stay in "
+            f"{store.folder}; results and report leave them out. One command that asks for all "
+            "of them finds those done"
+        )
     try:
         closed = _closed(settings, store, problems)
         imports = plan.answering.scoring_imports(asking)

@@ -15,6 +15,7 @@ from tiny_runs import run, settings, strays
 
 from impbench.errors import InputError
 from impbench.results.store import Store
+from impbench.runner.settings import Silent
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("hostile")]
 
@@ -134,3 +135,26 @@ def test_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
+
+
+def test_records_of_another_choice_stay_and_are_said_to_be_left_out(tmp_path: Path) -> None:
+    notices: list[str] = []
+
+    class Listening(Silent):
+        def noticed(self, text: str) -> None:
+            if "of other jobs" in text:
+                notices.append(text)
+
+    def n_records(*datasets: str) -> int:
+        notices.clear()
+        found = run(tmp_path, "gene-mean", seeds=1, datasets=datasets, listener=Listening())
+        return len(found.stored.records)
+
+    one, other = ("sim_equal[n_cells=60,n_genes=80]", "sim_rare[n_cells=60,n_genes=80]")
+    n_first = n_records(one)
+    assert notices == []
+    n_records(other)
+    assert len(notices) == 1
+    assert notices[0].startswith(f"{n_first} records of other jobs")
+    assert n_records(one, other) == 2 * n_first
+    assert notices == []
