@@ -13,13 +13,18 @@ from impbench.registry import registry
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::FutureWarning")
 def test_bundled_counts_are_the_integers_that_give_the_stored_logs():
     dataset = read_pbmc68k_reduced()
-    stored = anndata.read_h5ad(pbmc68k_path()).raw.X.toarray()
+    file = anndata.read_h5ad(pbmc68k_path())
+    stored = file.raw.X.toarray()
     counts = dataset.counts.toarray()
     assert counts.shape == (700, 765)
     np.testing.assert_array_equal(counts, np.rint(counts))
     logs = np.log1p(1e4 * counts / dataset.library_size[:, None])
     np.testing.assert_allclose(logs, stored, atol=6e-4)
     np.testing.assert_array_equal(counts > 0, stored > 0)
+    assert dataset.labels.tolist() == file.obs["bulk_labels"].tolist()
+    assert dataset.library_size.tolist() == file.obs["n_counts"].tolist()
+    assert dataset.gene_names == tuple(file.raw.var_names)
+    assert dataset.cell_names == tuple(file.obs_names)
 
 
 def test_bundled_library_sizes_cover_more_than_the_kept_genes():
@@ -27,6 +32,14 @@ def test_bundled_library_sizes_cover_more_than_the_kept_genes():
     assert (dataset.library_size > dataset.counts.sum(axis=1).A1).all()
     assert dataset.n_groups == 10
     assert dataset.counts_are_raw
+
+
+def test_file_laid_out_otherwise_is_refused_by_name(tmp_path, monkeypatch):
+    path = tmp_path / "other.h5ad"
+    anndata.AnnData(np.eye(3, dtype=np.float32)).write_h5ad(path)
+    monkeypatch.setattr("impbench.data.bundled.pbmc68k_path", lambda: path)
+    with pytest.raises(InputError, match=r"other\.h5ad is not laid out as expected"):
+        read_pbmc68k_reduced()
 
 
 def test_default_spec_gives_all_genes_and_its_own_name():
