@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from impbench.errors import UnavailableError
 from impbench.executors.machine.gpus import Gpus
+from impbench.executors.machine.turns import Pending, Slot
 from impbench.plan.task import Task
 from impbench.results.record import Record
 from impbench.runner.attempt import Workplace, thread_environment
@@ -21,14 +22,13 @@ from impbench.scoring.scorer import Scorer
 from impbench.scoring.scorers import Scorers
 from impbench.worker.isolation import unreadable
 from impbench.worker.orphans import adopting
-from impbench.worker.reusable_worker import KeptWorker
 
 
 def run_processes(work: Work) -> Generator[Record]:
     """Yield the records of `work` as they come; closing the iterator ends what still runs.
 
-    Each of the slots, one per job at once, has a scoring process of its own, and a worker that
-    serves as long as jobs of the same module follow each other.
+    Each of the slots, one per job at once, has a worker that serves as long as jobs of the same
+    module follow each other. Scoring processes are for all of them.
 
     Raises
     ------
@@ -46,24 +46,20 @@ def run_processes(work: Work) -> Generator[Record]:
     place = Workplace(tasks_folder, logs, pictures, work.built, settings.openings)
     stop = threading.Event()
 
-    def carry_out(task: Task) -> list[Record]:
-        worker = free.pop()
-        try:
-            work.listener.started(task)
-            return execute(task, place, scorers.score, stop, worker)
-        finally:
-            free.append(worker)
+    def carry_out(task: Task, slot: Slot) -> list[Record]:
+        work.listener.started(task)
+        return execute(task, place, scorers.score, stop, slot.worker)
 
     with (
         _scorers(work) as scorers,
-        _workers(min(jobs, len(work.tasks))) as free,
+        _slots(min(jobs, len(work.tasks))) as slots,
         ThreadPoolExecutor(jobs) as pool,
         adopting(),
         unreadable(),
         draining() as asked_to_end,
     ):
-        pending = list(work.tasks)
-        running: dict[Future[list[Record]], Task] = {}
+        pending, free = Pending(work.tasks, gpus), list(slots)
+        running: dict[Future[list[Record]], tuple[Task, Slot]] = {}
         deadline = math.inf
         try:
             while pending or running:
@@ -71,27 +67,20 @@ def run_processes(work: Work) -> Generator[Record]:
                     deadline = min(deadline, time.monotonic() + settings.grace)
                     if not running or time.monotonic() >= deadline:
                         raise Terminated
-                elif len(running) < jobs and (task := _next(pending, gpus)):
-                    running[pool.submit(carry_out, task)] = task
+                elif free and (task := pending.take(free[0], slots)):
+                    slot = free.pop(0)
+                    running[pool.submit(carry_out, task, slot)] = task, slot
                     continue
                 finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    gpus.give_back(running.pop(future))
+                    task, slot = running.pop(future)
+                    gpus.give_back(task)
+                    free.append(slot)
                     yield from future.result()
             if asked_to_end.is_set():
                 raise Terminated
         finally:
             stop.set()
-
-
-def _next(pending: list[Task], gpus: Gpus) -> Task | None:
-    """Take out the first task that can start; the others wait for a GPU."""
-    for place, task in enumerate(pending):
-        placed = gpus.place(task)
-        if placed is not None:
-            del pending[place]
-            return placed
-    return None
 
 
 @contextmanager
@@ -110,11 +99,11 @@ def _scorers(work: Work) -> Iterator[Scorers]:
 
 
 @contextmanager
-def _workers(number: int) -> Iterator[list[KeptWorker]]:
-    """Lend the processes that impute, each kept as long as its method stays."""
-    workers = [KeptWorker() for _ in range(number)]
+def _slots(number: int) -> Iterator[list[Slot]]:
+    """Lend the slots, each with a process that imputes, which is kept as long as its method."""
+    slots = [Slot() for _ in range(number)]
     try:
-        yield list(workers)
+        yield slots
     finally:
-        for worker in workers:
-            worker.close()
+        for slot in slots:
+            slot.worker.close()
