@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -79,6 +78,9 @@ def batches(scene: Scene) -> Figure | None:
 
 
 def _marks(axes: Axes, names: list[str], pairs: list[BothWays]) -> None:
+    # Half a second to import, for runs of batches alone.
+    import seaborn as sns
+
     seeds = pd.DataFrame(
         [(pair.imputer, value) for pair in pairs for value in pair.by_seed],
         columns=["imputer", "gain"],

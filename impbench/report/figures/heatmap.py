@@ -8,13 +8,13 @@ from typing import Any, Literal
 import matplotlib
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from impbench.page_figure import figure
 from impbench.report.analysis.worst import marked
+from impbench.report.figures.colour_cells import colour_cells, text_colours
 from impbench.report.figures.drawing import POINTS, blank, name_rows, panel
 from impbench.report.figures.palette import INK, SOFT
 from impbench.report.figures.scene import Scene
@@ -113,27 +113,14 @@ def _heatmap(
     drawn = blank(LABELS + width + (1.4 if leads_alone else 0.45), HEAD + height + 0.05)
     axes = panel(drawn, LABELS, HEAD, width, height)
     write = skill_text if value == "mean_skill" else rank_text
-    sns.heatmap(
-        values,
-        annot=np.array(
-            [
-                [marked(write(cell), n_lost) for cell, n_lost in zip(*row, strict=True)]
-                for row in zip(np.asarray(values), np.asarray(lost), strict=True)
-            ]
-        ),
-        fmt="",
-        annot_kws={"fontsize": 7},
-        cmap=colours,
-        vmin=low,
-        vmax=high,
-        linewidths=0.8,
-        cbar=False,
-        xticklabels=False,
-        yticklabels=False,
-        ax=axes,
-    )
+    mesh = colour_cells(axes, values, colours, low, high)
+    middle: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "center"}
+    for (y, x), colour in zip(np.ndindex(values.shape), text_colours(mesh), strict=True):
+        if not np.isnan(values[y, x]):
+            text = marked(write(float(values[y, x])), float(lost[y, x]))
+            axes.text(x + 0.5, y + 0.5, text, color=colour, **middle)
     for y, x in np.argwhere(np.isnan(values)):
-        axes.text(x + 0.5, y + 0.5, MISSING, color=SOFT, fontsize=7, ha="center", va="center")
+        axes.text(x + 0.5, y + 0.5, MISSING, color=SOFT, **middle)
     name_imputers(axes, scene, names)
     above, va, _ = axes.get_xaxis_text2_transform(matplotlib.rcParams["xtick.major.pad"])
     slant: dict[str, Any] = {"rotation": 32, "rotation_mode": "anchor", "ha": "left", "va": va}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -13,6 +12,7 @@ from matplotlib.patches import Rectangle
 from impbench.page_figure import figure
 from impbench.report.analysis.purposes import SPEED, beside_rank, best_of
 from impbench.report.analysis.worst import marked
+from impbench.report.figures.colour_cells import colour_cells
 from impbench.report.figures.drawing import blank, panel
 from impbench.report.figures.heatmap import RANKS, name_imputers
 from impbench.report.figures.palette import INK, SOFT
@@ -56,18 +56,8 @@ def purposes(scene: Scene) -> Figure | None:
     drawn = blank(LABELS + width + 0.2, HEAD + height + 0.05)
     axes = panel(drawn, LABELS, HEAD, width, height)
     places = table.pivot(index="imputer", columns="purpose", values="mean_place")
-    sns.heatmap(
-        places.reindex(index=names, columns=columns),
-        cmap=RANKS,
-        vmin=0,
-        vmax=1,
-        linewidths=0.8,
-        cbar=False,
-        xticklabels=False,
-        yticklabels=False,
-        ax=axes,
-    )
-    axes.set(xlabel="", ylabel="")
+    shown = places.reindex(index=names, columns=columns).to_numpy(dtype=float)
+    colour_cells(axes, shown, RANKS, 0, 1)
     name_imputers(axes, scene, names)
     _heads(axes, table, columns)
     _cells(axes, table, names, columns, best_of(run, table))
