@@ -21,9 +21,9 @@ def report(
     from impbench.results.store import Store
 
     load_plugins(plugin)
+    # Records stay until the end: a search for garbage would pass through them again and again.
+    gc.disable()
     stored = Store.open(folder).read()
-    # Records stay until the end: the search for garbage need not pass through them ever again.
-    gc.freeze()
     stored.store.write_results(stored.records)
     typer.echo(write_report(stored, png))
 
@@ -63,6 +63,7 @@ def merge(
     from impbench.run_options import command_line
 
     load_plugins(plugin)
+    gc.disable()
     merged = put_together(
         [read_run(run) for run in runs],
         out,
@@ -72,7 +73,6 @@ def merge(
         pictures=pictures,
         command=command_line(),
     )
-    gc.freeze()
     for text in merged.notes:
         typer.echo(visible(text), err=True)
     stored = merged.stored
