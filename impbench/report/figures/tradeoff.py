@@ -89,7 +89,8 @@ def tradeoff(scene: Scene) -> Figure | None:
         axes.xaxis.set_major_formatter(lambda value, _: number(value, 1))
         axes.grid()
         axes.margins(y=0.12)
-        axes.set_title(shorten(run.datasets[dataset].title, int(width * 10)))
+        # Where nothing stands above the panel, its title need not look for a place.
+        axes.set_title(shorten(run.datasets[dataset].title, int(width * 10)), y=1)
         axes.set_ylabel(run.metrics[metric].title if column == 0 else "")
     name_looks(
         drawn,
