@@ -66,7 +66,7 @@ class BasisNote:
 
 @contextmanager
 def _leaving_garbage() -> Iterator[None]:
-    """Look for no garbage meanwhile: of a tenth of the time to draw a page, to save a few MB."""
+    """Look for no garbage meanwhile: that is a tenth of the time of a page, to save 40 MB."""
     looks = gc.isenabled()
     gc.disable()
     try:
