@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -38,37 +39,73 @@ def read_pbmc68k_reduced() -> Dataset:
     InputError
         If the file is laid out otherwise, or a stored value is not the log of an integer count.
     """
-    import h5py
-
     path = pbmc68k_path()
-    # Not through anndata, which takes longer to import than all that a first run prepares.
-    with h5py.File(path) as file:
-        try:
-            stored, shape = file["raw.X"], file["raw.X"].attrs["h5sparse_shape"]
-            parts = tuple(stored[name][:] for name in ("data", "indices", "indptr"))
-            cells, genes = file["obs"][:], file["raw.var"]["index"]
-            types = file["uns/bulk_labels_categories"][:].astype(np.str_)
-            labels = types[cells["bulk_labels"]]
-            totals = cells["n_counts"].astype(np.float64)
-        except (KeyError, ValueError, IndexError) as error:
-            raise InputError(
-                f"{path} is not laid out as expected ({error}); "
-                "this is not the file that impbench knows"
-            ) from error
-    counts = recover_counts(sp.csr_matrix(parts, shape=tuple(shape)), totals, str(path))
+    try:
+        stored = _as_it_lies(path)
+    except (KeyError, ValueError, IndexError):
+        stored = _through_anndata(path)
     return Dataset(
         name="pbmc68k-reduced",
-        counts=counts,
-        gene_names=tuple(genes.astype(str).tolist()),
-        cell_names=tuple(cells["index"].astype(str).tolist()),
-        library_size=totals,
-        labels=labels,
+        counts=recover_counts(stored.logs, stored.totals, str(path)),
+        gene_names=stored.genes,
+        cell_names=stored.cells,
+        library_size=stored.totals,
+        labels=stored.labels,
         steps=(
             "integer counts recovered from the stored logs: "
             "round(expm1(raw) * n_counts / 10000), every residual within the stored precision",
             "library sizes are the stored n_counts, over all genes of the cell",
         ),
     )
+
+
+class _Stored(NamedTuple):
+    logs: sp.csr_matrix
+    cells: tuple[str, ...]
+    genes: tuple[str, ...]
+    labels: NDArray[np.str_]
+    totals: NDArray[np.float64]
+
+
+def _as_it_lies(path: Path) -> _Stored:
+    """Read the file as scanpy has carried it since 2018.
+
+    anndata, which reads it too, takes longer to import than all that a first run prepares.
+    """
+    import h5py
+
+    with h5py.File(path) as file:
+        group, shape = file["raw.X"], file["raw.X"].attrs["h5sparse_shape"]
+        parts = tuple(group[name][:] for name in ("data", "indices", "indptr"))
+        cells, genes = file["obs"][:], file["raw.var"]["index"]
+        types = file["uns/bulk_labels_categories"][:].astype(np.str_)
+    return _Stored(
+        sp.csr_matrix(parts, shape=tuple(shape)),
+        tuple(cells["index"].astype(str).tolist()),
+        tuple(genes.astype(str).tolist()),
+        types[cells["bulk_labels"]],
+        cells["n_counts"].astype(np.float64),
+    )
+
+
+def _through_anndata(path: Path) -> _Stored:
+    """Read the file as a later scanpy may have written it anew."""
+    import anndata
+
+    data = anndata.read_h5ad(path)
+    try:
+        return _Stored(
+            sp.csr_matrix(data.raw.X),
+            tuple(data.obs_names.astype(str)),
+            tuple(data.raw.var_names.astype(str)),
+            data.obs["bulk_labels"].to_numpy().astype(np.str_),
+            data.obs["n_counts"].to_numpy(dtype=np.float64),
+        )
+    except (KeyError, AttributeError) as error:
+        raise InputError(
+            f"{path} is not laid out as expected ({error}); this is not the file that impbench "
+            "knows: reinstall scanpy"
+        ) from error
 
 
 def pbmc68k_path() -> Path:

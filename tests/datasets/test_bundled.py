@@ -34,6 +34,14 @@ def test_bundled_library_sizes_cover_more_than_the_kept_genes():
     assert dataset.counts_are_raw
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::FutureWarning")
+def test_file_written_anew_by_a_later_scanpy_gives_the_same(tmp_path, monkeypatch):
+    known, path = read_pbmc68k_reduced(), tmp_path / "anew.h5ad"
+    anndata.read_h5ad(pbmc68k_path()).write_h5ad(path)
+    monkeypatch.setattr("impbench.data.bundled.pbmc68k_path", lambda: path)
+    assert read_pbmc68k_reduced().fingerprint == known.fingerprint
+
+
 def test_file_laid_out_otherwise_is_refused_by_name(tmp_path, monkeypatch):
     path = tmp_path / "other.h5ad"
     anndata.AnnData(np.eye(3, dtype=np.float32)).write_h5ad(path)
