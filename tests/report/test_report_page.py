@@ -3,7 +3,10 @@
 import html.parser
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import warnings
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -206,6 +209,18 @@ def test_few_and_many_methods_and_datasets(make_store, n_methods, n_datasets):
     texts = {node.text for node in ET.parse(bars).iter() if node.tag.endswith("}text")}
     assert len([text for text in texts if "…" in text]) == n_methods
     assert (store.folder / "report.html").stat().st_size < 8e6
+
+
+def test_page_is_the_same_to_the_last_byte_in_every_process(make_store):
+    methods = [f"method-{i}" for i in range(9)]
+    store = make_store(methods=methods, simulated=[], real=[f"real_{i}" for i in range(6)])
+    pages = set()
+    for seed in ("1", "2"):
+        command = [sys.executable, "-m", "impbench.cli", "report", str(store.folder)]
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, check=True)
+        pages.add((store.folder / "report.html").read_bytes())
+    assert b"Critical-difference diagram" in min(pages)
+    assert len(pages) == 1
 
 
 def test_run_without_any_result_has_a_page(make_store):

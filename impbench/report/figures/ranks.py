@@ -34,28 +34,34 @@ def ranks(scene: Scene) -> Figure | None:
         return None
     import scikit_posthocs
 
-    test = tested[0]
-    labels = {imputer: scene.looks[imputer].label for imputer in test.imputers}
-    mean_ranks = tested[0].mean_ranks.rename(labels)
-    looks = [scene.looks[imputer] for imputer in test.imputers]
+    test, mean_ranks = tested[0], tested[0].mean_ranks.sort_values()
+    looks = [scene.looks[imputer] for imputer in mean_ranks.index]
+    # Places stand for names, which would be drawn in the order of their hashes: another each time.
+    places = {imputer: place for place, imputer in enumerate(mean_ranks.index)}
     drawn = blank(WIDTH, 1)
     axes = panel(drawn, LABELS, 0, WIDTH - 2 * LABELS, 1)
-    scikit_posthocs.critical_difference_diagram(
-        mean_ranks,
-        tested[0].nemenyi.rename(index=labels, columns=labels),
+    artists = scikit_posthocs.critical_difference_diagram(
+        mean_ranks.rename(places),
+        tested[0].nemenyi.rename(index=places, columns=places),
         alpha=ALPHA,
         ax=axes,
-        label_fmt_left="{label}  {rank:.2f}\u00a0",
-        label_fmt_right="\u00a0{rank:.2f}  {label}",
+        label_fmt_left="{label}",
+        label_fmt_right="{label}",
         label_props={"fontsize": 8},
         marker_props={"s": 18},
         elbow_props={"linewidth": 0.9},
         crossbar_props={"color": INK, "linewidth": 2.2},
         color_palette={
-            look.label: CONTROL_INK if look.is_control else look.colour for look in looks
+            place: CONTROL_INK if look.is_control else look.colour
+            for place, look in enumerate(looks)
         },
         text_h_margin=0.015 * len(mean_ranks),
     )
+    for text in artists["labels"]:
+        place = int(text.get_text())
+        name, rank = looks[place].label, fixed(mean_ranks.iloc[place], 2)
+        at_left = text.get_ha() == "right"
+        text.set_text(f"{name}  {rank}\u00a0" if at_left else f"\u00a0{rank}  {name}")
     _scale_bar(axes, test.critical_difference)
     axes.set_xlim(1, len(mean_ranks))
     for artist in axes.get_children():
