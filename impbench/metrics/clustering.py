@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import correlation, metric, share
 
 Groups = NDArray[Any]
 Widths = Mapping[str, float]
@@ -20,7 +20,6 @@ Widths = Mapping[str, float]
 
 
 @metric(
-    "ari",
     title="ARI",
     meaning=(
         "How well the groups found by clustering match your cell types: 1 is a perfect match, 0 "
@@ -40,15 +39,12 @@ def ari(labels: Groups, clusters: Groups) -> float:
     return float(adjusted_rand_score(labels, clusters))
 
 
-@metric(
-    "nmi",
+@share(
     title="NMI",
     meaning=(
         "How much the groups found by clustering tell about the cell types: 1 is everything, 0 "
         "nothing."
     ),
-    direction="max",
-    range=(0, 1),
     reference="2 I(U; V) / (H(U) + H(V)); MaskClass, section 2.8 (iii)",
 )
 def nmi(labels: Groups, clusters: Groups) -> float:
@@ -61,12 +57,9 @@ def nmi(labels: Groups, clusters: Groups) -> float:
     return float(normalized_mutual_info_score(labels, clusters, average_method="arithmetic"))
 
 
-@metric(
-    "purity",
+@share(
     title="Purity",
     meaning="Share of cells that lie in a group whose commonest cell type is theirs.",
-    direction="max",
-    range=(0, 1),
     reference="MaskClass, section 2.8 (iii); cnnImpute, Methods",
 )
 def purity(labels: Groups, clusters: Groups) -> float:
@@ -74,12 +67,10 @@ def purity(labels: Groups, clusters: Groups) -> float:
     return float(_cells_by_cluster_and_type(labels, clusters).max(axis=1).sum() / len(labels))
 
 
-@metric(
-    "entropy",
+@share(
     title="Entropy",
     meaning="How mixed the groups found by clustering are: 0 when each holds a single cell type.",
     direction="min",
-    range=(0, 1),
     reference="−Σ n_ij log2(n_ij / n_i) / (N log2 l); cnnImpute, Methods",
 )
 def entropy(labels: Groups, clusters: Groups) -> float:
@@ -93,15 +84,12 @@ def entropy(labels: Groups, clusters: Groups) -> float:
     return float(max(0.0, -bits.sum() / (n_cells * np.log2(n_types))))
 
 
-@metric(
-    "asw",
+@correlation(
     title="ASW",
     meaning=(
         "How far apart the groups found by clustering lie (silhouette width), whether or not they "
         "are cell types."
     ),
-    direction="max",
-    range=(-1, 1),
     reference="Rousseeuw (1987) on the assigned clusters; MaskClass, section 2.8 (iii)",
     bound="none",
 )
@@ -110,14 +98,11 @@ def asw(silhouettes: Widths) -> float:
     return silhouettes["clusters"]
 
 
-@metric(
-    "celltype-asw",
+@share(
     title="Cell-type ASW",
     meaning=(
         "How far apart the cell types lie from each other (silhouette width, brought to 0 to 1)."
     ),
-    direction="max",
-    range=(0, 1),
     reference="(ASW + 1) / 2 on the true cell types; scMAE, equation 8",
     bound="none",
 )
@@ -126,12 +111,9 @@ def celltype_asw(silhouettes: Widths) -> float:
     return (silhouettes["labels"] + 1) / 2
 
 
-@metric(
-    "batch-asw",
+@share(
     title="Batch ASW",
     meaning="How well cells of different batches mix: 1 when batches cannot be told apart.",
-    direction="max",
-    range=(0, 1),
     reference="1 − |ASW| on the batches; scMAE, equation 9",
     bound="none",
 )

@@ -16,20 +16,17 @@ from numpy.typing import NDArray
 
 from impbench import large
 from impbench.metrics.blocks import cell_blocks
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import correlation
 
 Values = NDArray[np.floating[Any]]
 
 
-@metric(
-    "pearson-gene",
+@correlation(
     title="Pearson r, genes",
     meaning=(
         "Whether each gene is high in the cells where it truly is high; mean correlation over "
         "genes."
     ),
-    direction="max",
-    range=(-1, 1),
     reference="mean over genes of Pearson's r over cells, log2 scale",
 )
 def pearson_gene(imputed: Values, truth: Values) -> float:
@@ -47,15 +44,12 @@ def pearson_gene(imputed: Values, truth: Values) -> float:
     return _mean_correlation(products, squares_x, squares_true)
 
 
-@metric(
-    "pearson-cell",
+@correlation(
     title="Pearson r, cells",
     meaning=(
         "Whether each cell is high in the genes that truly are high in it; mean correlation over "
         "cells."
     ),
-    direction="max",
-    range=(-1, 1),
     reference="mean over cells of Pearson's r over genes, log2 scale",
 )
 def pearson_cell(imputed: Values, truth: Values) -> float:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import loss
 
 MIB = 2**20
 
 
-@metric(
-    "wall-seconds",
+@loss(
     title="Wall time",
-    direction="min",
     unit="s",
-    range=(0, math.inf),
     reference="from the data handed over to the answer written; no imports, no `prepare`",
     bound="none",
 )
@@ -23,12 +18,9 @@ def wall_seconds(wall_seconds: float) -> float:
     return wall_seconds
 
 
-@metric(
-    "cpu-seconds",
+@loss(
     title="CPU time",
-    direction="min",
     unit="s",
-    range=(0, math.inf),
     reference="CPU time of `Imputer.impute`, summed over threads and child processes",
     bound="none",
 )
@@ -37,12 +29,9 @@ def cpu_seconds(cpu_seconds: float) -> float:
     return cpu_seconds
 
 
-@metric(
-    "peak-memory",
+@loss(
     title="Peak memory",
-    direction="min",
     unit="MiB",
-    range=(0, math.inf),
     reference="peak resident memory of the worker's process tree, interpreter included",
     bound="none",
 )

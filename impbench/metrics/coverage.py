@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import Bound, Metric, metric
+from impbench.metrics.metric import Bound, Metric, loss, metric
 
 Entries = NDArray[np.floating[Any]]
 LEVELS = (0.5, 0.9, 0.95)
@@ -68,7 +68,6 @@ undercoverage_50, undercoverage_90, undercoverage_95 = map(_lack_of, LEVELS)
 
 
 @metric(
-    "undercoverage",
     title="Coverage missing",
     meaning=(
         "Whether the truth lies within the error bars a method states as often as it claims: 0 is "
@@ -87,16 +86,13 @@ def undercoverage(pit: Entries) -> float:
     return float(np.mean([_missing(pit, level) for level in LEVELS]))
 
 
-@metric(
-    "interval-width",
+@loss(
     title="Interval width",
     meaning=(
         "How wide the error bars are that a method states; narrow is good only if the truth lies "
         "within."
     ),
-    direction="min",
     unit="log2",
-    range=(0, math.inf),
     reference="sharpness, mean over entries; Gneiting et al. (2007)",
     bound="none",
 )

@@ -14,22 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import correlation, loss, share
 
 Values = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]
 Signs = NDArray[np.int8]
 
 
-@metric(
-    "de-auc",
+@share(
     title="DE AUC",
     meaning=(
         "Whether genes that truly differ between cell types come out first: 1 is always, 0.5 is "
         "chance."
     ),
-    direction="max",
-    range=(0, 1),
     reference="area under the ROC curve of the gene ranking, mean over types; cnnImpute, Methods",
 )
 def de_auc(de_scores: Values, de_true: Flags) -> float:
@@ -47,12 +44,9 @@ def de_auc(de_scores: Values, de_true: Flags) -> float:
     return float(np.mean(areas)) if areas else math.nan
 
 
-@metric(
-    "lfc-pearson",
+@correlation(
     title="LFC Pearson r",
     meaning="Whether fold changes between cell types agree with the true ones (correlation).",
-    direction="max",
-    range=(-1, 1),
     reference="Pearson's r of log fold changes over genes that differ; cnnImpute, Methods",
 )
 def lfc_pearson(lfc_found: Values, lfc_true: Values, de_true: Flags) -> float:
@@ -67,13 +61,10 @@ def lfc_pearson(lfc_found: Values, lfc_true: Values, de_true: Flags) -> float:
     return float(np.mean(found)) if found else math.nan
 
 
-@metric(
-    "lfc-mse",
+@loss(
     title="LFC MSE",
     meaning="How far fold changes between cell types are from the true ones (squared error, log2).",
-    direction="min",
     unit="log2²",
-    range=(0, math.inf),
     reference="mean squared error of log fold changes over genes that differ; cnnImpute, Methods",
 )
 def lfc_mse(lfc_found: Values, lfc_true: Values, de_true: Flags) -> float:
@@ -82,14 +73,12 @@ def lfc_mse(lfc_found: Values, lfc_true: Values, de_true: Flags) -> float:
     return float(np.mean(found)) if found else math.nan
 
 
-@metric(
-    "lfc-ned",
+@share(
     title="LFC distance",
     meaning=(
         "How far fold changes between cell types are from the true ones, relative to their size."
     ),
     direction="min",
-    range=(0, 1),
     reference="0.5 var(X − Y) / (var X + var Y); cnnImpute, Methods",
 )
 def lfc_ned(lfc_found: Values, lfc_true: Values, de_true: Flags) -> float:
@@ -105,11 +94,8 @@ def lfc_ned(lfc_found: Values, lfc_true: Values, de_true: Flags) -> float:
     return float(np.mean(found)) if found else math.nan
 
 
-@metric(
-    "de-overlap",
+@share(
     title="Top-list overlap",
-    direction="max",
-    range=(0, 1),
     reference="genes in the top 300 of the reference and the top 900 found; cnnImpute, Fig. 5",
 )
 def de_overlap(top_found: Signs, top_true: Signs) -> float:

@@ -8,22 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import correlation, loss, share
 
 Genes = NDArray[np.floating[Any]]
 TypesGenes = NDArray[np.floating[Any]]
 Bins = NDArray[np.integer[Any]]
 
 
-@metric(
-    "gini-mse",
+@share(
     title="Gini MSE",
     meaning=(
         "Whether each gene is as unevenly spread over cells as an independent measurement says "
         "(squared error)."
     ),
     direction="min",
-    range=(0, 1),
     reference="mean squared error of the genes' Gini coefficients; cnnImpute, Methods",
 )
 def gini_mse(gini_found: Genes, gini_true: Genes) -> float:
@@ -35,15 +33,12 @@ def gini_mse(gini_found: Genes, gini_true: Genes) -> float:
     return float(np.square(found - true).mean()) if len(true) else math.nan
 
 
-@metric(
-    "gini-pearson",
+@correlation(
     title="Gini Pearson r",
     meaning=(
         "Whether genes rank by unevenness over cells as an independent measurement says "
         "(correlation)."
     ),
-    direction="max",
-    range=(-1, 1),
     reference="Pearson's r of the genes' Gini coefficients; cnnImpute, Methods",
 )
 def gini_pearson(gini_found: Genes, gini_true: Genes) -> float:
@@ -54,12 +49,9 @@ def gini_pearson(gini_found: Genes, gini_true: Genes) -> float:
     return float(np.corrcoef(found, true)[0, 1]) if np.ptp(found) > 0 else 0.0
 
 
-@metric(
-    "cv-rmsd",
+@loss(
     title="CV RMSD",
     meaning="Whether genes vary within a cell type as much as they truly do.",
-    direction="min",
-    range=(0, math.inf),
     reference="root mean squared difference of the coefficients of variation within types",
 )
 def cv_rmsd(cv_found: TypesGenes, cv_true: TypesGenes) -> float:
@@ -70,11 +62,8 @@ def cv_rmsd(cv_found: TypesGenes, cv_true: TypesGenes) -> float:
     return float(np.sqrt(np.square(cv_found[defined] - cv_true[defined]).mean()))
 
 
-@metric(
-    "cv-within",
+@loss(
     title="CV within types",
-    direction="min",
-    range=(0, math.inf),
     reference="median coefficient of variation within types; AutoImpute, Variance stabilization",
     bound="none",
 )
@@ -88,11 +77,9 @@ def cv_within(cv_found: TypesGenes) -> float:
     return float(np.median(defined)) if defined.size else math.nan
 
 
-@metric(
-    "zeros-rmsd",
+@share(
     title="Zeros RMSD",
     direction="min",
-    range=(0, 1),
     reference="root mean squared difference of the share of zeros per expression bin",
 )
 def zeros_rmsd(zeros_found: Genes, zeros_true: Genes, expression_bin: Bins) -> float:
@@ -102,11 +89,8 @@ def zeros_rmsd(zeros_found: Genes, zeros_true: Genes, expression_bin: Bins) -> f
     return float(np.sqrt(np.square(gaps).mean())) if gaps else math.nan
 
 
-@metric(
-    "zeros-silent",
+@share(
     title="Zeros kept, silent genes",
-    direction="max",
-    range=(0, 1),
     reference="share of zeros among genes silent in bulk; AutoImpute, Figure 2",
     bound="none",
 )
@@ -115,11 +99,8 @@ def zeros_silent(zeros_found: Genes, expression_bin: Bins) -> float:
     return _share(zeros_found, expression_bin == 0)
 
 
-@metric(
-    "zeros-low",
+@share(
     title="Zeros, lowest bin",
-    direction="max",
-    range=(0, 1),
     reference="share of zeros in the lowest bin of expressed genes; AutoImpute, Figure 2",
     bound="none",
 )
@@ -128,11 +109,9 @@ def zeros_low(zeros_found: Genes, expression_bin: Bins) -> float:
     return _share(zeros_found, expression_bin == 1)
 
 
-@metric(
-    "zeros-high",
+@share(
     title="Zeros, highest bin",
     direction="min",
-    range=(0, 1),
     reference="share of zeros in the highest bin of genes; AutoImpute, Figure 2",
     bound="none",
 )

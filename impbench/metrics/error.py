@@ -6,7 +6,6 @@ score over no entries at all is NaN.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from impbench.metrics.blocks import cell_blocks
 from impbench.metrics.cells import CellSums, of_cells, stacked
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import loss
 
 Values = NDArray[np.floating[Any]]
 
@@ -56,16 +55,13 @@ def _sums(errors: Iterable[tuple[NDArray[np.float64], NDArray[np.bool_] | None]]
     return stacked(block_sums(block, counts) for block, counts in errors)
 
 
-@metric(
-    "mse",
+@loss(
     title="MSE",
     meaning=(
         "How far imputed values are from the true ones, all genes and cells together (squared "
         "error, log2)."
     ),
-    direction="min",
     unit="log2²",
-    range=(0, math.inf),
     reference="MaskClass, section 2.8 (i)",
     bound="attainable",
     per_cell=_squares,
@@ -75,13 +71,10 @@ def mse(imputed: Values, truth: Values) -> float:
     return of_cells(_squares(imputed, truth))
 
 
-@metric(
-    "biozero-mse",
+@loss(
     title="Biozero MSE",
     meaning="How much is filled in where a gene truly is off (squared error, log2).",
-    direction="min",
     unit="log2²",
-    range=(0, math.inf),
     reference="MaskClass, section 2.8 (i): entries with x* = 0",
     per_cell=_biozero_squares,
 )
@@ -90,16 +83,13 @@ def biozero_mse(imputed: Values, truth: Values) -> float:
     return of_cells(_biozero_squares(imputed, truth))
 
 
-@metric(
-    "dropout-mse",
+@loss(
     title="Dropout MSE",
     meaning=(
         "How far values are from the truth where a gene is on but was counted as zero (squared "
         "error, log2)."
     ),
-    direction="min",
     unit="log2²",
-    range=(0, math.inf),
     reference="MaskClass, section 2.8 (i): entries with x = 0 and x* > 0",
     per_cell=_dropout_squares,
 )
@@ -108,13 +98,10 @@ def dropout_mse(imputed: Values, truth: Values, observed: Values) -> float:
     return of_cells(_dropout_squares(imputed, truth, observed))
 
 
-@metric(
-    "nonzero-mse",
+@loss(
     title="Non-zero MSE",
     meaning="How far values are from the truth where something was counted (squared error, log2).",
-    direction="min",
     unit="log2²",
-    range=(0, math.inf),
     reference="MSE as in MaskClass, section 2.8 (i), over entries with x > 0",
     per_cell=_nonzero_squares,
 )

@@ -13,18 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import loss, share
 from impbench.metrics.silhouette import silhouettes
 
 FALSE_DISCOVERY_RATE = 0.05
 REFERENCE = "share of genes with adjusted p ≤ 0.05; Andrews and Hemberg 2018, F1000Res 7:1740"
 
 
-@metric(
-    "false-clusters",
+@loss(
     title="False clusters",
-    direction="min",
-    range=(0, math.inf),
     reference="Leiden clusters beyond the first, on permuted genes",
 )
 def false_clusters(clusters: NDArray[Any]) -> float:
@@ -32,11 +29,9 @@ def false_clusters(clusters: NDArray[Any]) -> float:
     return float(len(np.unique(clusters)) - 1)
 
 
-@metric(
-    "false-silhouette",
+@share(
     title="False silhouette",
     direction="min",
-    range=(0, 1),
     reference="Rousseeuw (1987) on the clusters found in permuted genes, at least 0",
 )
 def false_silhouette(components: NDArray[np.floating[Any]], clusters: NDArray[Any]) -> float:
@@ -45,17 +40,15 @@ def false_silhouette(components: NDArray[np.floating[Any]], clusters: NDArray[An
     return 0.0 if math.isnan(width) else max(0.0, width)
 
 
-@metric("false-de", title="False DE genes", direction="min", range=(0, 1), reference=REFERENCE)
+@share(title="False DE genes", direction="min", reference=REFERENCE)
 def false_de(group_p_values: NDArray[np.floating[Any]]) -> float:
     """Share of genes that seem to differ between the clusters found; 0 if there is one cluster."""
     return _discovered(group_p_values)
 
 
-@metric(
-    "false-de-random",
+@share(
     title="False DE, random halves",
     direction="min",
-    range=(0, 1),
     reference=REFERENCE,
 )
 def false_de_random(random_p_values: NDArray[np.floating[Any]]) -> float:
@@ -63,11 +56,9 @@ def false_de_random(random_p_values: NDArray[np.floating[Any]]) -> float:
     return _discovered(random_p_values)
 
 
-@metric(
-    "false-de-types",
+@share(
     title="False DE, cell types",
     direction="min",
-    range=(0, 1),
     reference=REFERENCE,
 )
 def false_de_types(type_p_values: NDArray[np.floating[Any]]) -> float:

@@ -12,21 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import correlation, metric, share
 from impbench.scale import Matrix
 
 Pairs = NDArray[np.floating[Any]]
 FALSE_DISCOVERY_RATE = 0.05
 
 
-@metric(
-    "correlation-pearson",
+@correlation(
     title="Gene–gene r kept",
     meaning=(
         "Whether genes that truly go together still do after imputation: 1 is all of it, 0 nothing."
     ),
-    direction="max",
-    range=(-1, 1),
     reference="Pearson's r between the upper triangles of the gene–gene correlation matrices",
 )
 def correlation_pearson(pair_correlations: Pairs, pair_correlations_true: Pairs) -> float:
@@ -40,12 +37,9 @@ def correlation_pearson(pair_correlations: Pairs, pair_correlations_true: Pairs)
     return float(np.corrcoef(x, true)[0, 1]) if np.ptp(x) > 0 else 0.0
 
 
-@metric(
-    "correlation-spearman",
+@correlation(
     title="Gene–gene ρ kept",
     meaning="Whether pairs of genes rank by how closely they go together as they truly do.",
-    direction="max",
-    range=(-1, 1),
     reference="Spearman's ρ between the upper triangles of the gene–gene correlation matrices",
 )
 def correlation_spearman(pair_correlations: Pairs, pair_correlations_true: Pairs) -> float:
@@ -57,7 +51,6 @@ def correlation_spearman(pair_correlations: Pairs, pair_correlations_true: Pairs
 
 
 @metric(
-    "correlation-rmsd",
     title="Gene–gene RMSD",
     meaning="How far correlations of pairs of genes are from the true ones.",
     direction="min",
@@ -70,12 +63,10 @@ def correlation_rmsd(pair_correlations: Pairs, pair_correlations_true: Pairs) ->
     return float(np.sqrt(np.square(x - true).mean())) if len(true) else math.nan
 
 
-@metric(
-    "false-correlation",
+@share(
     title="False correlation",
     meaning="How strongly genes seem to go together where none do: whatever is found is made up.",
     direction="min",
-    range=(0, 1),
     reference="mean |r| over pairs of permuted genes; Andrews and Hemberg 2018, F1000Res 7:1740",
 )
 def false_correlation(pair_correlations: Pairs) -> float:
@@ -83,11 +74,9 @@ def false_correlation(pair_correlations: Pairs) -> float:
     return float(np.abs(pair_correlations).mean()) if len(pair_correlations) else math.nan
 
 
-@metric(
-    "false-pairs",
+@share(
     title="False gene pairs",
     direction="min",
-    range=(0, 1),
     reference="share of pairs with r ≠ 0 at a false discovery rate of 5 % (t test of Pearson's r)",
 )
 def false_pairs(pair_correlations: Pairs, observed_counts: Matrix) -> float:

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from impbench.metrics.cells import CellSums
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import correlation, loss
 
 Entries = NDArray[np.floating[Any]]
 
@@ -46,16 +46,13 @@ def _sums(of_entries: Entries, masked_counts: sp.csr_matrix) -> CellSums:
     return totals.astype(np.float64), entries.astype(np.float64)
 
 
-@metric(
-    "masked-rmse",
+@loss(
     title="Masked RMSE",
     meaning=(
         "How far the values put in place of hidden counts are from these (root mean squared "
         "error, log scale)."
     ),
-    direction="min",
     unit="log",
-    range=(0, math.inf),
     reference="√(Σ(x − x̂)² / m) over the masked entries; AutoImpute, Gene expression recovery",
     per_cell=_squares,
     root=True,
@@ -65,16 +62,13 @@ def masked_rmse(masked_imputed: Entries, masked_truth: Entries) -> float:
     return math.sqrt(masked_mse(masked_imputed, masked_truth))
 
 
-@metric(
-    "masked-mae",
+@loss(
     title="Masked MAE",
     meaning=(
         "How far the values put in place of hidden counts are from these (mean absolute error, "
         "log scale)."
     ),
-    direction="min",
     unit="log",
-    range=(0, math.inf),
     reference="Σ|x − x̂| / m over the masked entries; AutoImpute, Gene expression recovery",
     per_cell=_sizes,
 )
@@ -85,12 +79,9 @@ def masked_mae(masked_imputed: Entries, masked_truth: Entries) -> float:
     return float(np.abs(masked_imputed - masked_truth).mean(dtype=np.float64))
 
 
-@metric(
-    "masked-nmse",
+@loss(
     title="Masked NMSE",
     meaning="Error on hidden counts relative to their size: 1 is as bad as leaving them zero.",
-    direction="min",
-    range=(0, math.inf),
     reference="‖x − x̂‖ / ‖x‖ over the masked entries; AutoImpute, Gene expression recovery",
     per_cell=_relative_squares,
     root=True,
@@ -104,16 +95,13 @@ def masked_nmse(masked_imputed: Entries, masked_truth: Entries) -> float:
     return float(np.linalg.norm(masked_imputed - masked_truth)) / length if length else math.nan
 
 
-@metric(
-    "masked-mse",
+@loss(
     title="Masked MSE",
     meaning=(
         "How far the values put in place of hidden counts are from these (squared error, log "
         "scale)."
     ),
-    direction="min",
     unit="log²",
-    range=(0, math.inf),
     reference="Σ(x − x̂)² / m over the masked entries; cnnImpute, Methods",
     per_cell=_squares,
 )
@@ -124,14 +112,11 @@ def masked_mse(masked_imputed: Entries, masked_truth: Entries) -> float:
     return float(np.square(masked_imputed - masked_truth).mean(dtype=np.float64))
 
 
-@metric(
-    "masked-pearson",
+@correlation(
     title="Masked Pearson r",
     meaning=(
         "Whether hidden counts that were high come back high (correlation over all hidden entries)."
     ),
-    direction="max",
-    range=(-1, 1),
     reference="Pearson's r over the masked entries; cnnImpute, Methods",
 )
 def masked_pearson(masked_imputed: Entries, masked_truth: Entries) -> float:

@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from impbench.metrics.cells import CellSums
@@ -96,7 +97,7 @@ class Metric:
 
 
 def metric(
-    name: str,
+    name: str = "",
     *,
     title: str,
     direction: Direction,
@@ -111,13 +112,15 @@ def metric(
 ) -> Callable[[Callable[..., float]], Metric]:
     """Turn a function into a `Metric`; its argument names say what it needs.
 
-    The other arguments are those of `Metric`. `bound` says what a skill of 1 is; the default, the
-    end of `range`, is right wherever no imputation but a perfect one is sure to reach it.
+    Without a `name`, the metric has the function's, with hyphens: ``biozero_mse`` is
+    ``biozero-mse``. The other arguments are those of `Metric`. `bound` says what a skill of 1 is;
+    the default, the end of `range`, is right wherever no imputation but a perfect one is sure to
+    reach it.
     """
 
     def declare(function: Callable[..., float]) -> Metric:
         return Metric(
-            name=name,
+            name=name or function.__name__.replace("_", "-"),
             title=title,
             direction=direction,
             unit=unit,
@@ -132,3 +135,11 @@ def metric(
         )
 
     return declare
+
+
+loss = partial(metric, direction="min", range=(0, math.inf))
+"""Declares an error, a distance or a cost: 0 is best, and there is no worst."""
+share = partial(metric, direction="max", range=(0, 1))
+"""Declares a share or an index from 0 to 1, of which more is better unless `direction` differs."""
+correlation = partial(metric, direction="max", range=(-1, 1))
+"""Declares a correlation or a width from −1 to 1, of which more is better."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from impbench.metrics.blocks import cell_blocks
 from impbench.metrics.cells import CellSums, of_cells, stacked
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import loss
 
 Values = NDArray[np.floating[Any]]
 Genes = NDArray[np.bool_]
@@ -42,15 +42,12 @@ def _squares(mixture_found: Values, mixture_true: Values) -> CellSums:
     )
 
 
-@metric(
-    "mixture-error",
+@loss(
     title="Mixture error",
     meaning=(
         "How far differences between cells are from what their known mixtures say: 0 exact, 1 as "
         "if all cells were alike, more if noise drowns them."
     ),
-    direction="min",
-    range=(0, math.inf),
     reference="Σ((x − x̄) − (m − m̄))² / Σ(m − m̄)², log2 scale, means over cells",
     per_cell=_contrast_squares,
 )
@@ -62,16 +59,13 @@ def mixture_error(mixture_found: Values, mixture_true: Values) -> float:
     return of_cells(_contrast_squares(mixture_found, mixture_true))
 
 
-@metric(
-    "mixture-mse",
+@loss(
     title="Mixture MSE",
     meaning=(
         "How far values are from what the cells' known mixtures say, the level of each gene "
         "included (squared error, log2)."
     ),
-    direction="min",
     unit="log2²",
-    range=(0, math.inf),
     reference="Σ(x − m)² / (N G), log2 scale, m the mixture of the pure profiles",
     per_cell=_squares,
 )
@@ -80,15 +74,12 @@ def mixture_mse(mixture_found: Values, mixture_true: Values) -> float:
     return of_cells(_squares(mixture_found, mixture_true))
 
 
-@metric(
-    "mixture-slope-error",
+@loss(
     title="Slope error",
     meaning=(
         "Whether differences between cells are as large as they should be, on average over genes: "
         "0 exact, 0.5 half lost or half too much."
     ),
-    direction="min",
-    range=(0, math.inf),
     reference="mean |1 − b| over genes, b the slope of imputed on expected contrasts, log2 scale",
 )
 def mixture_slope_error(mixture_found: Values, mixture_true: Values, telling_genes: Genes) -> float:
@@ -96,12 +87,9 @@ def mixture_slope_error(mixture_found: Values, mixture_true: Values, telling_gen
     return _mean(np.abs(1 - slopes(mixture_found, mixture_true)[telling_genes]))
 
 
-@metric(
-    "mixture-flattening",
+@loss(
     title="Flattening",
     meaning="How much of the differences between cells is smoothed away, on average over genes.",
-    direction="min",
-    range=(0, math.inf),
     reference="mean max(0, 1 − b) over genes, b as in mixture-slope-error",
     bound="none",
 )
@@ -110,12 +98,9 @@ def mixture_flattening(mixture_found: Values, mixture_true: Values, telling_gene
     return _mean(np.maximum(0, 1 - slopes(mixture_found, mixture_true)[telling_genes]))
 
 
-@metric(
-    "mixture-sharpening",
+@loss(
     title="Sharpening",
     meaning="By how much differences between cells are exaggerated, on average over genes.",
-    direction="min",
-    range=(0, math.inf),
     reference="mean max(0, b − 1) over genes, b as in mixture-slope-error",
     bound="none",
 )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import share
 
 Groups = NDArray[Any]
 Markers = NDArray[np.integer[Any]]
@@ -33,15 +33,12 @@ def match_clusters(labels: Groups, clusters: Groups) -> dict[str, Any]:
     return {str(types[row]): names[column] for row, column in pairs if both[row, column] > 0}
 
 
-@metric(
-    "rare-f1",
+@share(
     title="Rare type F1",
     meaning=(
         "Whether the rarest cell type gets a group of its own, whole and unmixed: 1 is fully, 0 "
         "not at all."
     ),
-    direction="max",
-    range=(0, 1),
     reference="2 precision · recall / (precision + recall) of the rarest type's cluster",
 )
 def rare_f1(labels: Groups, clusters: Groups, rare_type: Groups) -> float:
@@ -50,11 +47,8 @@ def rare_f1(labels: Groups, clusters: Groups, rare_type: Groups) -> float:
     return 2 * in_both / (in_type + in_cluster)
 
 
-@metric(
-    "rare-recall",
+@share(
     title="Rare type recall",
-    direction="max",
-    range=(0, 1),
     reference="share of the rarest type's cells that are in its cluster",
 )
 def rare_recall(labels: Groups, clusters: Groups, rare_type: Groups) -> float:
@@ -63,11 +57,8 @@ def rare_recall(labels: Groups, clusters: Groups, rare_type: Groups) -> float:
     return in_both / in_type
 
 
-@metric(
-    "rare-markers",
+@share(
     title="Rare type's markers",
-    direction="max",
-    range=(0, 1),
     reference="overlap of the top 50 DE genes of cluster and type; scMAE, section 3.3, Figure 3",
 )
 def rare_markers(
@@ -78,11 +69,9 @@ def rare_markers(
     return _overlap(markers_clusters[[row]], markers_true[[row]])
 
 
-@metric(
+@share(
     "markers-clusters",
     title="Markers, clusters",
-    direction="max",
-    range=(0, 1),
     reference="overlap of the top 50 DE genes of cluster and type; scMAE, section 3.3, Figure 3",
 )
 def markers_of_clusters(markers_clusters: Markers, markers_true: Markers) -> float:
@@ -90,11 +79,8 @@ def markers_of_clusters(markers_clusters: Markers, markers_true: Markers) -> flo
     return _overlap(markers_clusters, markers_true)
 
 
-@metric(
-    "markers-imputed",
+@share(
     title="Markers, imputed",
-    direction="max",
-    range=(0, 1),
     reference="overlap of the top 50 DE genes of types in imputed and reference expression",
 )
 def markers_imputed(markers_found: Markers, markers_true: Markers) -> float:

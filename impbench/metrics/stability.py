@@ -12,20 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics import correlation, error
+from impbench.metrics import error
 from impbench.metrics.blocks import cell_blocks
-from impbench.metrics.metric import metric
+from impbench.metrics.correlation import pearson_gene
+from impbench.metrics.metric import correlation, loss
 
 Values = NDArray[np.floating[Any]]
 
 
-@metric(
-    "seed-rmsd",
+@loss(
     title="RMSD, seeds",
     meaning="How much the result changes when only the random seed does.",
-    direction="min",
     unit="log2",
-    range=(0, math.inf),
     reference="√(Σ(x − x′)² / (N G)), two seeds",
     bound="none",
 )
@@ -34,12 +32,9 @@ def seed_rmsd(imputed: Values, other_seed: Values) -> float:
     return math.sqrt(error.mse(imputed, other_seed))
 
 
-@metric(
-    "seed-pearson",
+@correlation(
     title="Pearson r, seeds",
     meaning="How alike two results are that differ in the random seed only (correlation).",
-    direction="max",
-    range=(-1, 1),
     reference="mean over genes of Pearson's r over cells, two seeds",
     bound="none",
 )
@@ -48,13 +43,10 @@ def seed_pearson(imputed: Values, other_seed: Values) -> float:
     return _pearson(other_seed, imputed)
 
 
-@metric(
-    "half-rmsd",
+@loss(
     title="RMSD, halves",
     meaning="How much a cell's values change when half of the other cells are missing.",
-    direction="min",
     unit="log2",
-    range=(0, math.inf),
     reference="√(Σ(x − x′)² / (N G)), cells imputed with half of the others or with all",
     bound="none",
 )
@@ -63,14 +55,11 @@ def half_rmsd(imputed: Values, apart: Values) -> float:
     return math.sqrt(error.mse(imputed, apart))
 
 
-@metric(
-    "half-pearson",
+@correlation(
     title="Pearson r, halves",
     meaning=(
         "How alike a cell's values are with half of the other cells and with all (correlation)."
     ),
-    direction="max",
-    range=(-1, 1),
     reference="mean over genes of Pearson's r over cells, imputed with half of the others or all",
     bound="none",
 )
@@ -79,14 +68,11 @@ def half_pearson(imputed: Values, apart: Values) -> float:
     return _pearson(apart, imputed)
 
 
-@metric(
-    "half-correlations",
+@correlation(
     title="Gene–gene r, halves",
     meaning=(
         "Whether two random halves of the cells show the same gene–gene correlations (1: fully)."
     ),
-    direction="max",
-    range=(-1, 1),
     reference="Pearson's r between the gene–gene correlation matrices of two halves",
     bound="none",
 )
@@ -107,7 +93,7 @@ def half_correlations(apart: Values, half: NDArray[np.integer[Any]]) -> float:
 
 
 def _pearson(x: Values, reference: Values) -> float:
-    return 1.0 if np.array_equal(x, reference) else correlation.pearson_gene(x, reference)
+    return 1.0 if np.array_equal(x, reference) else pearson_gene(x, reference)
 
 
 def _gene_correlations(values: Values) -> NDArray[np.float64]:

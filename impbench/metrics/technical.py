@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.metrics.cells import CellSums, of_cells
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import loss
 
 Moments = NDArray[np.float64]
 Cells = NDArray[np.bool_]
@@ -44,15 +44,12 @@ def _noise(noise_moments: Moments, noise_control: Cells) -> CellSums:
     return noise_moments[:, 2] * noise_control, noise_moments[:, 0] * noise_control
 
 
-@metric(
-    "technical-error",
+@loss(
     title="Noise and signal error",
     meaning=(
         "How far differences between cells of a group are from those that biology makes: 0 exact, "
         "1 as if all were alike; both noise left and signal lost count."
     ),
-    direction="min",
-    range=(0, math.inf),
     reference=(
         "mean squared error against the expression behind the counts, estimated as "
         "(var y − 2 (cov xy − cov xy of controls) + B) / B, B = var x − var x of controls"
@@ -70,15 +67,12 @@ def technical_error(noise_moments: Moments, noise_control: Cells) -> float:
     return of_cells(_errors(noise_moments, noise_control))
 
 
-@metric(
-    "technical-noise-left",
+@loss(
     title="Noise left",
     meaning=(
         "The share of the variance between technical controls, all of it noise, that is left; "
         "flattening everything leaves none."
     ),
-    direction="min",
-    range=(0, math.inf),
     reference="variance of imputed over variance of observed controls, within groups, log2 scale",
     bound="none",
     per_cell=_noise,
@@ -88,15 +82,12 @@ def technical_noise_left(noise_moments: Moments, noise_control: Cells) -> float:
     return of_cells(_noise(noise_moments, noise_control))
 
 
-@metric(
-    "technical-signal-error",
+@loss(
     title="Signal lost or added",
     meaning=(
         "How much of the differences that cells have of their own is lost or exaggerated: 0 as "
         "they are, 1 if none is left."
     ),
-    direction="min",
-    range=(0, math.inf),
     reference="|1 − (cov xy − cov xy of controls) / (var x − var x of controls)|, log2 scale",
     bound="none",
 )
@@ -107,15 +98,12 @@ def technical_signal_error(noise_moments: Moments, noise_control: Cells) -> floa
     return abs(1 - kept / signal) if signal > 0 else math.nan
 
 
-@metric(
-    "technical-groups-error",
+@loss(
     title="Group differences lost",
     meaning=(
         "How much of the differences between groups of cells, such as media, is lost or "
         "exaggerated: 0 none, 1 if groups became alike."
     ),
-    direction="min",
-    range=(0, math.inf),
     reference="|1 − b|, b the slope of imputed on observed differences of group means, all genes",
     bound="none",
 )

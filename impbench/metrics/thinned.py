@@ -6,7 +6,6 @@ cells.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from impbench.metrics.blocks import cell_blocks
 from impbench.metrics.cells import CellSums, of_cells, stacked
-from impbench.metrics.metric import metric
+from impbench.metrics.metric import loss, metric
 
 Values = NDArray[np.floating[Any]]
 TARGET = 1e4
@@ -55,16 +54,13 @@ def _poisson(mean: Values | sp.csr_matrix, counts: Values | sp.csr_matrix) -> Ce
     )
 
 
-@metric(
-    "thinned-mse",
+@loss(
     title="Thinned MSE",
     meaning=(
         "How far predictions are from molecules set aside (squared error, log scale); zeros score "
         "well where molecules are few."
     ),
-    direction="min",
     unit="ln²",
-    range=(0, math.inf),
     reference="mean (ln(1 + 10⁴ ŷ / Σŷ) − ln(1 + 10⁴ y / Σy))²; Open Problems denoising",
     bound="none",
     per_cell=_squares,
@@ -79,7 +75,6 @@ def thinned_mse(predicted_test: Values, test_counts: sp.csr_matrix) -> float:
 
 
 @metric(
-    "thinned-poisson",
     title="Thinned Poisson",
     meaning=(
         "How well molecules that were set aside are predicted, judged as counting chance "
@@ -101,7 +96,6 @@ def thinned_poisson(predicted_test: Values, test_counts: sp.csr_matrix) -> float
 
 
 @metric(
-    "openproblems-poisson",
     title="Open Problems Poisson",
     meaning=(
         "The same with prediction and molecules in swapped places, as the Open Problems benchmark "
