@@ -195,10 +195,7 @@ class Imputed:
     def counts(self, observed: Observed) -> NDArray[np.float32]:
         """Return the imputation as expected counts, (cells, genes) float32, never negative.
 
-        Raises
-        ------
-        NoExpressionError
-            If there is none.
+        Errors as `lognorm`.
         """
         return self._counts(self.values, observed.size_factors)
 

@@ -48,13 +48,7 @@ Quiet = Annotated[bool, option("Print nothing but errors.", "--quiet", "-q")]
 
 
 def load_plugins(plugins: Iterable[Path] | None) -> None:
-    """Add what these files bring to what can be named.
-
-    Raises
-    ------
-    InputError
-        If one is missing, fails on import or brings nothing.
-    """
+    """Add what these files bring to what can be named; errors as `load_file`."""
     if plugins:
         from impbench.registry import load_file
 

@@ -119,13 +119,7 @@ def _check_home(origin: Origin, imputer: ToldImputer) -> None:
 
 
 def _check(origin: Origin, digest: str, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Have an imputer that checks its parameters itself do so in a child; return them.
-
-    Raises
-    ------
-    InputError
-        If it refuses them.
-    """
+    """Have an imputer that checks its parameters itself do so in a child; return them."""
     answer = _checked(origin, digest, name, json.dumps(values))
     if not isinstance(answer, dict):
         raise InputError(f"{name}: its parameters could not be checked")

@@ -37,13 +37,7 @@ def set_data_folder(path: str | Path | None) -> None:
 
 
 def data_folder() -> Path | None:
-    """Return the folder that ``IMPBENCH_DATA`` or `set_data_folder` names, or None.
-
-    Raises
-    ------
-    InputError
-        If it is not a folder.
-    """
+    """Return the folder that ``IMPBENCH_DATA`` names, or None; errors as `set_data_folder`."""
     text = os.environ.get(FOLDER_VARIABLE)
     if not text:
         return None

@@ -108,13 +108,7 @@ def _described(known: Registry, spec: str, conformance: dict[str, str]) -> Submi
 
 
 def _conformance(known: Registry, spec: str) -> dict[str, str]:
-    """Return check → verdict, from a process of its own: this one must import no method.
-
-    Raises
-    ------
-    InputError
-        If a check fails, or the process does; says which, why, and what to do.
-    """
+    """Return check → verdict, from a process of its own: this one must import no method."""
     file = plugin_file(type(known.imputer(spec)))
     command = [sys.executable, "-m", "impbench.cli", "plugin", "test", spec, "--json"]
     command += ["--plugin", str(file)] if file is not None else []

@@ -79,13 +79,7 @@ class Wish:
 
     @classmethod
     def newest(cls, imputer: type[Imputer]) -> Wish:
-        """Return the same without the lockfile: the newest versions that fit together.
-
-        Raises
-        ------
-        BuildError
-            If an entry of ``requires`` is not a pip specifier.
-        """
+        """Return the same without the lockfile: the newest versions; errors as `of`."""
         try:
             wanted = [Requirement(text) for text in imputer.requires]
         except InvalidRequirement as error:

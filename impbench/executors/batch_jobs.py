@@ -60,15 +60,7 @@ class BatchJobs(Cluster):
         return run_on_cluster(self, work)
 
     def job_script(self, threads: int) -> str:
-        """Return the script of one batch job, whose tasks keep `threads` threads busy each.
-
-        Raises
-        ------
-        InputError
-            If an option is unknown or missing.
-        UnavailableError
-            If dask-jobqueue is not installed.
-        """
+        """Return the script of one batch job, whose tasks keep `threads` threads busy each."""
         security = self.security()
         address = f"{'tcp' if security is None else 'tls'}://SCHEDULER:PORT"
         protocol = None if security is None else "tls://"

@@ -31,13 +31,7 @@ class MatrixFacts:
 
 
 def look_at_matrix(stored: Stored) -> MatrixFacts:
-    """Read as much of a matrix as needed, and take its facts.
-
-    Raises
-    ------
-    InputError
-        If it is no sound matrix.
-    """
+    """Read as much of a matrix as needed, and take its facts; errors as `read_portion`."""
     part = read_portion(stored)
     values = look_at(part)
     could_be = not (values.whole or values.negative or values.missing) and part.whole_cells

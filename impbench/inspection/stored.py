@@ -125,16 +125,11 @@ HEAD = 1_000_000
 
 
 def read_head(stored: Stored) -> sp.csr_matrix:
-    """Return the first cells of a matrix, or the first genes where it is stored by gene.
+    """Return the first cells (or genes, where stored by gene); errors as `read_portion`.
 
     Returns
     -------
     (cells, genes), of which one side is shorter than the matrix's unless all of it fits.
-
-    Raises
-    ------
-    InputError
-        If the matrix is no sound one.
     """
     n_major = stored.columns if stored.by_column else stored.rows
     average = max(1, stored.n_values // max(1, n_major))

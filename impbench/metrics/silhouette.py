@@ -87,14 +87,7 @@ def silhouettes(
 def _mean_width(sums: Float64, codes: NDArray[np.intp], counts: NDArray[np.intp]) -> float:
     """Return (b − a) / max(a, b), averaged over the cells; a cell alone in its group counts 0.
 
-    Parameters
-    ----------
-    sums
-        (cells, groups), from each cell to all cells of each group.
-    codes
-        (cells,) groups from 0.
-    counts
-        (groups,) cells of each.
+    `sums` are distances from each cell to all cells of each group, (cells, groups).
     """
     cells = np.arange(len(codes))
     alone = counts[codes] == 1
@@ -121,15 +114,7 @@ def _precision(coordinates: Float64) -> type[np.floating[Any]]:
 
 
 def _sums_from(chosen: NDArray[np.intp], coordinates: Float64, member: Float64) -> Float64:
-    """Return the sum of distances from some cells to those of each group, (chosen, groups).
-
-    Parameters
-    ----------
-    chosen
-        Places of the cells.
-    coordinates, member
-        As in `_sums_of_distances`.
-    """
+    """Return what `_sums_of_distances` does, of some cells alone, (chosen, groups)."""
     dtype = _precision(coordinates)
     groups, sums = member.astype(dtype), np.zeros((len(chosen), member.shape[1]))
     for start in range(0, len(chosen), CELLS_PER_TILE):

@@ -215,10 +215,7 @@ def _asked(
 ) -> tuple[list[Asked], list[tuple[Imputer, Protocol]]]:
     """Resolve every question, after making sure that nobody answers what it asks.
 
-    Returns
-    -------
-    The questions with who can answer them, and every pair of a method and a protocol that was
-    chosen, whether it can be asked or not.
+    With the questions come all pairs of a method and a protocol, whether it can be asked or not.
     """
     questions: Iterable[Question] = suite.questions
     given: dict[str, Source] = {}
@@ -268,13 +265,7 @@ def _idle(registry: Registry, asked: Sequence[Asked]) -> tuple[str, ...]:
 
 
 def _besides(registry: Registry, answering: Answering, names: Sequence[str]) -> dict[str, str]:
-    """Look up metrics that are scored besides; see `Plan.metrics`.
-
-    Raises
-    ------
-    NotFoundError, InputError
-        If there is none of that name, or it needs what only some imputers give.
-    """
+    """Look up metrics that are scored besides (`Plan.metrics`); none may need what few give."""
     answering.check(registry, [("metric", name) for name in names])
     found = {}
     for name in names:

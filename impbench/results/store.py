@@ -245,12 +245,9 @@ class Store:
         vars(self).pop("_packed", None)
 
     def read(self) -> StoredRun:
-        """Read the manifest and the records that it lists; unreadable records are left out.
+        """Read the manifest and the records that it lists, without unreadable ones.
 
-        Raises
-        ------
-        InputError
-            If the manifest cannot be read, or ``records.parquet`` is there and cannot.
+        Errors as `manifest` and `record`.
         """
         manifest = self.manifest()
         found = map(self.record, manifest.keys)

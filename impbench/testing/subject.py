@@ -144,16 +144,11 @@ class Subject:
             raise DoesNotApply("gives only an embedding, no expression")
 
     def valid_or_refused(self, observed: Observed) -> str | None:
-        """Impute data at the edge of what is possible.
+        """Impute data at the edge of what is possible; `Violation` if the result is not valid.
 
         Returns
         -------
         None where the result is valid, a remark where the imputer refuses with an `InputError`.
-
-        Raises
-        ------
-        Violation
-            If the result is not valid.
         """
         try:
             imputed = self.impute(observed)

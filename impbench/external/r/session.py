@@ -162,10 +162,7 @@ class RSession:
 def prepare_session(scratch: Path | None, *packages: RPackage) -> None:
     """Start R now for the next `open_session` with the same arguments; from `Imputer.prepare`.
 
-    Raises
-    ------
-    UnavailableError, RError
-        As `RSession`.
+    Errors as `RSession`.
     """
     if scratch is not None and not _is_ahead(scratch, packages):
         _discard()
@@ -175,12 +172,7 @@ def prepare_session(scratch: Path | None, *packages: RPackage) -> None:
 def open_session(scratch: Path | None, *packages: RPackage) -> RSession:
     """Return an R of the caller's own: the one started ahead if it fits, else a new one.
 
-    Raises
-    ------
-    InputError
-        If `scratch` is None: R has to write somewhere.
-    UnavailableError, RError
-        As `RSession`.
+    Errors as `RSession`; and an `InputError` without a scratch folder, where R has to write.
     """
     if scratch is None:
         raise InputError("R needs a scratch folder: Context(scratch=Path(...))")
