@@ -14,9 +14,9 @@ from impbench.version import __version__
 if TYPE_CHECKING:
     from impbench.api import get_imputer as get_imputer
     from impbench.api import run as run
-    from impbench.api import simulate as simulate
     from impbench.apply.adata import impute as impute
     from impbench.context import Context as Context
+    from impbench.data.simulate import simulate as simulate
     from impbench.hookspecs import hookimpl as hookimpl
     from impbench.imputer import Imputed as Imputed
     from impbench.imputer import Imputer as Imputer
@@ -39,7 +39,7 @@ _HOME = {
     "metric": "impbench.metrics.metric",
     "parameter": "impbench.parameters",
     "run": "impbench.api",
-    "simulate": "impbench.api",
+    "simulate": "impbench.data.simulate",
 }
 
 __all__ = [*_HOME, "__version__"]

@@ -1,4 +1,4 @@
-"""What Python users call: `get_imputer`, `run` and `simulate`; `impute` is in `impbench.apply`."""
+"""What Python users call: `get_imputer` and `run`; others are where `impbench.__init__` says."""
 
 from __future__ import annotations
 
@@ -254,10 +254,3 @@ def find_executor(executor: str | Executor, answering: Answering | None = None) 
             f"the executor {executor!r} is no subclass of {Executor.__module__}.Executor"
         )
     return found
-
-
-def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) -> AnnData:
-    """Simulate one of the paper's scenarios; see `impbench.data.simulate.simulate`."""
-    from impbench.data.simulate import simulate as draw
-
-    return draw(name, n_cells=n_cells, seed=seed, **parameters)

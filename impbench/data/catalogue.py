@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from impbench.data.card import Card, read_card
 from impbench.data.dataset import Dataset, Source
+from impbench.data.genes import HvgMethod
 from impbench.data.locate import cache_folder, how_to_provide, locate
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
 from impbench.errors import ImpbenchError, UnavailableError
@@ -20,26 +21,14 @@ from impbench.parameters import parameter
 
 @cache
 def cards() -> dict[str, Card]:
-    """Return every card of the catalogue by name, in alphabetical order.
-
-    Raises
-    ------
-    InputError
-        If a card is malformed; names the file, the line and the key.
-    """
+    """Return every card of the catalogue by name, in alphabetical order; errors as `read_card`."""
     with as_file(files("impbench_datasets")) as folder:
         found = [read_card(path) for path in folder.glob("*.toml")]
     return {card.name: card for card in sorted(found, key=lambda card: card.name)}
 
 
 def card_named(name: str) -> Card:
-    """Return the card of that name.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none; suggests the nearest names.
-    """
+    """Return the card of that name; errors as `impbench.lookup.find`."""
     return find("dataset", cards(), name)
 
 
@@ -60,13 +49,7 @@ def listing() -> list[dict[str, str]]:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Return what is known of one data set, for people: every fact that is not empty.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such card.
-    """
+    """Return every fact about a data set that is not empty, for people; errors as `card_named`."""
     card = card_named(name)
     facts = {key.replace("_", " "): value for key, value in dataclasses.asdict(card).items()}
     facts["drop values"] = ", ".join(card.drop_values)
@@ -102,9 +85,7 @@ class CardSource(Source):
     card: ClassVar[Card]
 
     genes: int = parameter(HVG, "Highly variable genes kept; 0 keeps all.", min=0)
-    hvg: Literal["scran", "scran_fill", "seurat_v3", "dispersion", "none"] = parameter(
-        "scran", "How the highly variable genes are chosen."
-    )
+    hvg: HvgMethod = parameter("scran", "How the highly variable genes are chosen.")
     min_cells: int = parameter(MIN_CELLS, "Genes with counts in fewer cells are dropped.", min=1)
     cells: int = parameter(
         0, "Of more cells this many are drawn, each type in its proportion; 0 keeps all.", min=0

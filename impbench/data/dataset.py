@@ -93,9 +93,8 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 over everything that can change a result, as 16 hexadecimal digits."""
         digest = hashlib.sha256()
-        for matrix in (self.counts, self.true_counts):
-            _update(digest, matrix)
-        for array in (self.library_size, self.labels, self.batch):
+        parts = (self.counts, self.true_counts, self.library_size, self.labels, self.batch)
+        for array in parts:
             _update(digest, array)
         digest.update("\0".join(self.gene_names).encode())
         # Simulated facts about genes follow from the counts' parameters; measured ones do not.

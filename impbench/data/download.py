@@ -134,7 +134,8 @@ def _append(url: str, part: Path, progress: Progress | None) -> None:
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
         have = have if resumed else 0
-        total = _length(response, have)
+        length = response.headers.get("Content-Length")
+        total = None if length is None else have + int(length)
         _remember(response, tag)
         with part.open("ab" if resumed else "wb") as out:
             for block in response.iter_content(CHUNK):
@@ -145,11 +146,6 @@ def _append(url: str, part: Path, progress: Progress | None) -> None:
     if total is not None and have != total:
         raise requests.ConnectionError(f"the connection closed after {have} of {total} bytes")
     return None
-
-
-def _length(response: Any, have: int) -> int | None:
-    length = response.headers.get("Content-Length")
-    return None if length is None else have + int(length)
 
 
 def _remember(response: Any, tag: Path) -> None:

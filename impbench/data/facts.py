@@ -109,11 +109,8 @@ def read_reference(data: AnnData, genes: Sequence[str], where: str) -> pd.DataFr
     import pandas as pd
 
     columns = {**_bulk(data, where), **_gini(data, where)}
-    return (
-        pd.DataFrame(columns, index=data.var_names).reindex(list(genes))
-        if columns
-        else pd.DataFrame()
-    )
+    table = pd.DataFrame(columns, index=data.var_names)
+    return table.reindex(list(genes)) if columns else pd.DataFrame()
 
 
 def _bulk(data: AnnData, where: str) -> dict[str, NDArray[np.float64]]:

@@ -60,14 +60,9 @@ def read_h5ad(path: Path, part: str, notes: list[str]) -> AnnData:
 
 def _complete(table: Any) -> bool:
     """False for a table whose writing stopped: its type is written last."""
-    return not (
-        table is None
-        or (
-            hasattr(table, "keys")
-            and "_index" in table.attrs
-            and "encoding-type" not in table.attrs
-        )
-    )
+    if not hasattr(table, "keys"):
+        return table is not None
+    return "_index" not in table.attrs or "encoding-type" in table.attrs
 
 
 def _modality(file: Any, path: Path, part: str, notes: list[str]) -> AnnData:

@@ -7,6 +7,7 @@ indices that point outside their matrix, which compiled code follows into memory
 from __future__ import annotations
 
 import contextlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,10 +98,7 @@ def _check_filters(path: Path, name: str, item: Any) -> None:
 
 def _bytes(item: Any) -> int:
     # The shape's own product: numpy's would wrap around.
-    size = int(item.dtype.itemsize)
-    for length in item.shape or ():
-        size *= int(length)
-    return size
+    return math.prod([int(item.dtype.itemsize), *map(int, item.shape or ())])
 
 
 def texts(stored: Any) -> list[str]:

@@ -85,14 +85,8 @@ def _by_markers(data: AnnData, card: Card, path: Path) -> pd.Series:
     return labels
 
 
-def _read_h5ad(folder: Path, card: Card) -> AnnData:
+def _read_only_file(folder: Path, card: Card) -> AnnData:
     return open_any(folder / card.files[0].filename)
-
-
-def _read_sce(folder: Path, card: Card) -> AnnData:
-    from impbench.data.r_files.read import read_rds
-
-    return read_rds(folder / card.files[0].filename, [])
 
 
 def _read_counts_csv(folder: Path, card: Card) -> AnnData:
@@ -146,8 +140,8 @@ def _by_cell(table: pd.DataFrame, data: AnnData, path: Path) -> pd.DataFrame:
 
 
 _READERS: dict[str, Callable[[Path, Card], Any]] = {
-    "h5ad": _read_h5ad,
-    "sce-rds": _read_sce,
+    "h5ad": _read_only_file,
+    "sce-rds": _read_only_file,
     "counts-csv": _read_counts_csv,
     "10x-archive": _read_10x_archive,
 }

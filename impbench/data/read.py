@@ -17,6 +17,7 @@ from impbench.data.counts import Scale, Values, are_integers, to_counts
 from impbench.data.dataset import Dataset, Source
 from impbench.data.facts import read_cell_facts, read_reference
 from impbench.data.formats import open_noted, split_part
+from impbench.data.genes import HvgMethod
 from impbench.data.names import check_names, check_orientation
 from impbench.data.prepare import HVG, MIN_CELLS, prepare
 from impbench.data.result_places import FREE, KEY, free_key
@@ -50,16 +51,14 @@ class FileSource(Source):
     layer: str | None = parameter(
         None, "A layer, X or raw.X; none: the first of layers['counts'], raw.X, X with raw counts."
     )
-    scale: Literal["auto", "counts", "lognorm", "log1p"] = parameter(
+    scale: Scale = parameter(
         "auto",
         "What the values are: auto demands raw counts, counts takes any values >= 0 as counts, "
         "lognorm is log2(1 + x), log1p is ln(1 + x).",
     )
     transpose: bool = parameter(False, "The file holds genes × cells.")
     genes: int = parameter(HVG, "Highly variable genes kept; 0 keeps all.", min=0)
-    hvg: Literal["scran", "scran_fill", "seurat_v3", "dispersion", "none"] = parameter(
-        "scran", "How the highly variable genes are chosen."
-    )
+    hvg: HvgMethod = parameter("scran", "How the highly variable genes are chosen.")
     min_cells: int = parameter(MIN_CELLS, "Genes with counts in fewer cells are dropped.", min=1)
 
     @property

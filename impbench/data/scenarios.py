@@ -13,6 +13,7 @@ batch factor is 1 and each non-zero observed count equals the true one, because 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -94,10 +95,7 @@ class Scenario(Source):
     def load(self) -> Dataset:
         """Return the simulated data set; `genes` holds its means, DE and batch factors.
 
-        Raises
-        ------
-        InputError
-            If a parameter does not fit, or no gene is seen in three cells.
+        Errors as `simulate`.
         """
         simulation = self.simulate()
         genes = gene_table(simulation)
@@ -105,10 +103,10 @@ class Scenario(Source):
             name=self.spec,
             counts=simulation.counts,
             gene_names=tuple(genes.index),
-            cell_names=tuple(cell_names(simulation)),
+            cell_names=tuple(numbered("Cell", range(self.n_cells))),
             library_size=scale.library_sizes(simulation.counts),
-            labels=group_names(simulation),
-            batch=batch_names(simulation) if self.n_batches > 1 else None,
+            labels=numbered("Group", simulation.groups),
+            batch=numbered("Batch", simulation.batches) if self.n_batches > 1 else None,
             true_counts=simulation.true_counts,
             genes=genes,
             steps=(
@@ -202,25 +200,11 @@ def gene_table(simulation: SplatSimulation) -> pd.DataFrame:
     if simulation.params.n_batches > 1:
         for batch, factors in enumerate(simulation.batch_factors, start=1):
             columns[f"batch_factor_Batch{batch}"] = factors
-    return pd.DataFrame(columns, index=_numbered("Gene", simulation.genes))
+    return pd.DataFrame(columns, index=numbered("Gene", simulation.genes))
 
 
-def cell_names(simulation: SplatSimulation) -> NDArray[np.str_]:
-    """Return (cells,) names Cell1, Cell2, …."""
-    return _numbered("Cell", np.arange(simulation.params.n_cells))
-
-
-def group_names(simulation: SplatSimulation) -> NDArray[np.str_]:
-    """Return (cells,) cell types Group1, Group2, …."""
-    return _numbered("Group", simulation.groups)
-
-
-def batch_names(simulation: SplatSimulation) -> NDArray[np.str_]:
-    """Return (cells,) batches Batch1, Batch2, …."""
-    return _numbered("Batch", simulation.batches)
-
-
-def _numbered(word: str, indices: NDArray[np.intp]) -> NDArray[np.str_]:
+def numbered(word: str, indices: Iterable[int]) -> NDArray[np.str_]:
+    """Return names such as Cell1, Cell2, … of indices that start at 0, (indices,)."""
     return np.array([f"{word}{index + 1}" for index in indices], dtype=np.str_)
 
 

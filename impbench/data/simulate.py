@@ -13,10 +13,8 @@ from impbench.data.scenarios import (
     SimEqual,
     SimRare,
     SimUnequal,
-    batch_names,
-    cell_names,
     gene_table,
-    group_names,
+    numbered,
 )
 from impbench.lookup import find
 from impbench.parameters import no_parameter
@@ -70,14 +68,14 @@ def simulate(name: str, n_cells: int = 1000, seed: int = 42, **parameters: Any) 
     library_size = scale.library_sizes(simulation.counts)
     cells = pd.DataFrame(
         {
-            "cell_type": pd.Categorical(group_names(simulation)),
-            "batch": pd.Categorical(batch_names(simulation)),
+            "cell_type": pd.Categorical(numbered("Group", simulation.groups)),
+            "batch": pd.Categorical(numbered("Batch", simulation.batches)),
             "expected_library_size": simulation.expected_library_size,
             "true_library_size": scale.library_sizes(simulation.true_counts),
             "library_size": library_size,
             "size_factor": scale.size_factors(library_size),
         },
-        index=cell_names(simulation),
+        index=numbered("Cell", range(n_cells)),
     )
     facts = {
         key: np.asarray(value) if isinstance(value, list) else value

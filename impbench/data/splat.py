@@ -123,7 +123,8 @@ def simulate_splat(
     batch_factors = _batch_factors(of_batch, params)
     de_factors = _de_factors(of_de, params)
     bcv_factors = _bcv_factors(of_bcv, params)
-    mid, shape = _dropout_units(params)
+    mid = np.array(params.per_dropout_unit("dropout_mid"))
+    shape = np.array(params.per_dropout_unit("dropout_shape"))
 
     # A cell's share of each gene depends on its batch and group alone.
     shares = batch_factors[:, None, :] * de_factors[None, :, :] * means
@@ -257,13 +258,8 @@ def _batch_factors(rng: np.random.Generator, params: SplatParams) -> NDArray[np.
 def _de_factors(rng: np.random.Generator, params: SplatParams) -> NDArray[np.float64]:
     if params.n_groups == 1:
         return np.ones((1, params.n_genes))
-    each = zip(
-        params.per_group("de_prob"),
-        params.per_group("de_down_prob"),
-        params.per_group("de_fac_loc"),
-        params.per_group("de_fac_scale"),
-        strict=True,
-    )
+    names = ("de_prob", "de_down_prob", "de_fac_loc", "de_fac_scale")
+    each = zip(*map(params.per_group, names), strict=True)
     return np.stack([_lognormal_factors(rng, params.n_genes, *group) for group in each])
 
 
@@ -308,20 +304,9 @@ def _cell_means(
     return drawn
 
 
-def _dropout_units(params: SplatParams) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return np.array(params.per_dropout_unit("dropout_mid")), np.array(
-        params.per_dropout_unit("dropout_shape")
-    )
-
-
 def _unit_of_cell(
     params: SplatParams, groups: NDArray[np.intp], batches: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """Return, per cell, which of the dropout mids and shapes it takes."""
-    return {
-        "none": np.zeros_like(groups),
-        "experiment": np.zeros_like(groups),
-        "batch": batches,
-        "group": groups,
-        "cell": np.arange(params.n_cells),
-    }[params.dropout_type]
+    units = {"batch": batches, "group": groups, "cell": np.arange(params.n_cells)}
+    return units.get(params.dropout_type, np.zeros_like(groups))
