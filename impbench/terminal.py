@@ -102,7 +102,7 @@ class _Lines(Silent):
         _err.print(f"{time.monotonic() - self.start:6.1f} s  {escape(text)}", soft_wrap=True)
 
 
-class _Live:
+class _Live(Listener):
     """A progress bar with the time left; failures stay on screen."""
 
     def __init__(self) -> None:
@@ -117,7 +117,6 @@ class _Live:
             transient=True,
         )
         self.bar = self.progress.add_task("preparing", total=None)
-        self.running: list[str] = []
         self.progress.start()
 
     def preparing(self, what: str, done: int, total: int) -> None:
@@ -154,12 +153,10 @@ def _plan_line(jobs: int, done: int) -> str:
 
 
 def _record_line(record: Record) -> str:
-    job = record.job
-    where = f"{job.imputer} on {job.dataset}, {job.protocol}, seed {job.seed}"
     if record.status != "ok":
-        return f"{where}: {record.status}: {record.reason}"
+        return f"{record.job}: {record.status}: {record.reason}"
     seconds = f" in {record.cost.wall_seconds:.2f} s" if record.cost else ""
-    return f"{where}: ok{seconds}"
+    return f"{record.job}: ok{seconds}"
 
 
 def print_results(results: Results, quiet: bool, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from statistics import median
 
 from impbench.errors import ImpbenchError, InputError
 from impbench.merging.agree import check_agreement, some_of
-from impbench.merging.conflicts import JobCell, differences
+from impbench.merging.conflicts import differences
 from impbench.merging.inputs import MergeInput
 from impbench.registry import Registry
 from impbench.results.manifest import NOTHING
@@ -87,11 +87,11 @@ def check_controls(published: MergeInput, again: MergeInput) -> None:
         scores differ by more than rounding; names every difference.
     """
     check_agreement([published, again])
-    known = {JobCell.of(record): record for record in published.records.values()}
+    known = {record.job.cell: record for record in published.records.values()}
     common = [
-        (known[JobCell.of(record)], record)
+        (known[record.job.cell], record)
         for record in again.records.values()
-        if published.manifest.imputer(record.job.imputer).is_control and JobCell.of(record) in known
+        if published.manifest.imputer(record.job.imputer).is_control and record.job.cell in known
     ]
     if not common:
         raise InputError(f"{published.name} has no job of a control that was run here")
@@ -104,11 +104,10 @@ def check_controls(published: MergeInput, again: MergeInput) -> None:
 
 
 def _differing(old: Record, new: Record) -> Iterator[str]:
-    cell = JobCell.of(old)
     if old.status != new.status:
         reason = f" ({new.reason})" if new.reason else ""
-        yield f"{cell}: published as {old.status}, here {new.status}{reason}"
+        yield f"{old.job}: published as {old.status}, here {new.status}{reason}"
         return
     for item in differences(old, new):
         a, b = ("none" if value is None else f"{value:.9g}" for value in item[1:])
-        yield f"{cell}, {item.metric}: published as {a}, here {b}"
+        yield f"{old.job}, {item.metric}: published as {a}, here {b}"

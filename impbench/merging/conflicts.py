@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from impbench.errors import InputError
 from impbench.merging.agree import some_of
 from impbench.merging.inputs import MergeInput
-from impbench.results.record import Record
+from impbench.results.record import JobCell, Record
 from impbench.scoring.score import COST_METRICS
 
 ROUNDING = 1e-6
@@ -21,25 +21,6 @@ Sums of float32 differ that much between processors.
 """
 
 Prefer = Literal["first", "last"]
-
-
-class JobCell(NamedTuple):
-    """One cell of the benchmark's table, whatever determined its key."""
-
-    dataset: str
-    protocol: str
-    imputer: str
-    seed: int
-
-    @classmethod
-    def of(cls, record: Record) -> JobCell:
-        """Return where a record belongs."""
-        job = record.job
-        return cls(job.dataset, job.protocol, job.imputer, job.seed)
-
-    def __str__(self) -> str:
-        """Such as ``magic on sim_rare, clustering, seed 1``."""
-        return f"{self.imputer} on {self.dataset}, {self.protocol}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +55,7 @@ def choose(runs: Sequence[MergeInput], prefer: Prefer | None = None) -> Chosen:
     gave_way: Counter[tuple[str, str, str]] = Counter()
     for run in runs:
         for record in run.records.values():
-            cell = JobCell.of(record)
+            cell = record.job.cell
             if cell not in taken:
                 taken[cell] = (record, run)
                 continue
@@ -84,7 +65,7 @@ def choose(runs: Sequence[MergeInput], prefer: Prefer | None = None) -> Chosen:
                 takes, why = record.status == "ok", "a failure gave way to a success"
             elif differing := list(differences(known, record)):
                 why = f"scores differ, and --prefer {prefer} says which count"
-                conflicts += [f"{cell}, {text}" for text in _told(differing, where, run)]
+                conflicts += [f"{record.job}, {text}" for text in _told(differing, where, run)]
             if why:
                 old, new = (where, run) if takes else (run, where)
                 gave_way[f"{record.job.imputer}: {why}", old.name, new.name] += 1

@@ -114,11 +114,8 @@ def _same(one: Path, other: Path) -> bool:
 def _missing(runs: Sequence[MergeInput], records: Iterable[Record]) -> list[str]:
     """Return the keys of which no run has a record: nobody may take them for done."""
     there = {key for run in runs for key in run.records} | {record.key for record in records}
-    return [
-        key
-        for key in dict.fromkeys(k for run in runs for k in run.manifest.keys)
-        if key not in there
-    ]
+    asked = dict.fromkeys(key for run in runs for key in run.manifest.keys)
+    return [key for key in asked if key not in there]
 
 
 def _suite_of(told: RunManifest, registry: Registry) -> Suite | None:

@@ -35,9 +35,7 @@ def pack(records: Iterable[Record]) -> bytes:
     """Return the records as one Parquet file, in their order."""
     rows = []
     for record in records:
-        job = record.job
-        asked = (job.dataset, job.protocol, job.imputer, job.seed)
-        rows.append((record.key, *asked, record.status, record.to_json()))
+        rows.append((record.key, *record.job.cell, record.status, record.to_json()))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"seed": "int64"})
     for name in ("dataset", "protocol", "imputer"):
         table[name] = storable(table[name])

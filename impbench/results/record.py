@@ -31,6 +31,10 @@ else:
 Status = Literal["ok", "failed", "timeout", "memory", "unavailable", "cancelled"]
 
 
+JobCell = tuple[str, str, str, int]
+"""Dataset, protocol, imputer and seed."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One cell of the benchmark's table."""
@@ -48,6 +52,15 @@ class Job:
     def __post_init__(self) -> None:
         if abs(self.seed) >= WHOLE:
             raise ValueError(f"{self.seed} is no seed that a table can hold")
+
+    @property
+    def cell(self) -> JobCell:
+        """Where its result belongs, whatever determined its key."""
+        return self.dataset, self.protocol, self.imputer, self.seed
+
+    def __str__(self) -> str:
+        """Such as ``magic on sim_rare, clustering, seed 1``."""
+        return f"{self.imputer} on {self.dataset}, {self.protocol}, seed {self.seed}"
 
 
 @dataclass(frozen=True)

@@ -129,10 +129,4 @@ def _scored(
         if stop.is_set():
             return replace(record, status="cancelled", reason="the run was stopped")
         return replace(record, status="failed", reason=str(error))
-    return replace(
-        record,
-        scores=reply.scores,
-        intervals=reply.intervals,
-        info=reply.info,
-        notes=reply.notes,
-    )
+    return replace(record, **vars(reply))

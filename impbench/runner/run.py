@@ -183,12 +183,7 @@ def _run_posed(
     told = store.write_manifest(manifest)
     store.note("end")
     stored = StoredRun(store, told, [records[key] for key in keys if key in records])
-    jobs = [
-        (task.job(posed, seed).imputer, task.key(posed, seed))
-        for task in tasks
-        for posed in task.posed
-        for seed in task.seeds
-    ]
+    jobs = [(task.spec, key) for task in tasks for key in task.keys]
     return Results(
         stored,
         store.write_results(stored.records),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from impbench.plan.task import Task
 from impbench.results.record import Record
@@ -54,8 +53,8 @@ class Settings:
     openings: Openings = field(default_factory=Openings)
 
 
-class Listener(Protocol):
-    """Somebody who wants to know how the run goes."""
+class Listener:
+    """Somebody who wants to know how the run goes; what is not overridden says nothing."""
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """A dataset is being loaded, or a question posed: `done` of `total` such steps are done."""
@@ -79,13 +78,5 @@ class Listener(Protocol):
         """All jobs are done; the report is being written."""
 
 
-class Silent:
-    """A `Listener` that says nothing."""
-
-    def preparing(self, what: str, done: int, total: int) -> None: ...  # noqa: D102
-    def planned(self, jobs: int, done: int) -> None: ...  # noqa: D102
-    def building(self, environment: str) -> None: ...  # noqa: D102
-    def noticed(self, text: str) -> None: ...  # noqa: D102
-    def started(self, task: Task) -> None: ...  # noqa: D102
-    def finished(self, record: Record) -> None: ...  # noqa: D102
-    def reporting(self) -> None: ...  # noqa: D102
+class Silent(Listener):
+    """A listener that says nothing."""
