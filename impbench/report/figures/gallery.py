@@ -83,25 +83,6 @@ class Request:
     source: str
 
 
-@dataclass
-class Desk:
-    """Where requests become drawings: the folder, the formats, and who may not be imported."""
-
-    requests: list[Request]
-    folder: Path
-    png: bool
-    answering: Answering
-
-    def draw(self, place: int) -> Gallery:
-        """Draw one request; what comes of it, a note or a drawing, is a gallery of its own."""
-        request, gallery = self.requests[place], Gallery()
-        # One list for each drawing: requests may be drawn in processes side by side.
-        scene = replace(request.scene, left_out=gallery.left_out)
-        with self.answering.kept_out(), _noted(request.name, gallery.failed):
-            gallery.drawings += _draw(replace(request, scene=scene), self.folder, self.png)
-        return gallery
-
-
 def draw_all(scene: Scene, folder: Path, png: bool = False) -> Callable[[], Gallery]:
     """Begin to draw every figure into `folder`, as SVG, and as PNG too if asked.
 
@@ -118,11 +99,21 @@ def draw_all(scene: Scene, folder: Path, png: bool = False) -> Callable[[], Gall
         return lambda: gallery
     known = registry()
     answering = Answering.of(known, {facts.name for facts in scene.run.imputers.values()})
-    desk = Desk(_requests(scene, known, answering, gallery.failed), folder, png, answering)
-    results = side_by_side(desk.draw, len(desk.requests))
+    requests = _requests(scene, known, answering, gallery.failed)
+
+    def draw(place: int) -> Gallery:
+        """Draw one request; what comes of it, a note or a drawing, is a gallery of its own."""
+        request, drawn = requests[place], Gallery()
+        # One list for each drawing: requests may be drawn in processes side by side.
+        shown = replace(request.scene, left_out=drawn.left_out)
+        with answering.kept_out(), _noted(request.name, drawn.failed):
+            drawn.drawings += _draw(replace(request, scene=shown), folder, png)
+        return drawn
+
+    results = side_by_side(draw, len(requests))
 
     def finished() -> Gallery:
-        for request, drawn in zip(desk.requests, results(), strict=True):
+        for request, drawn in zip(requests, results(), strict=True):
             gallery.add(drawn or Gallery(failed={plain(request.name): "its process died"}))
         return gallery
 

@@ -44,7 +44,9 @@ KINDS = {
         "Four genes that vary much and have many zeros, first seed: imputed against observed log2 "
         "expression. On the diagonal, observed values are kept. Left of the line: what becomes of "
         "observed zeros"
-        + ("; dropouts should rise, true zeros should stay." if _simulated(scene) else ".")
+        + "; dropouts should rise, true zeros should stay"
+        * scene.run.datasets[scene.dataset].simulated
+        + "."
     ),
     per="dataset",
 )
@@ -85,10 +87,6 @@ def genes(scene: Scene) -> Figure | None:
         f"{run.datasets[scene.dataset].title}"
     )
     return drawn
-
-
-def _simulated(scene: Scene) -> bool:
-    return scene.run.datasets[scene.dataset].simulated
 
 
 def _row(axes: Axes, picture: Picture, n_genes: int, top: float, has_truth: bool) -> None:

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from impbench.page_figure import figure
@@ -80,7 +79,8 @@ def tradeoff(scene: Scene) -> Figure | None:
         here = points[points["dataset"] == dataset]
         shown = [looks[name] for name in here["imputer"]]
         scatter(axes, here["time"], here["score"], shown, s=42, zorder=3, ec="white", lw=0.4)
-        _front_line(axes, here, run.metrics[metric].direction)
+        front = here.iloc[_front(here, run.metrics[metric].direction)].sort_values("time")
+        axes.plot(front["time"], front["score"], color=SOFT, linewidth=0.8, zorder=2, dashes=(2, 2))
         asked = scene.rows[(scene.rows["dataset"] == dataset) & (scene.rows["metric"] == metric)]
         for bound in asked.loc[asked["imputer"] == ORACLE, "mean"].dropna():
             axes.axhline(bound, color=ORACLE_COLOUR, linewidth=1)
@@ -103,11 +103,6 @@ def tradeoff(scene: Scene) -> Figure | None:
         f"{run.metrics[metric].title} against seconds per imputation, protocol {scene.protocol}"
     )
     return drawn
-
-
-def _front_line(axes: Axes, points: pd.DataFrame, direction: int) -> None:
-    front = points.iloc[_front(points, direction)].sort_values("time")
-    axes.plot(front["time"], front["score"], color=SOFT, linewidth=0.8, zorder=2, dashes=(2, 2))
 
 
 def _front(points: pd.DataFrame, direction: int) -> list[int]:

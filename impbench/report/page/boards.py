@@ -86,12 +86,9 @@ def _answer(run: Run, answer: Advice) -> Iterator[Text]:
     yield Text.assemble(f"\nFor {answer.purpose}: ", (answer.verdict, "bold"), sure)
     yield from (Text(f"  {reason}") for reason in answer.reasons)
     for protocol in answer.asked:
-        yield Text(f"  {protocol}: {_first_sentence(run.meaning(protocol))}", style="dim")
-
-
-def _first_sentence(text: str) -> str:
-    """The page has the others."""
-    return re.split(r"(?<=[.?!]) ", text, maxsplit=1)[0]
+        # The page has the other sentences.
+        meaning = re.split(r"(?<=[.?!]) ", run.meaning(protocol), maxsplit=1)[0]
+        yield Text(f"  {protocol}: {meaning}", style="dim")
 
 
 def _left_out(run: Run) -> Iterator[Text]:

@@ -20,15 +20,6 @@ CITATION = "CITATION.cff"
 
 
 @dataclass(frozen=True)
-class Download:
-    """A file of a run: its name, where it lies seen from the index, and its size."""
-
-    name: str
-    href: str
-    size: str
-
-
-@dataclass(frozen=True)
 class ListedRun:
     """One run as the index shows it; `place` is its folder, seen from the index."""
 
@@ -37,7 +28,8 @@ class ListedRun:
     href: str
     manifest: RunManifest
     machine: str
-    downloads: tuple[Download, ...]
+    downloads: list[dict[str, str]]
+    """Files: the name, where each lies seen from the index, and its size."""
 
     @property
     def date(self) -> str:
@@ -102,9 +94,10 @@ def _listed(run: Path, folder: Path) -> ListedRun:
         href=quote(f"{place}/report.html"),
         manifest=manifest,
         machine=_machine(manifest.environment),
-        downloads=tuple(
-            Download(plain(name), quote(f"{place}/{name}"), _size(run / name)) for name in found
-        ),
+        downloads=[
+            {"name": plain(name), "href": quote(f"{place}/{name}"), "size": _size(run / name)}
+            for name in found
+        ],
     )
 
 

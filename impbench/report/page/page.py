@@ -9,7 +9,6 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -38,30 +37,6 @@ from impbench.report.text import counted, listed
 from impbench.results.store import StoredRun
 from impbench.version import __version__
 from impbench.write_atomically import write_atomically
-
-
-@dataclass(frozen=True)
-class ProtocolView:
-    """One protocol's part of the leaderboard."""
-
-    name: str
-    summary: str
-    meaning: str
-    reference: str
-    conventions: dict[str, list[str]]
-    lead: Table | None
-    others: list[Table]
-    gains: Table | None
-    warning: str = ""
-
-
-@dataclass(frozen=True)
-class BasisNote:
-    """What counts as skill 1 for which metrics, and on which datasets."""
-
-    basis: str
-    metrics: str
-    where: str
 
 
 @contextmanager
@@ -227,7 +202,8 @@ def _overview(run: Run) -> list[tuple[str, str]]:
 
 def _protocol(
     run: Run, summary: pd.DataFrame, tables: Mapping[tuple[str, str], Table], name: str
-) -> ProtocolView:
+) -> dict[str, Any]:
+    """One protocol's part of the leaderboard, for the template."""
     about = run.about_protocol(name)
     lead = run.lead_metric(name)
     conventions: dict[str, list[str]] = {}
@@ -235,17 +211,17 @@ def _protocol(
         for sentence in problem.conventions if problem.protocol == name else ():
             conventions.setdefault(sentence, []).append(run.datasets[problem.dataset].title)
     others = [metric for metric in run.metrics_of(name) if metric != lead]
-    return ProtocolView(
-        name=name,
-        summary=about.summary or "",
-        meaning=about.meaning,
-        reference=about.reference or "",
-        conventions=conventions,
-        lead=tables[name, lead] if lead else None,
-        others=[tables[name, metric] for metric in others],
-        gains=gain_table(run, summary, name, lead) if lead else None,
-        warning=" ".join(reads_note(run, name) or ()),
-    )
+    return {
+        "name": name,
+        "summary": about.summary or "",
+        "meaning": about.meaning,
+        "reference": about.reference or "",
+        "conventions": conventions,
+        "lead": tables[name, lead] if lead else None,
+        "others": [tables[name, metric] for metric in others],
+        "gains": gain_table(run, summary, name, lead) if lead else None,
+        "warning": " ".join(reads_note(run, name) or ()),
+    }
 
 
 def _dataset_tables(run: Run, summary: pd.DataFrame) -> dict[str, dict[str, Table]]:
@@ -256,8 +232,8 @@ def _dataset_tables(run: Run, summary: pd.DataFrame) -> dict[str, dict[str, Tabl
     return tables
 
 
-def _bases(run: Run, summary: pd.DataFrame) -> list[BasisNote]:
-    """Say for which metrics skill 1 is attainable, or the ideal, or there is no skill."""
+def _bases(run: Run, summary: pd.DataFrame) -> list[dict[str, str]]:
+    """Say for which metrics, and where, skill 1 is attainable, the ideal, or there is no skill."""
     quality = summary[~summary["metric"].isin([m.name for m in run.metrics.values() if m.is_cost])]
     notes = []
     for basis in ("attainable", "ideal", "none"):
@@ -265,7 +241,8 @@ def _bases(run: Run, summary: pd.DataFrame) -> list[BasisNote]:
         datasets = [run.datasets[name].title for name in rows["dataset"].unique()]
         metrics = [run.metrics[name].title for name in rows["metric"].unique()]
         if datasets:
-            notes.append(BasisNote(basis, listed(metrics, 8), listed(datasets)))
+            where = listed(datasets)
+            notes.append({"basis": basis, "metrics": listed(metrics, 8), "where": where})
     return notes
 
 
