@@ -25,8 +25,10 @@ def match_clusters(labels: Groups, clusters: Groups) -> dict[str, Any]:
     it has none.
     """
     from scipy.optimize import linear_sum_assignment
+    from sklearn.metrics.cluster import contingency_matrix
 
-    types, names, both = _shared(labels, clusters)
+    types, names = np.unique(labels), np.unique(clusters)
+    both = contingency_matrix(labels, clusters)
     f1 = 2 * both / (both.sum(axis=1, keepdims=True) + both.sum(axis=0))
     rows, columns = linear_sum_assignment(f1, maximize=True)
     pairs = zip(rows, columns, strict=True)
@@ -96,15 +98,6 @@ def _rare(labels: Groups, clusters: Groups, rare_type: Groups) -> tuple[int, int
         return 0, int(inside.sum()), 0
     there = clusters == cluster
     return int((inside & there).sum()), int(inside.sum()), int(there.sum())
-
-
-def _shared(labels: Groups, clusters: Groups) -> tuple[Groups, Groups, NDArray[np.float64]]:
-    """Return types, clusters and the number of cells in both, (types, clusters)."""
-    types, of_type = np.unique(labels, return_inverse=True)
-    names, of_cluster = np.unique(clusters, return_inverse=True)
-    both = np.zeros((len(types), len(names)))
-    np.add.at(both, (of_type, of_cluster), 1)
-    return types, names, both
 
 
 def _overlap(found: Markers, true: Markers) -> float:

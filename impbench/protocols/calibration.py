@@ -14,7 +14,7 @@ from impbench.data.dataset import Dataset
 from impbench.imputer import Imputed, Observed
 from impbench.parameters import parameter
 from impbench.protocols.molecules import deal
-from impbench.protocols.predictive import CountPrediction, GaussianPrediction, Prediction
+from impbench.protocols.predictive import CountPrediction, GaussianPrediction
 from impbench.protocols.protocol import Hidden, LazyEvidence, Problem, Protocol, observe
 from impbench.protocols.thinning import needs_molecules
 
@@ -122,7 +122,7 @@ class Calibration(Protocol):
         """Return ``pit`` and ``interval_width``, (entries,) float64; empty without `std`."""
 
         @cache
-        def prediction() -> Prediction | None:
+        def prediction() -> CountPrediction | GaussianPrediction | None:
             if imputed.std is None:
                 return None
             rng = np.random.default_rng(seed)

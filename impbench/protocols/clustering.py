@@ -17,7 +17,7 @@ from impbench.metrics.silhouette import silhouettes
 from impbench.parameters import parameter
 from impbench.protocols.components import principal_components, tsne
 from impbench.protocols.partition import kmeans, leiden
-from impbench.protocols.protocol import LazyEvidence, Problem, Protocol, observe
+from impbench.protocols.protocol import LazyEvidence, LibraryProtocol, Problem, observe
 
 ALL_WIDTHS_UP_TO = 100_000
 """Of more cells, silhouette widths are those of `SOME_WIDTHS` cells: all pairs take hours."""
@@ -26,7 +26,7 @@ SOME_WIDTHS = 20_000
 
 
 @dataclass(frozen=True)
-class Clustering(Protocol):
+class Clustering(LibraryProtocol):
     """Hide the cell types, cluster the imputed cells, and compare the clusters with the types."""
 
     name: ClassVar[str] = "clustering"
@@ -43,11 +43,6 @@ class Clustering(Protocol):
         "silhouettes": "average silhouette widths of clusters, labels and batch, by these names",
     }
 
-    library: Literal["own", "true"] = parameter(
-        "own",
-        "For simulated data: divide by the observed library sizes, or by the true ones, which the "
-        "imputer is then handed.",
-    )
     algorithm: Literal["kmeans", "leiden"] = parameter(
         "kmeans",
         "K-means with the true k, or Leiden with a search for the resolution that gives k.",

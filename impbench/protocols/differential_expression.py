@@ -15,14 +15,14 @@ from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.de_tests import adjusted, compare, log_fold_changes, mean_by_group
 from impbench.protocols.profiles import Profiles, bulk_reference, simulated_profiles
-from impbench.protocols.protocol import LazyEvidence, Problem, Protocol, observe
+from impbench.protocols.protocol import LazyEvidence, LibraryProtocol, Problem, observe
 
 SIGNIFICANT = 0.05
 """Adjusted p value up to which cnnImpute keeps a gene."""
 
 
 @dataclass(frozen=True)
-class DifferentialExpression(Protocol):
+class DifferentialExpression(LibraryProtocol):
     """Test each cell type against all other cells, and compare genes found with those that differ.
 
     What differs is known from the simulator's factors, or from bulk expression of every type,
@@ -47,11 +47,6 @@ class DifferentialExpression(Protocol):
         "top_found": "sign of the change found for the first ranks, else 0, (types, genes)",
     }
 
-    library: Literal["own", "true"] = parameter(
-        "own",
-        "For simulated data: divide by the observed library sizes, or by the true ones, which the "
-        "imputer is then handed.",
-    )
     test: Literal["wilcoxon", "t-test"] = parameter(
         "wilcoxon", "Wilcoxon's rank-sum test, corrected for ties, or Welch's t-test."
     )

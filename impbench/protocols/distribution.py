@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,14 @@ from impbench.imputer import Imputed
 from impbench.parameters import parameter
 from impbench.protocols.gene_spread import expression_bins, gini, variation_by_type, zero_share
 from impbench.protocols.profiles import bulk_reference
-from impbench.protocols.protocol import LazyEvidence, Problem, Protocol, observe
+from impbench.protocols.protocol import LazyEvidence, LibraryProtocol, Problem, observe
 from impbench.scale import normalise, size_factors
 
 _OBSERVED = "mean observed expression"
 
 
 @dataclass(frozen=True)
-class Distribution(Protocol):
+class Distribution(LibraryProtocol):
     """Compare the distribution of every gene over the cells with the truth or with a reference.
 
     Three views, each asked where the data allow it: the Gini coefficient of a gene against truth or
@@ -50,11 +50,6 @@ class Distribution(Protocol):
         "expression_bin": "bin of a gene by expression, 0 where it is silent, (genes,)",
     }
 
-    library: Literal["own", "true"] = parameter(
-        "own",
-        "For simulated data: divide by the observed library sizes, or by the true ones, which the "
-        "imputer is then handed.",
-    )
     zero: float = parameter(
         0.5,
         "A normalised count up to this is a zero: 0.5 is nearer to none than to one, 0 as "

@@ -104,7 +104,7 @@ class FalseSignal(Protocol):
                 f"clusters by Leiden at resolution {self.resolution:g} on max{{2, min(50, N, G)}} "
                 f"principal components; genes that differ between them by {self.test}"
             )
-        elif _has_types(dataset):
+        elif (dataset.n_groups or 0) > 1:
             metrics.insert(0, "false-de-types")
             conventions.append(
                 f"permuted genes that differ between the true cell types by {self.test}"
@@ -155,7 +155,3 @@ class FalseSignal(Protocol):
             "random_p_values": halves,
             "type_p_values": types,
         }
-
-
-def _has_types(dataset: Dataset) -> bool:
-    return dataset.labels is not None and len(np.unique(dataset.labels)) > 1

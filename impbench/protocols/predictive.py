@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,6 @@ Places = NDArray[np.intp]
 
 _NEARLY_POISSON = 1e7
 """From this gamma shape on, the negative binomial is a Poisson to seven digits."""
-
-
-class Prediction(Protocol):
-    """Distributions of the entries of a sample, and the truth for each."""
-
-    def pit(self) -> Entries:
-        """Share of each distribution below the truth, (entries,)."""
-
-    def width(self, level: float) -> Entries:
-        """Width of the central interval of probability `level`, log2 scale, (entries,)."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +53,7 @@ class GaussianPrediction:
         )
 
     def pit(self) -> Entries:
-        """Φ((y - m) / σ); a certain value (σ = 0) is 1/2 where true, else 0 or 1."""
+        """Share below the truth, Φ((y - m) / σ); of a certain value (σ = 0) 1/2, or 0 or 1."""
         from scipy.special import ndtr
 
         away = self.truth - self.mean
@@ -74,7 +64,7 @@ class GaussianPrediction:
         return np.asarray(ndtr(z))
 
     def width(self, level: float) -> Entries:
-        """Ends m ± z σ, those below 0 raised to 0, on the log2 scale."""
+        """Width of the central interval m ± z σ, ends below 0 raised to 0, on the log2 scale."""
         from scipy.special import ndtri
 
         reach = ndtri((1 + level) / 2) * self.std

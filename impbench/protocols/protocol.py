@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from impbench import scale
 from impbench.data.dataset import Dataset
 from impbench.errors import InputError
 from impbench.imputer import Imputed, Observed, Part
-from impbench.parameters import Parametrised
+from impbench.parameters import Parametrised, parameter
 from impbench.scale import Matrix
 
 LazyEvidence = Mapping[str, Callable[[], Any]]
@@ -135,6 +135,17 @@ class Protocol(Parametrised):
         `seed` drives what is random in the evaluation, such as k-means starts.
         """
         return {}
+
+
+@dataclass(frozen=True)
+class LibraryProtocol(Protocol):
+    """A question that can be asked under either library convention of `observe`."""
+
+    library: Literal["own", "true"] = parameter(
+        "own",
+        "For simulated data: divide by the observed library sizes, or by the true ones, which the "
+        "imputer is then handed.",
+    )
 
 
 def observe(dataset: Dataset, library: str) -> tuple[Observed, Hidden, str]:
