@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from impbench.errors import InputError
 from impbench.hooks import BrokenPlugin, Brought, reason, summary_of
@@ -149,27 +149,17 @@ def tell_imputer(imputer: type[Imputer]) -> ToldImputer:
             f"the imputer {imputer.name!r} has packages = {imputer.packages!r}, a text; expected a "
             "tuple of names, such as ('torch',)"
         )
-    return {
-        "name": imputer.name,
+    declared: Any = {name: getattr(imputer, name) for name in DECLARED}
+    told = {
+        **{name: list(v) if isinstance(v, tuple) else v for name, v in declared.items()},
         "module": imputer.__module__,
         "qualname": imputer.__qualname__,
-        "summary": imputer.summary,
-        "citation": imputer.citation,
-        "version": imputer.version,
-        "input_scale": imputer.input_scale,
-        "stochastic": imputer.stochastic,
-        "devices": list(imputer.devices),
-        "keeps_observed": imputer.keeps_observed,
-        "gives": list(imputer.gives),
-        "requires": list(imputer.requires),
-        "requires_python": imputer.requires_python,
-        "lockfile": imputer.lockfile,
-        "packages": list(imputer.packages),
         "lack": _lack(imputer),
         "shares_seeds": imputer.impute_many is not Imputer.impute_many,
         "checks_itself": imputer.__post_init__ is not Parametrised.__post_init__,
         "parameters": _tell_parameters(imputer),
     }
+    return cast(ToldImputer, told)
 
 
 def _lack(imputer: type[Imputer]) -> str | None:

@@ -11,9 +11,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from impbench.imputer import Imputer
+from impbench.origin import OURS
 from impbench.plugin_file import FILE_MODULE
-
-OURS = ("impbench", "impbench_plugins")
 
 
 def link_packages(imputer: type[Imputer], folder: Path) -> None:

@@ -33,14 +33,6 @@ class Conversation(Protocol):
     gives: ClassVar[tuple[Part, ...]]
 
 
-def import_libraries(kind: Literal["h5ad", "csv"]) -> None:
-    """Import what `kind` needs, which takes seconds and should not be timed."""
-    if kind == "h5ad":
-        import anndata  # noqa: F401
-    else:
-        import pandas  # noqa: F401
-
-
 def write_input(folder: Path, observed: Observed, imputer: Conversation, context: Context) -> Path:
     """Write what the program may see.
 

@@ -120,18 +120,13 @@ def _check_command(manifest: Manifest, document: Document) -> None:
 
 
 def imputer_class(path: Path, module: str) -> type[ProgramImputer]:
-    """Make the imputer that the manifest at `path` describes.
+    """Make the imputer that the manifest at `path` describes; errors as `read_manifest`.
 
     Parameters
     ----------
     module
         Name of the module that will hold the class under the class's own name, which is the
         imputer's in capitals: ``AwkMean = imputer_class(path, __name__)`` for ``awk-mean``.
-
-    Raises
-    ------
-    InputError
-        As `read_manifest`.
     """
     manifest = read_manifest(path)
     attributes = {
@@ -158,17 +153,10 @@ _ATTRIBUTES = {
 
 def _field(declared: Declared) -> tuple[Any, Any]:
     """Return the type of a parameter, and `impbench.parameter` for it."""
-    choices = declared.choices
-    return (
-        type(declared.default) if choices is None else Literal[choices],
-        parameter(
-            declared.default,
-            declared.help,
-            min=declared.min,
-            max=declared.max,
-            symbol=declared.symbol,
-        ),
-    )
+    told = dict(vars(declared))
+    choices = told.pop("choices")
+    kind = type(declared.default) if choices is None else Literal[choices]
+    return kind, parameter(**told)
 
 
 def _files_hash(path: Path, manifest: Manifest) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import shutil
 import subprocess
@@ -52,7 +53,8 @@ class ProgramImputer(Imputer):
             If there is no such program.
         """
         self._program(self.command[0])
-        files.import_libraries(self.format)
+        # It takes seconds, which should not be timed.
+        importlib.import_module("anndata" if self.format == "h5ad" else "pandas")
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Write the input, run the program, read its output.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,8 +84,3 @@ def command(
     if columns.batches:
         words += ["--batch-key", columns.batches[0].name]
     return tuple(words)
-
-
-def line(words: Sequence[str]) -> str:
-    """Return the words as a line for a shell."""
-    return shlex.join(words)

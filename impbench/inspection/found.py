@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from impbench.data.prepare import HVG
 from impbench.inspection.columns import ColumnFacts, GroupColumn
-from impbench.inspection.command import Choice, line
+from impbench.inspection.command import Choice
 from impbench.inspection.genes import GeneFacts
 from impbench.inspection.logarithm import Normalised
 from impbench.inspection.matrix import MatrixFacts
@@ -42,7 +43,7 @@ class Inspection:
     @property
     def line(self) -> str | None:
         """The `impbench run` command for a shell, or None if nothing can be run."""
-        return None if self.command is None else line(self.command)
+        return None if self.command is None else shlex.join(self.command)
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))

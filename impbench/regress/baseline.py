@@ -173,13 +173,8 @@ def _measured(file: _File) -> Measured:
         for dataset, imputers in file.runtimes.items()
         for imputer, runtime in imputers.items()
     }
-    return Measured(
-        scoring=file.scoring,
-        suite=file.suite,
-        impbench=file.impbench,
-        datasets=file.datasets,
-        imputers=file.imputers,
-        metrics=file.metrics,
-        scores=dict(sorted(scores.items())),
-        runtimes=dict(sorted(runtimes.items())),
-    )
+    sorted_parts = {
+        "scores": dict(sorted(scores.items())),
+        "runtimes": dict(sorted(runtimes.items())),
+    }
+    return Measured(**{**vars(file), **sorted_parts})

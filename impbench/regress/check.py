@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from impbench.errors import InputError
 from impbench.regress.decide import holm, share_level, weigh
@@ -26,7 +26,7 @@ def check(base: Measured, new: Measured, rules: Rules | None = None) -> BuildChe
     """
     rules = rules or Rules()
     unit = rules.control or new.unit or base.unit or UNIT_BEFORE_ROLES
-    rules = dataclasses.replace(rules, control=unit)
+    rules = replace(rules, control=unit)
     _check_comparable(base, new, rules)
     findings = [
         _judge(entry, base, new, rules) for entry in sorted(base.scores.keys() | new.scores.keys())
@@ -81,33 +81,29 @@ def _judge(entry: ScoreKey, base: Measured, new: Measured, rules: Rules) -> Scor
     old, now = base.scores.get(entry), new.scores.get(entry)
     found = ScoreChange(entry, "unchanged", old, now)
     if old is None or now is None:
-        return dataclasses.replace(found, status="new" if old is None else "missing")
+        return replace(found, status="new" if old is None else "missing")
     reason = new.reasons.get(entry[:3], "")
     if old.n == 0:
         if now.lost:
-            return dataclasses.replace(found, status="still-failing", reason=reason)
-        return dataclasses.replace(found, status="fixed")
+            return replace(found, status="still-failing", reason=reason)
+        return replace(found, status="fixed")
     if now.n == 0 or now.share_lost > old.share_lost:
         undefined = UNDEFINED in now.lost.values()
         nan = f"the score is NaN for {listed([f'seed {seed}' for seed in now.lost])}"
-        return dataclasses.replace(
+        return replace(
             found,
             status="undecided" if undefined and not reason else "failed",
             reason=reason or nan,
         )
     shared = old.values.keys() & now.values.keys()
     if shared and all(old.values[seed] == now.values[seed] for seed in shared):
-        return dataclasses.replace(found, status="identical")
+        return replace(found, status="identical")
     if min(old.n, now.n) < 2:
         few = "baseline" if old.n < 2 else "run"
-        return dataclasses.replace(
-            found, status="undecided", reason=f"only one seed has a score in the {few}"
-        )
+        return replace(found, status="undecided", reason=f"only one seed has a score in the {few}")
     facts = base.metrics[entry.metric]
     floor = floor_of(entry.metric, facts, rules.floors).of(old.mean)
-    return dataclasses.replace(
-        found, evidence=weigh(old.values, now.values, facts.direction, floor)
-    )
+    return replace(found, evidence=weigh(old.values, now.values, facts.direction, floor))
 
 
 def _decide(findings: list[ScoreChange], alpha: float) -> Iterator[ScoreChange]:
@@ -133,7 +129,7 @@ def _decide(findings: list[ScoreChange], alpha: float) -> Iterator[ScoreChange]:
             status = "regression"
         elif p_better <= alpha:
             status = "improvement"
-        yield dataclasses.replace(
+        yield replace(
             finding,
             status=status,
             p_worse=p_worse,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -24,7 +24,7 @@ class NotApartError(InputError, ImportError):
     """One plugin would both ask and answer."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Imports:
     """What a scoring process imports besides impbench itself.
 
@@ -41,11 +41,7 @@ class Imports:
 
     def to_json(self) -> str:
         """Write it for the command line of a scoring process."""
-        origins = [
-            {**vars(origin), "file": None if origin.file is None else str(origin.file)}
-            for origin in self.origins
-        ]
-        return json.dumps({"origins": origins, "never": self.never})
+        return json.dumps(dataclasses.asdict(self), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> Imports:

@@ -5,7 +5,6 @@ Runs in a process of our own, never in the plugin's.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -284,8 +283,3 @@ def _telling_genes(view: str) -> NDArray[np.intp]:
     variance = squares / observed.n_cells - (sums / observed.n_cells) ** 2
     order = np.lexsort((-variance, ~((zeros > 0.2) & (zeros < 0.8))))
     return order[:PICTURE_GENES]
-
-
-def as_json(request: ScoreRequest) -> str:
-    """Return the request as one line."""
-    return json.dumps(request.__dict__)

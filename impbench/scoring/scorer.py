@@ -15,11 +15,11 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from impbench.errors import ImpbenchError
 from impbench.scoring.imports import Imports
-from impbench.scoring.score import ScoreReply, ScoreRequest, as_json, score
+from impbench.scoring.score import ScoreReply, ScoreRequest, score
 from impbench.worker.isolation import make_unreadable
 
 LOADING_LIMIT = 600.0
@@ -72,20 +72,12 @@ class Scorer:
             if not self._is_ready:
                 self._answer(process, "", LOADING_LIMIT, "loading what metrics need")
                 self._is_ready = True
-            line = self._answer(process, as_json(request) + "\n", timeout, "scoring")
+            line = self._answer(process, json.dumps(vars(request)) + "\n", timeout, "scoring")
         reply = json.loads(line)
         if "error" in reply:
             raise ScoringError(reply["error"])
-        scores = {
-            name: float("nan") if value is None else value
-            for name, value in reply["scores"].items()
-        }
         bounds = {name: (low, high) for name, (low, high) in reply["intervals"].items()}
-        return ScoreReply(scores, reply["info"], bounds, tuple(reply["notes"]))
-
-    def close(self) -> None:
-        """End the process; safe to call from another thread."""
-        self._close()
+        return ScoreReply(reply["scores"], reply["info"], bounds, tuple(reply["notes"]))
 
     def _answer(
         self, process: subprocess.Popen[str], question: str, limit: float | None, doing: str
@@ -101,7 +93,7 @@ class Scorer:
             except (OSError, ValueError):  # it ended, or was closed by another thread
                 line = ""
         if not line:
-            self._close()
+            self.close()
             if late.is_set():
                 raise ScoringError(f"{doing} took longer than the limit of {limit:g} s")
             raise ScoringError(
@@ -125,7 +117,8 @@ class Scorer:
                 )
         return self._process
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the process; safe to call from another thread."""
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(OSError):
@@ -167,15 +160,7 @@ def main(imports: Imports) -> None:
         request = ScoreRequest(**{**fields, "metrics": tuple(fields["metrics"])})
         try:
             reply = score(request, known.protocol(request.protocol), known.metrics)
-            scores = {
-                name: None if value != value else value for name, value in reply.scores.items()
-            }
-            answer: dict[str, Any] = {
-                "scores": scores,
-                "info": reply.info,
-                "intervals": reply.intervals,
-                "notes": reply.notes,
-            }
+            answer = vars(reply)
         except Exception as error:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}

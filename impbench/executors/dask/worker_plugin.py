@@ -78,9 +78,7 @@ class Reference:
         return cls(told, imputer.parameters(), name, lock)
 
 
-@lru_cache
-def _told(imputer: type[Imputer]) -> ToldImputer:
-    return tell_imputer(imputer)
+_told = lru_cache(tell_imputer)
 
 
 @dataclass(frozen=True)

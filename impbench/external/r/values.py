@@ -13,6 +13,7 @@ strings. Anything else is an `InputError`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,19 +93,14 @@ def _fits_integer(array: NDArray[Any]) -> bool:
     )
 
 
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+
+
 def _strings(texts: list[str | None], where: str) -> Any:
     for text in texts:
-        if text is not None and ("\0" in text or not _has_utf8(text)):
+        if text is not None and _UNFIT.search(text):
             raise InputError(f"{where} holds {text!r}; R takes neither NUL nor half characters")
     return ri.StrSexpVector([ri.NA_Character if text is None else text for text in texts])
-
-
-def _has_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _with(vector: Any, **attributes: Any) -> Any:
@@ -157,13 +153,7 @@ function(x) {
 
 
 def to_python(value: Any, where: str = "value") -> Any:
-    """Return an R object as Python's.
-
-    Raises
-    ------
-    InputError
-        If there is no counterpart; `where` says which value.
-    """
+    """Return an R object as Python's; errors as `to_r`."""
     if value is ri.NULL or isinstance(value, type(ri.NULL)):
         return None
     if value.typeof == ri.RTYPES.S4SXP:
