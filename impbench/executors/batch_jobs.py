@@ -60,7 +60,10 @@ class BatchJobs(Cluster):
         return run_on_cluster(self, work)
 
     def job_script(self, threads: int) -> str:
-        """Return the script of one batch job, whose tasks keep `threads` threads busy each."""
+        """Return the script of one batch job, whose tasks keep `threads` threads busy each.
+
+        Errors as `Executor.job_script`; `UnavailableError` if dask-jobqueue is not installed.
+        """
         security = self.security()
         address = f"{'tcp' if security is None else 'tls'}://SCHEDULER:PORT"
         protocol = None if security is None else "tls://"
