@@ -30,7 +30,7 @@ from impbench.plan.task import Task
 from impbench.results.failed_methods import failure_line
 from impbench.results.record import Record
 from impbench.runner.outcome import Results
-from impbench.runner.settings import Listener, Silent
+from impbench.runner.settings import Listener
 from impbench.runner.sigterm import Terminated
 from impbench.truth_control import TRUTH_CONTROLS
 
@@ -71,7 +71,7 @@ def resumable(folder: Path, again: str) -> Iterator[None]:
         raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
 
 
-class _Lines(Silent):
+class _Lines(Listener):
     """One line per event."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from impbench.results.record import SCORING
 from impbench.runner.outcome import Results
 from impbench.runner.run import RunRequest, run_plan
 from impbench.runner.secret import Secret
-from impbench.runner.settings import Listener, Settings, Silent
+from impbench.runner.settings import Listener, Settings
 
 OWN = "entry"
 """Folder within the output folder where the own run is kept, and resumed from."""
@@ -65,7 +65,7 @@ def place_among(
         If the published run was scored by other rules or is of another suite, nothing is left to
         ask, a published row of the same name is of another version, or a control differs.
     """
-    tell: Listener = listener or Silent()
+    tell: Listener = listener or Listener()
     known, rows = registry(), read_input(published)
     _check_published(rows, suite)
     _check_out(published, out)

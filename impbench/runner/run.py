@@ -23,7 +23,7 @@ from impbench.runner.executor import Executor, Work
 from impbench.runner.outcome import Results
 from impbench.runner.problems import Problems, pose_all, strangers_in
 from impbench.runner.secret import Secret, withhold
-from impbench.runner.settings import Listener, Settings, Silent
+from impbench.runner.settings import Listener, Settings
 from impbench.runner.sigterm import graceful_sigterm
 from impbench.runner.tasks import controls_first, in_plan_order, make_tasks, time_limit
 from impbench.worker.isolation import in_force
@@ -81,7 +81,7 @@ def run_plan(
     NotApartError
         If a plugin of an imputer also brings a metric by which it would be judged.
     """
-    tell: Listener = listener or Silent()
+    tell: Listener = listener or Listener()
     settings = request.executor.settle(request.settings)
     store = Store.create(request.folder)
     with graceful_sigterm():

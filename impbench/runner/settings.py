@@ -76,7 +76,3 @@ class Listener:
 
     def reporting(self) -> None:
         """All jobs are done; the report is being written."""
-
-
-class Silent(Listener):
-    """A listener that says nothing."""

@@ -28,7 +28,7 @@ from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
 from impbench.results.record import Record
 from impbench.results.store import Store
-from impbench.runner.settings import Settings, Silent
+from impbench.runner.settings import Listener, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "environments"
 
 
-class Told(Silent):
+class Told(Listener):
     """Keeps what the run says of its building."""
 
     def __init__(self) -> None:

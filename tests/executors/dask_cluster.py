@@ -21,7 +21,7 @@ from impbench.executors.dask_scheduler import DaskScheduler
 from impbench.plan.suite import read_suite
 from impbench.results.record import Record
 from impbench.runner.run import Results
-from impbench.runner.settings import Settings, Silent
+from impbench.runner.settings import Listener, Settings
 from impbench.worker.sandbox import MARK
 
 HOSTILE = Path(__file__).parents[1] / "example_plugins" / "hostile.py"
@@ -85,7 +85,7 @@ def until(what: Callable[[], object], seconds: float = 40.0) -> None:
         time.sleep(0.15)
 
 
-class Counting(Silent):
+class Counting(Listener):
     """Remembers the records as they are told."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from impbench.errors import ImpbenchError, InputError, UnavailableError
 from impbench.executors.batch_jobs import LSF, PBS, SGE, BatchJobs, Slurm
 from impbench.registry import load_file, registry
 from impbench.results.record import Record
-from impbench.runner.settings import Settings, Silent
+from impbench.runner.settings import Listener, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -243,7 +243,7 @@ def test_results_that_a_batch_job_takes_along_are_made_again(
     """It ends after its last job, before the runner has fetched what came out."""
     monkeypatch.setenv("PATH", batch_system["PATH"])
 
-    class KillsOnce(Silent):
+    class KillsOnce(Listener):
         """Looks away until everything is done there, and nothing but the first record here."""
 
         def finished(self, record: Record) -> None:

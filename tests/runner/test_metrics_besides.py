@@ -12,7 +12,7 @@ from impbench.errors import InputError, NotFoundError
 from impbench.plan.suite import Question, Suite
 from impbench.registry import load_file
 from impbench.runner.run import Results
-from impbench.runner.settings import Settings, Silent
+from impbench.runner.settings import Listener, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ SUITE = Suite(
 )
 
 
-class Heard(Silent):
+class Heard(Listener):
     """Keeps what it is told."""
 
     def __init__(self) -> None:

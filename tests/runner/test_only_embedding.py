@@ -13,7 +13,7 @@ from impbench import registry as registry_module
 from impbench.plan.suite import Question, Suite
 from impbench.results.record import Record
 from impbench.runner.outcome import Results
-from impbench.runner.settings import Settings, Silent
+from impbench.runner.settings import Listener, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ IMPUTERS = ("random-axes", "forgetful", "empty-handed", "pca[n_components=10]", 
 RARE = "rare-types[source=either,n_markers=10]"
 
 
-class Heard(Silent):
+class Heard(Listener):
     """Remembers what is told."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from tiny_runs import run, settings, strays
 
 from impbench.errors import InputError
 from impbench.results.store import Store
-from impbench.runner.settings import Silent
+from impbench.runner.settings import Listener
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("hostile")]
 
@@ -140,7 +140,7 @@ def test_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 def test_records_of_another_choice_stay_and_are_said_to_be_left_out(tmp_path: Path) -> None:
     notices: list[str] = []
 
-    class Listening(Silent):
+    class Listening(Listener):
         def noticed(self, text: str) -> None:
             if "of other jobs" in text:
                 notices.append(text)

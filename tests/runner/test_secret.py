@@ -18,7 +18,7 @@ from impbench.results.record import Record
 from impbench.results.store import Store
 from impbench.runner.run import Results
 from impbench.runner.secret import Secret, withhold
-from impbench.runner.settings import Settings, Silent
+from impbench.runner.settings import Listener, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ FIRST = Secret("0123456789abcdef" * 2)
 OTHER = Secret("fedcba9876543210" * 2)
 
 
-def run(out: Path, secret: Secret | None, listener: Silent | None = None) -> Results:
+def run(out: Path, secret: Secret | None, listener: Listener | None = None) -> Results:
     settings = Settings(jobs=1, threads=1, timeout=60.0, memory=None)
     return impbench.run(
         SUITE, out, settings=settings, secret=secret, listener=listener, report=False
@@ -92,7 +92,7 @@ def test_a_seed_that_the_user_chose_stays_and_only_its_masks_are_others(
     assert masked["usual"] != masked["first"]
 
 
-class Spy(Silent):
+class Spy(Listener):
     """Looks, while the run goes on, wherever a method might."""
 
     def __init__(self, folder: Path, secret: Secret) -> None:
@@ -129,7 +129,7 @@ def test_no_file_command_or_environment_tells_the_seed_before_the_end(tmp_path: 
     assert drawn["facts"]["seed"] == drawn["parameters"]["seed"]
 
 
-class Interrupts(Silent):
+class Interrupts(Listener):
     def finished(self, record: Record) -> None:
         raise KeyboardInterrupt
 
@@ -142,7 +142,7 @@ def test_interrupted_run_tells_its_seed_and_goes_on_with_it(tmp_path: Path) -> N
     manifest = Store(tmp_path).manifest()
     assert manifest.secret_seed == FIRST.value
 
-    class Counts(Silent):
+    class Counts(Listener):
         n_done = -1
 
         def planned(self, jobs: int, done: int) -> None:
