@@ -19,7 +19,7 @@ _LEVEL = 1
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Bundle:
     """Everything that tasks need and workers may not have."""
 
     views: dict[str, bytes]
@@ -33,7 +33,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A parcel that has arrived."""
+    """A bundle that has arrived."""
 
     folder: Path
     """Holds views and plugin files, and nothing of what is hidden."""
@@ -63,7 +63,7 @@ class Unpacked:
         return self.folder / "views" / view.name
 
 
-def pack(tasks: Iterable[Task], plugins: Iterable[Path]) -> Parcel:
+def pack(tasks: Iterable[Task], plugins: Iterable[Path]) -> Bundle:
     """Collect what `tasks` refer to, each part once, and all plugin files."""
     problems = list(dict.fromkeys(posed for task in tasks for posed in task.posed))
     views = dict.fromkeys(
@@ -72,7 +72,7 @@ def pack(tasks: Iterable[Task], plugins: Iterable[Path]) -> Parcel:
     files: dict[str, bytes] = {}
     for plugin in plugins:
         files |= _plugin(plugin)
-    return Parcel(
+    return Bundle(
         views={view.name: _zipped(view) for view in views},
         hidden={
             descriptor: zlib.compress(read_bytes(descriptor), _LEVEL)
@@ -82,25 +82,25 @@ def pack(tasks: Iterable[Task], plugins: Iterable[Path]) -> Parcel:
     )
 
 
-def unpack(parcel: Parcel, folder: Path) -> Unpacked:
+def unpack(bundle: Bundle, folder: Path) -> Unpacked:
     """Write what may be seen into `folder`, and what may not into files without a name."""
-    for name, data in parcel.views.items():
+    for name, data in bundle.views.items():
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             archive.extractall(folder / "views" / name)
-    for name, data in parcel.files.items():
+    for name, data in bundle.files.items():
         path = folder / "plugins" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         path.chmod(0o700)
     descriptors = {
         theirs: conceal_bytes(zlib.decompress(data), folder)
-        for theirs, data in parcel.hidden.items()
+        for theirs, data in bundle.hidden.items()
     }
     return Unpacked(folder, descriptors)
 
 
 def shipped_name(plugin: Path) -> str:
-    """Return the name of a plugin file in `Parcel.files`."""
+    """Return the name of a plugin file in `Bundle.files`."""
     return f"{hashlib.sha256(plugin.read_bytes()).hexdigest()[:12]}/{plugin.name}"
 
 

@@ -23,7 +23,7 @@ from impbench.executors.dask.code import code_of, difference, probe
 from impbench.executors.dask.worker_plugin import (
     GPU,
     Delivery,
-    Depot,
+    RunPlugin,
     SentTask,
     carry_out,
     modules_of,
@@ -72,7 +72,7 @@ class _Run:
         self.address = str(client.scheduler.address)
         # The same when the run is resumed: what a killed runner left there is replaced.
         where = f"{socket.gethostname()}:{work.folder}"
-        self.depot = f"impbench-{hashlib.sha256(where.encode()).hexdigest()[:16]}"
+        self.plugin_name = f"impbench-{hashlib.sha256(where.encode()).hexdigest()[:16]}"
         self.waiting: dict[str, tuple[Future, Task]] = {}
         self.done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self.lacking_since: float | None = None
@@ -113,9 +113,9 @@ class _Run:
         imputing = [plugin_file(type(task.imputer)) for task in tasks if task.imputer is not None]
         scoring = [origin.file for origin in imports.origins]
         files = dict.fromkeys(file for file in (*imputing, *scoring) if file is not None)
-        depot = Depot(pack(tasks, files), shipped(imports))
+        plugin = RunPlugin(pack(tasks, files), shipped(imports))
         try:
-            self.client.register_plugin(depot, self.depot)
+            self.client.register_plugin(plugin, self.plugin_name)
         except OSError as error:
             raise UnavailableError(f"a worker cannot store the data: {error}") from error
 
@@ -139,12 +139,12 @@ class _Run:
             return
         with contextlib.suppress(OSError, ValueError, CancelledError):
             self.client.cancel([future for future, _ in self.waiting.values()], force=True)
-            self.client.unregister_worker_plugin(self.depot)
+            self.client.unregister_worker_plugin(self.plugin_name)
 
     def _submit(self, task: Task) -> None:
         future = self.client.submit(
             carry_out,
-            self.depot,
+            self.plugin_name,
             SentTask.of(task, self.work.imports),
             pure=False,
             resources={} if task.device == "cpu" else {GPU: 1},

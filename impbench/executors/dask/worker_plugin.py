@@ -26,7 +26,7 @@ from impbench.description import ToldImputer, tell_imputer
 from impbench.environments.environments import Built, Environment, build_all
 from impbench.environments.interpreters import BuildError
 from impbench.environments.lockfile import lock_lines
-from impbench.executors.dask.bundle import Parcel, Unpacked, shipped_name, unpack
+from impbench.executors.dask.bundle import Bundle, Unpacked, shipped_name, unpack
 from impbench.executors.dask.code import code_of, difference
 from impbench.executors.machine.gpus import Gpus, find_gpus
 from impbench.imputer import Imputer
@@ -63,7 +63,7 @@ class Reference:
     """What is to be known of its class."""
     params: dict[str, Any]
     file: str | None
-    """Name in `Parcel.files`, or None for an installed one."""
+    """Name in `Bundle.files`, or None for an installed one."""
     lock: tuple[str, ...] | None
     """Lines of the lockfile beside such a file; None for an installed one, whose lockfile is
     installed with it."""
@@ -133,15 +133,15 @@ def moved(imports: Imports, place: Callable[[Path], Path]) -> Imports:
 
 
 def shipped(imports: Imports) -> Imports:
-    """Name the files as `Parcel.files` does."""
+    """Name the files as `Bundle.files` does."""
     return moved(imports, lambda file: Path(shipped_name(file)))
 
 
-def carry_out(depot: str, order: SentTask) -> Delivery:
+def carry_out(plugin_name: str, order: SentTask) -> Delivery:
     """Carry out `order` on the worker that Dask chose."""
     worker = get_worker()
-    known = worker.plugins.get(depot)
-    if not isinstance(known, Depot):
+    known = worker.plugins.get(plugin_name)
+    if not isinstance(known, RunPlugin):
         return Delivery(worker.address, refusal="what was shipped did not arrive")
     key = worker.get_current_task()
     try:
@@ -150,23 +150,23 @@ def carry_out(depot: str, order: SentTask) -> Delivery:
         return Delivery(worker.address, refusal=f"{type(error).__name__}: {error}")
 
 
-class Depot(WorkerPlugin):  # type: ignore[misc]
-    """One run's parcel on one worker, with the scoring processes that may read what is hidden.
+class RunPlugin(WorkerPlugin):  # type: ignore[misc]
+    """One run's bundle on one worker, with the scoring processes that may read what is hidden.
 
     Parameters
     ----------
     imports
-        What scoring processes import; files by their names in `Parcel.files`.
+        What scoring processes import; files by their names in `Bundle.files`.
     """
 
-    def __init__(self, parcel: Parcel, imports: Imports) -> None:
-        self.parcel: Parcel | None = parcel
+    def __init__(self, bundle: Bundle, imports: Imports) -> None:
+        self.bundle: Bundle | None = bundle
         self.imports = imports
 
     async def setup(self, worker: Worker) -> None:
         """Unpack; called once on each worker."""
-        parcel, self.parcel = self.parcel, None
-        assert parcel is not None
+        bundle, self.bundle = self.bundle, None
+        assert bundle is not None
         self.worker = worker
         self.lock = threading.Lock()
         self.building = threading.Lock()
@@ -180,7 +180,7 @@ class Depot(WorkerPlugin):  # type: ignore[misc]
         self.guards.enter_context(unreadable())
         self.folder = Path(tempfile.mkdtemp(prefix="impbench-", dir=worker.local_directory))
         try:
-            self.here: Unpacked = await asyncio.to_thread(unpack, parcel, self.folder)
+            self.here: Unpacked = await asyncio.to_thread(unpack, bundle, self.folder)
         except OSError:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
