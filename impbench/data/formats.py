@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 import re
 import tempfile
 import warnings
@@ -86,6 +87,7 @@ def split_part(path: Path) -> tuple[Path, str]:
 def _reader(path: Path) -> Callable[[Path, str, list[str]], AnnData]:
     if not path.exists():
         raise InputError(f"{path} does not exist")
+    _check_permission(path)
     if path.is_dir():
         return _read_folder
     if path.stat().st_size == 0:
@@ -109,6 +111,25 @@ def _kind(path: Path) -> str:
     return "a folder of 10x output" if path.is_dir() else _ending(path)
 
 
+def check_if_hdf5(path: Path) -> bool:
+    """Return whether a file is HDF5, after `check_hdf5`; errors as `open_noted`."""
+    _check_permission(path)
+    try:
+        if not _is_hdf5(path):
+            return False
+        check_hdf5(path)
+    except InputError:
+        raise
+    except Exception as error:  # as above
+        raise _refusal(path, error) from error
+    return True
+
+
+def _check_permission(path: Path) -> None:
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} cannot be read: you have no permission to (chmod u+r, or ask)")
+
+
 def _is_hdf5(path: Path) -> bool:
     import h5py
 
@@ -123,6 +144,8 @@ def _refusal(path: Path, error: Exception) -> InputError:
 
 def _cure(path: Path, error: Exception) -> str:
     """Call a file damaged only where it is."""
+    if isinstance(error, BlockingIOError):
+        return "another program has it open for writing: close it there, or take a copy"
     broken = isinstance(error, EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError)
     if broken or (path.is_file() and _is_hdf5(path) and not is_whole(path)):
         return "it is truncated or damaged: write or copy it again"

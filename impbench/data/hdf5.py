@@ -98,7 +98,7 @@ def _check_filters(path: Path, name: str, item: Any) -> None:
 
 def _bytes(item: Any) -> int:
     # The shape's own product: numpy's would wrap around.
-    return math.prod([int(item.dtype.itemsize), *map(int, item.shape or ())])
+    return math.prod([item.id.get_type().get_size(), *map(int, item.shape or ())])
 
 
 def texts(stored: Any) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,36 +17,37 @@ from typing import Any
 _MUCH = 2**26
 """Bytes of one array of numbers up to which it is read whole, and else in parts of that size."""
 
-_SECONDS, _PACE = 20.0, 2e7
-"""How long reading may take: so many seconds, and one more for so many bytes of the file."""
+_SECONDS, _PACE = 20, 2e7
+"""How long one part may take: so many seconds, and one more for so many bytes of the file."""
 
 _HOLDS, _FAILS = 0, 3
+_CRASHES = {
+    -s for s in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
+}
 
 
 def survives(path: Path) -> bool:
     """Whether a process can read the names, texts and small arrays of a file and go on.
 
     A process to which h5py raises an error survives: the reading proper will say which. One
-    that comes to no end does not.
+    that comes to no end with a part does not.
     """
-    return attempt(path, whole=False) in (_HOLDS, _FAILS)
+    return attempt(path, whole=False) not in {*_CRASHES, -signal.SIGALRM}
 
 
 def is_whole(path: Path) -> bool:
     """Whether HDF5 can read every part of a file, whatever the parts may mean."""
-    return attempt(path, whole=True) == _HOLDS
+    return attempt(path, whole=True) not in {*_CRASHES, -signal.SIGALRM, _FAILS}
 
 
-def attempt(path: Path, whole: bool) -> int | None:
-    """Return the exit status of a process that reads a file; None if it came to no end in time."""
-    command = [sys.executable, "-I", __file__, str(path), *["whole"][:whole]]
-    seconds = _SECONDS + path.stat().st_size / _PACE
-    try:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
-        ).returncode
-    except subprocess.TimeoutExpired:
-        return None
+def attempt(path: Path, whole: bool) -> int:
+    """Return the exit status of a process that reads a file; any other than these says nothing."""
+    # Packages may come from a folder that only this process knows.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", __file__, str(path), *["whole"][:whole]]
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False
+    ).returncode
 
 
 def try_reading(path: str, whole: bool) -> int:
@@ -55,13 +57,18 @@ def try_reading(path: str, whole: bool) -> int:
     with contextlib.suppress(ImportError):
         import hdf5plugin  # noqa: F401  # once imported, HDF5 knows its filters
     failed = False
+    seconds = _SECONDS + int(os.path.getsize(path) / _PACE)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
     def read(_: str, item: Any) -> None:
         nonlocal failed
+        signal.alarm(seconds)
         _read_attributes(item)
         try:
             if isinstance(item, h5py.Dataset):
                 _read_array(item, whole, os.path.getsize(path))
+        except TypeError:
+            pass  # of a type that h5py does not know, which sound files may have
         except Exception:  # another part may crash all the same
             failed = True
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from impbench.data.formats import open_noted
-from impbench.data.hdf5 import check_hdf5
+from impbench.data.formats import check_if_hdf5, open_noted
 from impbench.data.names import (
     CELL_COLUMNS,
     GENE_COLUMNS,
@@ -68,8 +67,7 @@ def open_contents(path: Path) -> Iterator[Contents]:
     """
     import h5py
 
-    if path.is_file() and h5py.is_hdf5(path):
-        check_hdf5(path)
+    if path.is_file() and check_if_hdf5(path):
         with h5py.File(path, "r") as file:
             if {"obs", "var"} <= {*file} and "mod" not in file:
                 yield _settled(_of_h5ad(file, path))

@@ -160,10 +160,11 @@ def _run_posed(
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     if others := store.n_others(keys):
+        records_stay = "1 record of another job stays" if others == 1 else f"{others} records stay"
         tell.noticed(
-            f"{others} records of other jobs (another choice, or another version) stay in "
-            f"{store.folder}; results and report leave them out. One command that asks for all "
-            "of them finds those done"
+            f"{records_stay} in {store.folder} that this run did not ask for (another choice, or "
+            "another version); its results and report leave that out. To see all together, name "
+            "all in one command: what is done is not done again"
         )
     try:
         closed = _closed(settings, store, problems)

@@ -1,5 +1,11 @@
 """HDF5 that claims, points or links where it must not is refused before anything follows it."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import anndata
 import h5py
 import numpy as np
@@ -115,16 +121,59 @@ def ending(tmp_path, monkeypatch):
     return ends
 
 
-@pytest.mark.parametrize("signal", ["SIGSEGV", "SIGABRT", "SIGKILL"])
-def test_file_on_which_the_library_crashes_is_refused_in_words(path, ending, signal):
-    ending(f"os.kill(os.getpid(), signal.{signal})")
-    assert "truncated or damaged: write or copy it again" in refusal(path)
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGALRM"])
+def test_file_on_which_the_library_crashes_or_hangs_is_refused_in_words(path, ending, name):
+    ending(f"os.kill(os.getpid(), signal.{name})")
+    message = refusal(path)
+    assert "crashes or comes to no end" in message
+    assert "truncated or damaged: write or copy it again" in message
 
 
-def test_file_whose_reading_comes_to_no_end_is_refused_in_words(path, ending, monkeypatch):
-    monkeypatch.setattr(hdf5_trial, "_SECONDS", 0.5)
-    ending("time.sleep(60)")
-    assert "comes to no end" in refusal(path)
+@pytest.mark.parametrize("how", ["raise SystemExit(1)", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_process_that_could_not_try_says_nothing_about_the_file(path, ending, how):
+    ending(how)
+    assert read_counts_file(path).counts.shape == (8, 5)
+
+
+def test_part_that_comes_to_no_end_ends_its_process(path, monkeypatch):
+    monkeypatch.setattr(hdf5_trial, "_read_attributes", lambda _: time.sleep(60))
+    monkeypatch.setattr(hdf5_trial, "_SECONDS", 1)
+    if (child := os.fork()) == 0:
+        os._exit(hdf5_trial.try_reading(str(path), whole=False))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGALRM
+
+
+def test_packages_that_only_this_process_knows_are_known_to_the_trial_too(path):
+    """As where they lie in the user's own folder, or in one of a cluster's modules."""
+    code = (
+        f"import sys; sys.path += {sys.path!r}\n"
+        "from impbench.data import hdf5_trial\nfrom pathlib import Path\n"
+        f"print(hdf5_trial.attempt(Path({str(path)!r}), whole=True))"
+    )
+    without_venv = sys._base_executable
+    done = subprocess.run([without_venv, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
+
+
+def test_file_that_another_program_writes_is_not_called_damaged(path):
+    code = f"import h5py; f = h5py.File({str(path)!r}, 'a'); print('open', flush=True); input()"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert writer.stdout.readline() == b"open\n"
+        assert "another program has it open for writing" in refusal(path)
+    finally:
+        writer.communicate(b"\n")
+    assert read_counts_file(path).counts.shape == (8, 5)
+
+
+def test_types_that_h5py_does_not_know_are_no_damage(path):
+    with h5py.File(path, "r+") as file:
+        space = h5py.h5s.create_simple((3,))
+        h5py.h5d.create(file["uns"].id, b"time", h5py.h5t.UNIX_D32LE, space)
+    assert hdf5_trial.is_whole(path)
+    assert read_counts_file(path).counts.shape == (8, 5)
 
 
 def test_sound_and_half_readable_files_are_told_apart_by_a_process_of_their_own(path):

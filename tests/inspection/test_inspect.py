@@ -298,3 +298,11 @@ def test_a_matrix_by_gene_says_the_same_as_by_cell_and_is_not_turned_round(
     assert values[0] == values[1]
     with open_contents(tmp_path / "gene.h5ad") as contents:
         assert stored.read_portion(contents.matrices[0]).values.format == "csc"
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9])
+def test_truncated_file_is_refused_in_words(tmp_path: Path, kept: float) -> None:
+    path = written(toy(), tmp_path)
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(InputError, match=r"my\.h5ad cannot be read .*truncated or damaged"):
+        inspect(path)

@@ -142,7 +142,7 @@ def test_records_of_another_choice_stay_and_are_said_to_be_left_out(tmp_path: Pa
 
     class Listening(Listener):
         def noticed(self, text: str) -> None:
-            if "of other jobs" in text:
+            if "did not ask for" in text:
                 notices.append(text)
 
     def n_records(*datasets: str) -> int:
@@ -155,6 +155,6 @@ def test_records_of_another_choice_stay_and_are_said_to_be_left_out(tmp_path: Pa
     assert notices == []
     n_records(other)
     assert len(notices) == 1
-    assert notices[0].startswith(f"{n_first} records of other jobs")
+    assert notices[0].startswith(f"{n_first} records stay in")
     assert n_records(one, other) == 2 * n_first
     assert notices == []
