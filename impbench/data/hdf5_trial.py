@@ -7,6 +7,7 @@ Nothing that Python raises stands behind such an end, so no message could name t
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -44,7 +45,7 @@ def attempt(path: Path, whole: bool) -> int:
     """Return the exit status of a process that reads a file; any other than these says nothing."""
     # Packages may come from a folder that only this process knows.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-P", __file__, str(path), *["whole"][:whole]]
+    command = [sys.executable, "-P", __file__, str(path), "whole" if whole else "in part"]
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False
     ).returncode
@@ -57,7 +58,8 @@ def try_reading(path: str, whole: bool) -> int:
     with contextlib.suppress(ImportError):
         import hdf5plugin  # noqa: F401  # once imported, HDF5 knows its filters
     failed = False
-    seconds = _SECONDS + int(os.path.getsize(path) / _PACE)
+    file_size = os.path.getsize(path)
+    seconds = _SECONDS + int(file_size / _PACE)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
     def read(_: str, item: Any) -> None:
@@ -66,7 +68,7 @@ def try_reading(path: str, whole: bool) -> int:
         _read_attributes(item)
         try:
             if isinstance(item, h5py.Dataset):
-                _read_array(item, whole, os.path.getsize(path))
+                _read_array(item, whole, file_size)
         except TypeError:
             pass  # of a type that h5py does not know, which sound files may have
         except Exception:  # another part may crash all the same
@@ -95,9 +97,7 @@ def _read_array(item: Any, whole: bool, file_size: int) -> None:
     if item.shape == ():
         item[()]
         return
-    row = int(item.dtype.itemsize)
-    for length in item.shape[1:]:
-        row *= int(length)
+    row = math.prod([item.dtype.itemsize, *map(int, item.shape[1:])])
     size = row * int(item.shape[0])
     if size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
         raise MemoryError
@@ -111,4 +111,4 @@ def _read_array(item: Any, whole: bool, file_size: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(try_reading(sys.argv[1], whole="whole" in sys.argv[2:]))
+    sys.exit(try_reading(sys.argv[1], whole=sys.argv[2] == "whole"))

@@ -24,7 +24,7 @@ from impbench.plan.task import Task
 from impbench.results.record import Status
 from impbench.runner.walls import CLOSED, Openings, may_be_kept, numba_folder, own_folders, walls
 from impbench.worker.answer import AnswerError, WorkerError, read_answer, read_error, read_log
-from impbench.worker.reusable_worker import Finished, KeptWorker, Order, Spent
+from impbench.worker.reusable_worker import Finished, Order, ReusableWorker, Spent
 from impbench.worker.sandbox import Launch, Limits
 
 _THREAD_VARIABLES = (
@@ -79,7 +79,7 @@ class Attempt:
 
 
 def run_workers(
-    task: Task, folder: Path, place: Workplace, stop: threading.Event, kept: KeptWorker
+    task: Task, folder: Path, place: Workplace, stop: threading.Event, kept: ReusableWorker
 ) -> Attempt:
     """Run a worker for each imputation of `task`, in the environment its imputer asks for.
 
@@ -118,7 +118,7 @@ class _Caller:
     place: Workplace
     environment: Environment | None
     stop: threading.Event
-    kept: KeptWorker
+    kept: ReusableWorker
 
     def impute(self, name: str, view: Path, seed_shift: int, folder: Path) -> Attempt:
         """Run one worker in the new folder `folder`; say how it went."""

@@ -15,7 +15,7 @@ from impbench.scoring.score import ScoreReply, ScoreRequest
 from impbench.scoring.scorer import ScoringError
 from impbench.version import __version__
 from impbench.worker.remove import remove_folder
-from impbench.worker.reusable_worker import KeptWorker
+from impbench.worker.reusable_worker import ReusableWorker
 
 LOG_TAIL = 4000
 """Characters of the worker's output that a record keeps; the whole log stands beside it."""
@@ -29,7 +29,7 @@ def execute(
     workplace: Workplace,
     score: Score,
     stop: threading.Event,
-    kept: KeptWorker | None = None,
+    kept: ReusableWorker | None = None,
 ) -> list[Record]:
     """Return one record per (problem, seed) of `task`; never raises for what a method does.
 
@@ -46,7 +46,7 @@ def execute(
         if task.imputer is None:
             run = Attempt({}, None, "", {})
         else:
-            run = run_workers(task, folder, workplace, stop, kept or KeptWorker())
+            run = run_workers(task, folder, workplace, stop, kept or ReusableWorker())
         records = list(_records(task, run, workplace, score, stop))
     finally:
         remove_folder(folder)

@@ -160,11 +160,10 @@ def _run_posed(
     total = len(keys)
     tell.planned(total, total - sum(len(task.keys) for task in todo))
     if others := store.n_others(keys):
-        records_stay = "1 record of another job stays" if others == 1 else f"{others} records stay"
         tell.noticed(
-            f"{records_stay} in {store.folder} that this run did not ask for (another choice, or "
-            "another version); its results and report leave that out. To see all together, name "
-            "all in one command: what is done is not done again"
+            f"{store.folder} also holds what this run did not ask for (records: {others}; another "
+            "choice, or another version). It stays there, and results and report leave it out. To "
+            "see all together, name all in one command: what is done is not done again"
         )
     try:
         closed = _closed(settings, store, problems)

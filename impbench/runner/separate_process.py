@@ -18,7 +18,7 @@ from impbench.plan.task import Posed, Task
 from impbench.runner.attempt import Workplace, run_workers
 from impbench.runner.walls import Openings
 from impbench.worker.exchange import load_imputed, save_observed
-from impbench.worker.reusable_worker import KeptWorker
+from impbench.worker.reusable_worker import ReusableWorker
 
 
 class ImputationError(ImpbenchError, RuntimeError):
@@ -83,7 +83,7 @@ def impute_apart(
             timeout=timeout,
         )
         place = Workplace(folder, folder, folder, environments, openings)
-        attempt = run_workers(task, folder, place, threading.Event(), KeptWorker())
+        attempt = run_workers(task, folder, place, threading.Event(), ReusableWorker())
         if attempt.failure is not None:
             reason = attempt.failure.reason.removeprefix("UnavailableError: ")
             reason = f"{imputer.spec}: {reason}"

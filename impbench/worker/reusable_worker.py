@@ -75,7 +75,7 @@ class Order:
     """Equal where one process can serve both; None where the worker is to be used once."""
 
 
-class KeptWorker:
+class ReusableWorker:
     """A handle on a worker that forks for each job, if it may; else it is a new one each time."""
 
     def __init__(self) -> None:

@@ -155,6 +155,6 @@ def test_records_of_another_choice_stay_and_are_said_to_be_left_out(tmp_path: Pa
     assert notices == []
     n_records(other)
     assert len(notices) == 1
-    assert notices[0].startswith(f"{n_first} records stay in")
+    assert f"(records: {n_first};" in notices[0]
     assert n_records(one, other) == 2 * n_first
     assert notices == []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from impbench.executors.machine.gpus import Gpus
 from impbench.plan.task import Task
-from impbench.worker.reusable_worker import KeptWorker
+from impbench.worker.reusable_worker import ReusableWorker
 
 CONTROLS = ""
 """Stands for the methods that are all quick: controls, of whatever module."""
@@ -22,7 +22,7 @@ CONTROLS = ""
 class Slot:
     """Where one job runs at a time."""
 
-    worker: KeptWorker = field(default_factory=KeptWorker)
+    worker: ReusableWorker = field(default_factory=ReusableWorker)
     method: str | None = None
     """Module of its last task, or `CONTROLS`."""
 
