@@ -13,6 +13,7 @@ import re
 import sys
 import types
 import typing
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -230,7 +231,17 @@ _NONE = type(None)
 _UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
 
 
-def type_hints(cls: type[Parametrised]) -> dict[str, Any]:
+_hints: weakref.WeakKeyDictionary[type, Mapping[str, Any]] = weakref.WeakKeyDictionary()
+
+
+def type_hints(cls: type[Parametrised]) -> Mapping[str, Any]:
+    """Return the types of the parameters, resolved once for each class: plans ask for many."""
+    if cls not in _hints:
+        _hints[cls] = _resolve_hints(cls)
+    return _hints[cls]
+
+
+def _resolve_hints(cls: type[Parametrised]) -> dict[str, Any]:
     """Resolve the types of the parameters.
 
     Those alone: the worker may run on an older Python that cannot resolve every class attribute's.

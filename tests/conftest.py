@@ -35,8 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with whole pages of documentation: so no process waits for such a one at the end."""
-    items.sort(key=lambda item: item.path.name != "test_docs.py")
+    """Begin with what must not come at the end, or be taken apart.
+
+    Whole pages of documentation take long. The attacks are run once for each process that tests
+    them: of what one process has, others take over only the end.
+    """
+    first = ["test_docs.py", "test_attacks.py"]
+    items.sort(key=lambda item: item.path.name not in first)
 
 
 @pytest.hookimpl(wrapper=True)

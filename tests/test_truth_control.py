@@ -111,6 +111,7 @@ def test_a_run_scores_attainable_between_the_truth_and_every_other_control(asked
     assert mse["attainable"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_attainable_exists_where_truth_and_labels_do(asked: Path) -> None:
     where = {
         name: {r.job.protocol for r in Store(asked).read().records if r.job.imputer == name}
@@ -127,6 +128,7 @@ def test_attainable_exists_where_truth_and_labels_do(asked: Path) -> None:
         assert told[name].summary == TRUTH_CONTROLS[name].summary
 
 
+@pytest.mark.slow
 def test_who_sees_the_truth_is_never_ranked(asked: Path) -> None:
     run = make_run(Store(asked).read())
     summary = summarise(run)

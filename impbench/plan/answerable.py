@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 from impbench.errors import InputError
 from impbench.gives import in_words, only_embedding
@@ -95,7 +95,6 @@ def questions_for(gives: Sequence[Part], registry: Registry) -> list[str]:
 
 def _variants(kind: type[Protocol]) -> Iterable[Protocol]:
     yield kind()
-    hints: dict[str, Any] = type_hints(kind)
-    for name, hint in hints.items():
+    for name, hint in type_hints(kind).items():
         for choice in get_args(hint) if get_origin(hint) is Literal else ():
             yield kind(**{name: choice})

@@ -77,9 +77,11 @@ class Plan:
     def jobs(self) -> list[Job]:
         """List the jobs as far as they are known without the data; truth controls' are not."""
         return [
-            Job(item.source.spec, item.protocol.spec, imputer.spec, imputer.parameters(), seed)
+            Job(source, protocol, spec, imputer.parameters(), seed)
             for item in self.asked
+            for source, protocol in [(item.source.spec, item.protocol.spec)]
             for imputer in item.imputers
+            for spec in [imputer.spec]
             for seed in self.seeds
         ]
 

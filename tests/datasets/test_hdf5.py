@@ -10,10 +10,11 @@ import anndata
 import h5py
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import scipy.sparse as sp
 
-from impbench.data import hdf5_trial
+from impbench.data import hdf5_program, hdf5_trial
 from impbench.data.read import read_counts_file
 from impbench.errors import InputError
 
@@ -111,14 +112,18 @@ def test_view_of_another_file_is_refused(path, tmp_path):
 
 @pytest.fixture
 def ending(tmp_path, monkeypatch):
-    """Let the process that reads a file first end as HDF5 would make it."""
+    """Let a process end in the library that reads a file, as HDF5 would make it."""
 
     def ends(how):
-        script = tmp_path / "ends.py"
-        script.write_text(f"import os, signal, time\n{how}\n")
-        monkeypatch.setattr(hdf5_trial, "__file__", str(script))
+        for name in ("h5py", "hdf5plugin"):
+            (tmp_path / f"{name}.py").write_text(
+                f"import os, signal\n\n\ndef File(*_):\n    {how}\n"
+            )
+        monkeypatch.syspath_prepend(tmp_path)
 
-    return ends
+    hdf5_trial._end_program()
+    yield ends
+    hdf5_trial._end_program()
 
 
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGALRM"])
@@ -129,17 +134,78 @@ def test_file_on_which_the_library_crashes_or_hangs_is_refused_in_words(path, en
     assert "truncated or damaged: write or copy it again" in message
 
 
-@pytest.mark.parametrize("how", ["raise SystemExit(1)", "os.kill(os.getpid(), signal.SIGKILL)"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "raise SystemExit(1)",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "os.kill(os.getppid(), signal.SIGKILL)",
+    ],
+)
 def test_process_that_could_not_try_says_nothing_about_the_file(path, ending, how):
     ending(how)
     assert read_counts_file(path).counts.shape == (8, 5)
 
 
-def test_part_that_comes_to_no_end_ends_its_process(path, monkeypatch):
-    monkeypatch.setattr(hdf5_trial, "_read_attributes", lambda _: time.sleep(60))
-    monkeypatch.setattr(hdf5_trial, "_SECONDS", 1)
+def test_program_that_ended_meanwhile_starts_again(path):
+    assert hdf5_trial.is_whole(path)
+    before = hdf5_trial._program
+    before.kill()
+    before.wait()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert not hdf5_trial.is_whole(path)
+    assert hdf5_trial._program is not before
+
+
+def test_who_interrupts_an_attempt_leaves_no_answer_to_the_next(path, ending):
+    ending("import time; time.sleep(0.5)")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            hdf5_trial.attempt(path, whole=False)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert hdf5_trial._program is None
+
+
+def test_forked_process_asks_a_program_of_its_own(path):
+    assert hdf5_trial.is_whole(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     if (child := os.fork()) == 0:
-        os._exit(hdf5_trial.try_reading(str(path), whole=False))
+        own = hdf5_trial._program is None and not hdf5_trial.is_whole(path)
+        hdf5_trial._end_program()
+        os._exit(0 if own else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert not hdf5_trial.is_whole(path)
+
+
+@pytest.mark.slow
+def test_program_ends_when_nobody_asks_and_with_whoever_asked(path):
+    code = (
+        "from impbench.data import hdf5_trial\nfrom pathlib import Path\nimport os, signal\n"
+        f"hdf5_trial.is_whole(Path({str(path)!r}))\n"
+        "print(hdf5_trial._program.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL
+    mine = hdf5_trial.is_whole(path) and hdf5_trial._program
+    deadline = time.monotonic() + 60
+    while psutil.pid_exists(int(done.stdout)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(int(done.stdout))
+    assert mine.wait(60) == 0
+
+
+def test_part_that_comes_to_no_end_ends_its_process(path, monkeypatch):
+    monkeypatch.setattr(hdf5_program, "_read_attributes", lambda _: time.sleep(60))
+    monkeypatch.setattr(hdf5_program, "_SECONDS", 1)
+    if (child := os.fork()) == 0:
+        os._exit(hdf5_program.try_reading(str(path), whole=False))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGALRM
 
 

@@ -11,6 +11,8 @@ import impbench
 from impbench.plan.suite import Question, Suite
 from impbench.runner.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 PROTOCOLS = ("masking", "thinning", "calibration[train=0.9]", "stability")
 IMPUTERS = ("no-imputation", "gene-mean", "permuted", "saver")
 
@@ -32,7 +34,6 @@ def values(results: pd.DataFrame, imputer: str) -> dict[tuple[str, str], float]:
     return {(row.protocol, row.metric): row.value for row in rows.itertuples()}
 
 
-@pytest.mark.slow
 def test_every_job_succeeds_also_where_a_method_offers_no_standard_deviation(results):
     assert (results.status == "ok").all(), results[results.status != "ok"].reason.unique()
     assert set(results.protocol) == set(PROTOCOLS)

@@ -77,6 +77,7 @@ def test_a_data_set_has_technology_size_and_kind(about, expected):
     assert facets_of(about) == Facets(*expected)
 
 
+@pytest.mark.slow
 def test_a_purpose_on_too_few_data_sets_ranks_nobody(filtered):
     _, run, summary = filtered
     table = purpose_table(run, summary[summary["dataset"].isin(["real_1", "sim_1", "real_3"])])
@@ -87,12 +88,14 @@ def test_a_purpose_on_too_few_data_sets_ranks_nobody(filtered):
     assert {row.cells[at].text for row in table.rows} == {"—"}
 
 
+@pytest.mark.slow
 def test_few_data_sets_have_no_filters(filtered):
     _, run, summary = filtered
     assert filters(run, summary[summary["dataset"].isin(list(REAL)[:3])]) is None
     assert filters(run, summary[summary["dataset"].isin(list(REAL)[:4])]) is not None
 
 
+@pytest.mark.slow
 def test_table_without_javascript_is_over_all_data_sets(filtered):
     store, run, summary = filtered
     page = (store.folder / "report.html").read_text()
@@ -106,6 +109,7 @@ def test_table_without_javascript_is_over_all_data_sets(filtered):
     assert [name for name, cell in cells.items() if cell.kind == "best"] == ["maskclass-best"]
 
 
+@pytest.mark.slow
 def test_manifests_of_before_have_no_technology(filtered):
     _, run, summary = filtered
     before = {name: replace(about, facts={}) for name, about in run.manifest.datasets.items()}

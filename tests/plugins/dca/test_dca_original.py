@@ -15,6 +15,7 @@ INPUTS = Path(__file__).parents[2] / "data" / "inputs"
 RECORDED = (1.8551, 2.8739, 0.2331), (0.0043, 0.0174, 0.0039)
 
 
+@pytest.mark.slow
 def test_scores_as_recorded_where_its_environment_is_built():
     wish = environments.Wish.of(DcaOriginal)
     if wish.requires not in [found.requires for found in environments.cached()]:

@@ -20,6 +20,7 @@ def test_genes_and_cells_without_counts_do_not_help():
         HalraOriginal().impute(Observed.from_counts(counts), Context())
 
 
+@pytest.mark.slow
 def test_scores_as_measured_where_its_environment_is_built(on_small_rare):
     result = on_small_rare(HalraOriginal())
     np.testing.assert_allclose(result.mse, (3.260, 5.718, 0.924), rtol=0.05)
@@ -28,6 +29,7 @@ def test_scores_as_measured_where_its_environment_is_built(on_small_rare):
     assert 0.4 < result.filled < 0.6
 
 
+@pytest.mark.slow
 def test_the_seed_decides_where_its_environment_is_built(on_small_rare):
     first, again, other = (on_small_rare(HalraOriginal(), seed).values for seed in (1, 1, 2))
     assert np.array_equal(first, again)
