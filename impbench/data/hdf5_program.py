@@ -29,13 +29,25 @@ _SECONDS, _PACE = 20, 2e7
 
 def serve() -> None:
     """Answer every line of stdin, a path and whether to read all, with the status of a fork."""
-    _import_h5py()
+    child = None
+
+    def end(*_: Any) -> None:
+        if child:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        os._exit(0)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks ends this program
+    signal.signal(signal.SIGTERM, end)
+    _import_h5py()
     while select.select([sys.stdin], [], [], _IDLE)[0] and (line := sys.stdin.readline()):
         path, whole = json.loads(line)
-        if (child := os.fork()) == 0:
+        child = os.fork()
+        if child == 0:
             _read_and_end(path, whole)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        status = os.waitpid(child, 0)[1]
+        child = None
+        print(os.waitstatus_to_exitcode(status), flush=True)
 
 
 def _import_h5py() -> None:
@@ -48,9 +60,11 @@ def _import_h5py() -> None:
 def _read_and_end(path: str, whole: bool) -> None:
     status = UNKNOWN
     try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+            signal.signal(number, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, sys.stdin.fileno())
-        os.dup2(nothing, sys.stdout.fileno())
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
         status = try_reading(path, whole)
     finally:
         os._exit(status)
@@ -63,7 +77,6 @@ def try_reading(path: str, whole: bool) -> int:
     failed = False
     file_size = os.path.getsize(path)
     seconds = _SECONDS + int(file_size / _PACE)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
     def read(_: str, item: Any) -> None:
         nonlocal failed

@@ -83,7 +83,7 @@ def _ask(request: bytes) -> bytes:
 def _end_program() -> None:
     global _program
     if _program is not None:
-        _program.kill()
+        _program.terminate()
         _program.communicate()
         _program = None
 

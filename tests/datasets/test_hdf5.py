@@ -117,7 +117,7 @@ def ending(tmp_path, monkeypatch):
     def ends(how):
         for name in ("h5py", "hdf5plugin"):
             (tmp_path / f"{name}.py").write_text(
-                f"import os, signal\n\n\ndef File(*_):\n    {how}\n"
+                f"import os, signal, time\n\n\ndef File(*_):\n    {how}\n"
             )
         monkeypatch.syspath_prepend(tmp_path)
 
@@ -157,20 +157,23 @@ def test_program_that_ended_meanwhile_starts_again(path):
     assert hdf5_trial._program is not before
 
 
-def test_who_interrupts_an_attempt_leaves_no_answer_to_the_next(path, ending):
-    ending("import time; time.sleep(0.5)")
+def test_who_interrupts_an_attempt_leaves_no_answer_and_no_process(path, ending, tmp_path):
+    ending(
+        f"print(os.getpid(), file=open({str(tmp_path / 'pid')!r}, 'w'), flush=True); time.sleep(60)"
+    )
 
     def stop(*_):
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, stop)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        signal.setitimer(signal.ITIMER_REAL, 2)
         with pytest.raises(KeyboardInterrupt):
             hdf5_trial.attempt(path, whole=False)
     finally:
         signal.signal(signal.SIGALRM, before)
     assert hdf5_trial._program is None
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
 def test_forked_process_asks_a_program_of_its_own(path):
@@ -184,6 +187,10 @@ def test_forked_process_asks_a_program_of_its_own(path):
     assert not hdf5_trial.is_whole(path)
 
 
+def is_alive(process):
+    return psutil.pid_exists(process) and psutil.Process(process).status() != "zombie"
+
+
 @pytest.mark.slow
 def test_program_ends_when_nobody_asks_and_with_whoever_asked(path):
     code = (
@@ -195,9 +202,9 @@ def test_program_ends_when_nobody_asks_and_with_whoever_asked(path):
     assert done.returncode == -signal.SIGKILL
     mine = hdf5_trial.is_whole(path) and hdf5_trial._program
     deadline = time.monotonic() + 60
-    while psutil.pid_exists(int(done.stdout)) and time.monotonic() < deadline:
+    while is_alive(int(done.stdout)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not psutil.pid_exists(int(done.stdout))
+    assert not is_alive(int(done.stdout))
     assert mine.wait(60) == 0
 
 
@@ -205,7 +212,7 @@ def test_part_that_comes_to_no_end_ends_its_process(path, monkeypatch):
     monkeypatch.setattr(hdf5_program, "_read_attributes", lambda _: time.sleep(60))
     monkeypatch.setattr(hdf5_program, "_SECONDS", 1)
     if (child := os.fork()) == 0:
-        os._exit(hdf5_program.try_reading(str(path), whole=False))
+        hdf5_program._read_and_end(str(path), whole=False)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGALRM
 
 
