@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 
+import numba
 import pytest
+from impbench_plugins.shared.compiled import njit_unkept
 
 from impbench.worker import landlock
 
@@ -140,3 +142,17 @@ def test_of_processes_that_need_the_same_one_compiles_and_the_others_find_it(tmp
     printed = [process.communicate()[0].split() for process in processes]
     assert [value for value, _ in printed] == ["5.0"] * 3
     assert sorted(int(missed) for _, missed in printed) == [0, 0, 2]
+
+
+def test_what_only_compiled_functions_call_cannot_be_called_from_python():
+    @njit_unkept(nogil=True)
+    def double(x):
+        return 2 * x
+
+    calls = njit_unkept(nogil=True)(lambda x: double(x) + 1)
+    entry = numba.njit(lambda x: calls(x))
+    with pytest.raises(TypeError, match="double can be called from compiled functions alone"):
+        double(1.5)
+    assert entry(1.5) == 4
+    with pytest.raises(TypeError, match="compiled functions alone"):
+        double(1.5)

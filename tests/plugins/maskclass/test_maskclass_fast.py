@@ -9,14 +9,26 @@ import numba
 import numpy as np
 import pytest
 import torch
-from impbench_plugins.maskclass import fast
-from impbench_plugins.maskclass.fast_corruption import hashed, shuffle
+from impbench_plugins.maskclass import fast, fast_corruption, rows
 from impbench_plugins.maskclass.fast_weights import Weights
 from impbench_plugins.maskclass.network import MaskClassNetwork, biozero_loss, masked_loss
-from impbench_plugins.maskclass.rows import add_to_rows, add_weighted_rows, dot, matmul
 from impbench_plugins.maskclass.training import MaskClassData, MaskClassSettings
 
 pytestmark = pytest.mark.slow
+
+
+def from_python(function):
+    """Return an entry from Python to what only compiled functions call."""
+    return numba.njit(lambda *arguments: function(*arguments))
+
+
+hashed, shuffle, matmul, dot, add_to_rows, add_weighted_rows = (
+    from_python(function)
+    for function in (
+        *(fast_corruption.hashed, fast_corruption.shuffle),
+        *(rows.matmul, rows.dot, rows.add_to_rows, rows.add_weighted_rows),
+    )
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +57,16 @@ def test_matmul_equals_numpy(shape, order):
 def test_sums_over_rows_equal_numpy(width):
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(2, 9)).astype(np.float32)
-    rows = rng.integers(0, 5, (2, 9), dtype=np.int32)
+    which = rng.integers(0, 5, (2, 9), dtype=np.int32)
     matrix, out = (rng.normal(size=(k, width)).astype(np.float32) for k in (5, 4))
     expected = out.copy()
-    expected[3] += weights[1, 2:7] @ matrix[rows[1, 2:7]]
-    add_weighted_rows(weights, rows, 1, 2, 7, matrix, out, 3)
+    expected[3] += weights[1, 2:7] @ matrix[which[1, 2:7]]
+    add_weighted_rows(weights, which, 1, 2, 7, matrix, out, 3)
     np.testing.assert_allclose(out, expected, atol=1e-5)
     assert dot(matrix, 2, out, 3) == pytest.approx(float(matrix[2] @ out[3]), rel=1e-4)
     expected = matrix.copy()
-    np.add.at(expected, rows[1, 2:7], weights[1, 2:7, None] * out[2])
-    add_to_rows(weights, rows, 1, 2, 7, out, 2, matrix)
+    np.add.at(expected, which[1, 2:7], weights[1, 2:7, None] * out[2])
+    add_to_rows(weights, which, 1, 2, 7, out, 2, matrix)
     np.testing.assert_allclose(matrix, expected, atol=1e-5)
 
 
