@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 from scipy.linalg import solve
 from scipy.sparse.linalg import LinearOperator, gmres, minres
@@ -162,7 +162,7 @@ def _times_system(
     return result
 
 
-@njit(nogil=True, fastmath=True)
+@njit_unkept(nogil=True, fastmath=True)
 def _weighted_sum(weights: Floats, places: NDArray[np.int32], values: Floats) -> float:
     total = 0.0
     for entry in range(weights.shape[0]):

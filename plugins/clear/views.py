@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 GOLDEN, FIRST, SECOND = (
@@ -85,7 +85,7 @@ def draw_views(
     return views
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _draw(genes: Any, n: int, state: Any) -> None:
     """Put `n` genes, drawn without replacement, into the first places."""
     for place in range(n):
@@ -93,7 +93,7 @@ def _draw(genes: Any, n: int, state: Any) -> None:
         genes[place], genes[chosen] = genes[chosen], genes[place]
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _swap(x: Any, n: int, state: Any) -> None:
     """Let `n` pairs of genes change places, all read before any is written; a gene may recur."""
     first, second = np.empty(n, np.int64), np.empty(n, np.int64)
@@ -107,7 +107,7 @@ def _swap(x: Any, n: int, state: Any) -> None:
         x[second[pair]] = held[0, pair]
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _uniform(state: Any) -> float:
     """Draw from [0, 1)."""
     state[0] += GOLDEN
@@ -118,13 +118,13 @@ def _uniform(state: Any) -> float:
     return np.float64(bits >> np.uint64(11)) * 2.0**-53
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _below(n: int, state: Any) -> int:
     """Draw one of 0 .. n − 1."""
     return int(_uniform(state) * n)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _normals(n: int, state: Any) -> NDArray[np.float32]:
     """Draw from the standard normal distribution (Box and Muller), to single precision."""
     radius, turn = np.empty(n, np.float32), np.empty(n, np.float32)
@@ -136,7 +136,7 @@ def _normals(n: int, state: Any) -> NDArray[np.float32]:
     return radius
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _logarithm(x: Any) -> Any:
     """Return ln x in single precision, for x of 2⁻⁵³ to 1 (Cephes library, Moshier 1992)."""
     bits = np.float32(x).view(np.int32)
@@ -158,7 +158,7 @@ def _logarithm(x: Any) -> Any:
     return f + y + exponent * np.float32(0.69314718)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _cosine(turn: Any) -> Any:
     """Return cos 2πx in single precision, for x of 0 to 1: the series of the sine of π/2 − 2πx."""
     y = np.float32(6.2831853) * (np.abs(turn - np.float32(0.5)) - np.float32(0.25))

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -68,12 +68,12 @@ def descend(starts: Any, columns: Any, p: Floats, y: Floats, rounds: int) -> Non
                 y[point, d] -= mean
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _sign(x: float) -> int:
     return int(x > 0) - int(x < 0)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit_unkept(nogil=True, error_model="numpy")
 def _attract(starts: Any, columns: Any, p: Floats, y: Floats, force: Floats) -> None:
     force[:] = 0.0
     for point in range(y.shape[0]):
@@ -127,7 +127,7 @@ def repel(y: Floats, angle: float, force: Floats) -> float:
     return total
 
 
-@njit(nogil=True, error_model="numpy")
+@njit_unkept(nogil=True, error_model="numpy")
 def _plant(
     y: Floats,
     widths: Floats,
@@ -188,12 +188,12 @@ def _plant(
     return n_boxes
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _same(one: Floats, other: Floats) -> bool:
     return bool(one[0] == other[0] and one[1] == other[1] and one[2] == other[2])
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _side(middle: Floats, point: Floats) -> int:
     """Return which child of a box a point lies in: bit d is set where it is below the middle."""
     child = 0

@@ -29,7 +29,7 @@ from impbench_plugins.saver.passes import (
     dot_row,
     take_from_residual,
 )
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 TOLERANCE = 1e-7
@@ -211,7 +211,7 @@ def advance(fit: LassoFit, penalty: float, max_nonzero: int) -> int:
             return _record(fit, max_nonzero)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit_unkept(nogil=True, error_model="numpy")
 def _minimise_quadratic(fit: LassoFit, penalty: float, tolerance: float, max_active: int) -> bool:
     """Descend along the coordinates until a pass over all strong predictors changes nothing.
 
@@ -274,7 +274,7 @@ def _minimise_quadratic(fit: LassoFit, penalty: float, tolerance: float, max_act
             return True
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _renew_quadratic(fit: LassoFit, intercept_before: float) -> None:
     """Bring η up to date, then weights and residuals of the next quadratic."""
     number, eta = fit.number, fit.eta
@@ -355,7 +355,7 @@ def _let_in_above(fit: LassoFit, bound: float) -> bool:
     return found
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _gradient(fit: LassoFit, k: int) -> float:
     slope = (
         dot_row(fit.predictors.values, k, fit.residual) - fit.centre[k] * fit.number[SUM_RESIDUAL]
@@ -363,7 +363,7 @@ def _gradient(fit: LassoFit, k: int) -> float:
     return float(abs(slope / fit.spread[k]))
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _record(fit: LassoFit, max_nonzero: int) -> int:
     """Note the deviance explained; say whether the path ends here."""
     number, step = fit.number, fit.counter[N_STEPS]

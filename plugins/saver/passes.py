@@ -9,7 +9,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
@@ -109,7 +109,7 @@ def add_rows(
         y[i] += first + (c * predictors[p, i] + d * predictors[q, i])
 
 
-@njit(nogil=True, fastmath=_SUMS)
+@njit_unkept(nogil=True, fastmath=_SUMS)
 def dot_row(predictors: NDArray[np.float64], k: int, values: Vector) -> float:
     """Return the inner product of a predictor with values of the cells."""
     total = 0.0
@@ -127,7 +127,7 @@ def dot_rounded(rounded: NDArray[np.float32], k: int, values: NDArray[np.float32
     return total
 
 
-@njit(nogil=True, fastmath=_SUMS)
+@njit_unkept(nogil=True, fastmath=_SUMS)
 def curve(
     predictors: NDArray[np.float64], k: int, working: Vector, centre: float
 ) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
@@ -124,7 +124,7 @@ def _log_rising(shape: float, x: float, rate: float) -> float:
     return math.lgamma(total) - math.lgamma(shape) - x * math.log(rate)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _stirling(z: float) -> float:
     """Return the series in ln Γ(z) = (z − ½) ln z − z + ½ ln 2π + …; 1e-14 for z from 16."""
     inverse = 1.0 / z
@@ -132,13 +132,13 @@ def _stirling(z: float) -> float:
     return inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _log1p(x: float) -> float:
     # Not near 0 the plain logarithm is as exact, and twice as fast.
     return math.log(1.0 + x) if x > 0.01 else math.log1p(x)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def spread(
     family: int, counts: Vector, mean: Vector, size_factors: Vector, bound: float
 ) -> tuple[float, float]:
@@ -160,7 +160,7 @@ def spread(
     return theta, cost(family, theta, counts, mean, size_factors)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _where_unlikely(
     family: int,
     counts: Vector,

@@ -13,7 +13,7 @@ import numpy as np
 from impbench_plugins.saver import lasso
 from impbench_plugins.saver.lasso import LassoFit
 from impbench_plugins.saver.passes import Predictors, Vector, dot_row, moments
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 N_FOLDS = 5
@@ -97,7 +97,7 @@ def cross_validated(
     return GenePrediction(np.exp(fit.eta), largest, penalties[best], gain)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _walk(fit: LassoFit, penalties: Vector) -> int:
     """Move a fit from the first λ to the last; return the number of λ before the path ended."""
     for k in range(1, len(penalties)):
@@ -109,7 +109,7 @@ def _walk(fit: LassoFit, penalties: Vector) -> int:
     return len(penalties)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _curve(
     predictors: Predictors,
     y: Vector,
@@ -163,7 +163,7 @@ class _Path(NamedTuple):
     ended: NDArray[np.bool_]
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _start_path(
     predictors: Predictors, y: Vector, fold: NDArray[np.int64], f: int, left_out: int
 ) -> _Path:
@@ -177,7 +177,7 @@ def _start_path(
     return _Path(fit, held_out, step, eta.copy(), eta, penalty, np.zeros(1, dtype=np.bool_))
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _predict(path: _Path, penalty: float, y: Vector, losses: Vector) -> None:
     """Write the deviance of the held-out cells at a λ below those asked for before."""
     largest, before, now = path.penalty
@@ -237,7 +237,7 @@ def largest_correlation(predictors: Predictors, y: Vector, left_out: int) -> flo
     return largest
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _can_learn(y: Vector, used: NDArray[np.bool_]) -> bool:
     """Whether the used cells exist and their values are not all the same."""
     low, high = np.inf, -np.inf
@@ -247,7 +247,7 @@ def _can_learn(y: Vector, used: NDArray[np.bool_]) -> bool:
     return high > low
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _step(n_cells: int, n_predictors: int) -> float:
     """Return the factor from one λ to the next on a path of glmnet's choice."""
     last = 0.01 if n_cells < n_predictors else 1e-4

@@ -18,7 +18,7 @@ import math
 from typing import Any
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -92,7 +92,7 @@ def _climb(x: Floats, n_below: int, limit: float, fit: Any) -> None:
             return
 
 
-@njit(nogil=True, error_model="numpy")
+@njit_unkept(nogil=True, error_model="numpy")
 def _sum_seen(x: Floats, fit: Any, sums: Any) -> None:
     """Sum up each component's shares of the values seen.
 
@@ -121,7 +121,7 @@ def _sum_seen(x: Floats, fit: Any, sums: Any) -> None:
             sums[2, k] += share * distance * distance
 
 
-@njit(nogil=True, error_model="numpy")
+@njit_unkept(nogil=True, error_model="numpy")
 def _weigh_below(limit: float, fit: Any, shares: Any, mills: Any) -> None:
     """Fill each component's share of what lies below the limit, and its λ, (components,)."""
     largest = -math.inf

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from impbench_plugins.shared.r_random import Draws
 from numpy.typing import NDArray
 
@@ -141,7 +141,7 @@ def _climb(x: Floats, p: Floats, mean: Floats, sd: Floats) -> bool:
     return False
 
 
-@njit(nogil=True, error_model="numpy")
+@njit_unkept(nogil=True, error_model="numpy")
 def _weigh(x: Floats, p: Floats, mean: Floats, sd: Floats, shares: Any) -> float:
     """Fill each component's share of each value, (values, components); return Σ ln Σ p φ."""
     n_components = p.size

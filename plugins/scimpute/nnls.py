@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ def nnls(gram: Floats, product: Floats) -> Floats:
     return coefficients
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _solve(gram: Floats, product: Floats, chosen: NDArray[np.int64], ridge: float) -> Floats:
     """Solve for the chosen coefficients alone, by Cholesky's factors."""
     n = len(chosen)

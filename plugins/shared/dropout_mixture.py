@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -125,7 +125,7 @@ def _normal_density(x: float, mean: float, deviation: float) -> float:
     return math.exp(-0.5 * z * z) / (deviation * math.sqrt(2.0 * math.pi))
 
 
-@njit(nogil=True, error_model="numpy")
+@njit_unkept(nogil=True, error_model="numpy")
 def _fit(x: Floats, logs: Floats, doubt: Floats, p: Floats) -> None:
     """Fill `p`, unless the fit breaks down: a value of density 0, or a deviation of 0."""
     n = x.shape[0]
@@ -180,7 +180,7 @@ def _fit(x: Floats, logs: Floats, doubt: Floats, p: Floats) -> None:
         p[0], p[1], p[2], p[3], p[4] = rate, shape, gamma_rate, mean, deviation
 
 
-@njit(nogil=True, error_model="numpy")
+@njit_unkept(nogil=True, error_model="numpy")
 def _gamma_shape(spread: float) -> float:
     """Solve ln α − ψ(α) = `spread` (maximum likelihood), at most `LARGEST_SHAPE`."""
     if not spread > 0.0:
@@ -198,7 +198,7 @@ def _gamma_shape(spread: float) -> float:
     return shape
 
 
-@njit(nogil=True, error_model="numpy")
+@njit_unkept(nogil=True, error_model="numpy")
 def _digamma_and_derivative(x: float) -> tuple[float, float]:
     """Return ψ(x) and ψ'(x) for x > 0, by recurrence to x ≥ 8 and the asymptotic series."""
     first = second = 0.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -114,7 +114,7 @@ def _best_gram(gram: Floats, starts: Labels, max_passes: int) -> tuple[Labels, f
     return best_labels, best
 
 
-@njit(nogil=True, fastmath=True)
+@njit_unkept(nogil=True, fastmath=True)
 def _descend_gram(gram: Floats, seeds: Labels, max_passes: int, labels: Labels) -> float:
     """Run one start; fills `labels` and returns the sum of squares.
 
@@ -189,7 +189,7 @@ def _descend_gram(gram: Floats, seeds: Labels, max_passes: int, labels: Labels) 
     return total
 
 
-@njit(nogil=True, fastmath=True)
+@njit_unkept(nogil=True, fastmath=True)
 def _divide(about: Floats, size: float, within: float) -> None:
     n = max(size, 1.0)
     about[TWICE_SHARE] = 2.0 / n
@@ -213,7 +213,7 @@ def _best(points: Floats, single: Singles, starts: Labels, max_passes: int) -> t
     return best_labels, best
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _descend(points: Floats, single: Singles, seeds: Labels, max_passes: int) -> Labels:
     """Run several starts side by side; (cells, starts) labels.
 
@@ -252,7 +252,7 @@ def _descend(points: Floats, single: Singles, seeds: Labels, max_passes: int) ->
     return labels
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _centre(points: Floats, labels: Labels, centres: Floats, sizes: Floats) -> None:
     """Fill `centres`, (k, dimensions), and `sizes`, (k,); an empty cluster has its centre at 0."""
     centres[:] = 0.0
@@ -265,7 +265,7 @@ def _centre(points: Floats, labels: Labels, centres: Floats, sizes: Floats) -> N
         centres[cluster] /= max(sizes[cluster], 1.0)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _sum_of_squares(points: Floats, labels: Labels, k: int) -> float:
     centres, sizes = np.empty((k, points.shape[1])), np.empty(k)
     _centre(points, labels, centres, sizes)
@@ -275,7 +275,7 @@ def _sum_of_squares(points: Floats, labels: Labels, k: int) -> float:
     return total
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _columns(centres: Floats, running: Labels) -> Singles:
     """Return the centres of the starts that still run, (dimensions, starts · k)."""
     k, n_dims = centres.shape[1:]
@@ -287,7 +287,7 @@ def _columns(centres: Floats, running: Labels) -> Singles:
     return columns
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _squares(centres: Floats, running: Labels) -> Floats:
     """Return the squared lengths of those centres, (starts, k)."""
     squares = np.empty((running.size, centres.shape[1]))
@@ -297,7 +297,7 @@ def _squares(centres: Floats, running: Labels) -> Floats:
     return squares
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _move_block(
     points: Floats,
     products: Singles,
@@ -342,7 +342,7 @@ def _move_block(
                 labels[row, start] = new
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _move(point: Floats, centres: Floats, sizes: Floats, old: int) -> int:
     """Move one cell to the cluster that lowers the sum of squares most; return that cluster."""
     if sizes[old] <= 1.0:
@@ -365,7 +365,7 @@ def _move(point: Floats, centres: Floats, sizes: Floats, old: int) -> int:
     return new
 
 
-@njit(nogil=True, fastmath=True)
+@njit_unkept(nogil=True, fastmath=True)
 def _squared_distance(point: Floats, centre: Floats) -> float:
     total = 0.0
     for dim in range(point.shape[0]):
@@ -374,7 +374,7 @@ def _squared_distance(point: Floats, centre: Floats) -> float:
     return total
 
 
-@njit(nogil=True, fastmath=True)
+@njit_unkept(nogil=True, fastmath=True)
 def _dot(point: Floats) -> float:
     total = 0.0
     for dim in range(point.shape[0]):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -141,7 +141,7 @@ def _best(
     return best_labels, best
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _descend(
     rows: Floats, gram: bool, squares: Floats, seeds: Labels, max_rounds: int, sums: Floats,
     about: Floats, ic1: Labels,
@@ -196,7 +196,7 @@ def _descend(
     return True
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _optimal_transfer(
     rows: Floats, gram: bool, squares: Floats, sums: Floats, about: Floats, ic1: Labels,
     ic2: Labels, r1: Floats, ncp: Labels, moved: NDArray[np.bool_], live: Labels, quiet: int,
@@ -243,7 +243,7 @@ def _optimal_transfer(
     return quiet
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _quick_transfer(
     rows: Floats, gram: bool, squares: Floats, sums: Floats, about: Floats, ic1: Labels,
     ic2: Labels, r1: Floats, ncp: Labels, moved: NDArray[np.bool_],
@@ -278,7 +278,7 @@ def _quick_transfer(
                 return True
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _add_up(rows: Floats, gram: bool, labels: Labels, sums: Floats, about: Floats) -> None:
     """Fill the sums of each cluster, and what is kept of it."""
     n_cells = rows.shape[0]
@@ -299,7 +299,7 @@ def _add_up(rows: Floats, gram: bool, labels: Labels, sums: Floats, about: Float
         _renew(about, cluster)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _move(
     rows: Floats, gram: bool, squares: Floats, cell: int, sums: Floats, about: Floats, old: int,
     new: int,
@@ -315,7 +315,7 @@ def _move(
     _renew(about, new)
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _renew(about: Floats, cluster: int) -> None:
     n = max(about[cluster, SIZE], 1.0)
     about[cluster, LEAVE] = n / (n - 1.0) if n > 1.0 else np.inf
@@ -324,13 +324,13 @@ def _renew(about: Floats, cluster: int) -> None:
     about[cluster, OFFSET] = about[cluster, WITHIN] / (n * n)
 
 
-@njit(nogil=True, fastmath=True, forceinline=True)
+@njit_unkept(nogil=True, fastmath=True, forceinline=True)
 def _from_inner(squares: Floats, cell: int, about: Floats, cluster: int, inner: float) -> float:
     """Return the squared distance of a cell from a cluster's centre, from x·s."""
     return squares[cell] + about[cluster, OFFSET] - inner * about[cluster, TWICE_SHARE]
 
 
-@njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@njit_unkept(nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _all_distances(
     rows: Floats, gram: bool, squares: Floats, cell: int, sums: Floats, about: Floats,
     distances: Floats,
@@ -357,7 +357,7 @@ def _all_distances(
         distances[cluster] = _from_inner(squares, cell, about, cluster, distances[cluster])
 
 
-@njit(nogil=True, fastmath=True, forceinline=True)
+@njit_unkept(nogil=True, fastmath=True, forceinline=True)
 def _inner(rows: Floats, gram: bool, cell: int, sums: Floats, cluster: int) -> float:
     if gram:
         return sums[cluster, cell]
@@ -367,7 +367,7 @@ def _inner(rows: Floats, gram: bool, cell: int, sums: Floats, cluster: int) -> f
     return total
 
 
-@njit(nogil=True, fastmath=True, forceinline=True)
+@njit_unkept(nogil=True, fastmath=True, forceinline=True)
 def _two_inner(
     rows: Floats, gram: bool, cell: int, sums: Floats, one: int, other: int
 ) -> tuple[float, float]:

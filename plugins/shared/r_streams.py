@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from impbench_plugins.shared.compiled import njit
+from impbench_plugins.shared.compiled import njit, njit_unkept
 from numpy.typing import NDArray
 
 Labels = NDArray[np.int64]
@@ -105,7 +105,7 @@ def _samples(state: Labels, n: int, size: int, times: int) -> Labels:
     return drawn
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _below(state: Labels, n: int) -> int:
     bits = 0
     while (1 << bits) < n:
@@ -119,7 +119,7 @@ def _below(state: Labels, n: int) -> int:
             return value
 
 
-@njit(nogil=True)
+@njit_unkept(nogil=True)
 def _uniform(state: Labels) -> float:
     """Draw a number between 0 and 1, and step `state`, (6,)."""
     first = (1403580 * state[1] - 810728 * state[0]) % 4294967087
