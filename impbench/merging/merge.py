@@ -21,7 +21,7 @@ from impbench.merging.union import unite
 from impbench.plan.plan import Plan, make_plan
 from impbench.plan.suite import Suite, read_suite
 from impbench.registry import Registry
-from impbench.results.manifest import RunManifest
+from impbench.results.manifest import AboutSuite, RunManifest
 from impbench.results.record import Record
 from impbench.results.store import Store, StoredRun
 from impbench.write_atomically import write_atomically
@@ -65,7 +65,8 @@ def merge(
     prefer
         As in `choose`.
     suite
-        What the runs are slices of; None looks it up by the name that they give.
+        What the runs are slices of, and what they are called together; None looks it up by the name
+        that they give.
     pictures
         Take along the samples that the page draws cells and genes from.
     replaces
@@ -89,6 +90,9 @@ def merge(
     known = suite or _suite_of(runs[0].manifest, registry)
     lacking = partial(_still_replaced, suite=known, registry=registry)
     told = unite(runs, keys, not missing, lacking, command)
+    if suite is not None:
+        about = AboutSuite(suite.name, suite.title, suite.description, told.suite.replaced)
+        told = dataclasses.replace(told, suite=about)
     store = Store.create(out, ())
     with store.locked():
         named = any(_same(out, run.folder) for run in runs if run.folder is not None)

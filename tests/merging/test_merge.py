@@ -91,6 +91,17 @@ def test_what_the_slices_lack_of_the_suite_is_said(sliced: Slice, tmp_path: Path
     assert together(tmp_path / "two", *halves).stored.manifest.suite.replaced == ()
 
 
+def test_slices_have_the_name_of_the_suite_that_they_are_said_to_be_of(
+    sliced: Slice, tmp_path: Path
+) -> None:
+    half = copied(sliced("datasets-0", **HALVES["datasets"][0]), tmp_path / "half")
+    told = json.loads((half / "manifest.json").read_text())
+    told["suite"] |= {"name": "first", "title": "First"}
+    (half / "manifest.json").write_text(json.dumps(told))
+    suite = together(tmp_path / "one", half).stored.manifest.suite
+    assert (suite.name, suite.title, suite.replaced) == ("sliced", "Sliced", ("datasets",))
+
+
 def test_a_packed_folder_is_drawn_and_resumed_without_running_anything(
     sliced: Slice, tmp_path: Path
 ) -> None:

@@ -200,6 +200,17 @@ def test_suite_keeps_its_text_only_while_it_is_that_suite():
     )
 
 
+def test_slices_of_a_suite_are_called_a_part_of_it():
+    run = make_run({"a": [0.8], "no-imputation": [0.4]}, ["sim"], own=False)
+    suite = replace(run.manifest.suite, replaced=("datasets", "protocols"))
+    parts = (run.manifest.as_part("one"), run.manifest.as_part("two"))
+    found = heading(replace(run, manifest=replace(run.manifest, suite=suite, merged=parts)))
+    assert found.title == f"{suite.title}, in part"
+    assert found.lead[-1] == (
+        "A part of the suite default: of its datasets and protocols not all have been run."
+    )
+
+
 def test_what_could_not_be_asked_has_its_purpose_and_the_words_of_the_interface():
     run = make_run({"a": [0.8], "no-imputation": [0.4]})
     reason = "no labels; give them with --label-key"

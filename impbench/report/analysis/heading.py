@@ -29,6 +29,10 @@ def heading(run: Run) -> Heading:
         return Heading(
             suite.title or "Imputation benchmark", tuple(filter(None, [suite.description]))
         )
+    if run.manifest.merged:
+        missing = listed(list(suite.replaced))
+        part = f"A part of the suite {suite.name}: of its {missing} not all have been run."
+        return Heading(f"{suite.title or suite.name}, in part", (_asked(run), part))
     methods = listed(run.methods, 3) or "Controls"
     titles = [about.title for about in run.datasets.values()]
     replaced = listed([f"its {part}" for part in suite.replaced])
