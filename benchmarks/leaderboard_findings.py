@@ -311,9 +311,9 @@ def sets_needed(places: pd.DataFrame, figures: Path | None) -> None:
         n = rows["dataset"].nunique()
         if n < 4:
             continue
-        curves[purpose] = {
-            size: mean_of_known(_halves(rows, size)) for size in range(1, n // 2 + 1)
-        }
+        curve = {size: mean_of_known(_halves(rows, size)) for size in range(1, n // 2 + 1)}
+        if not np.isnan(curve[1]):  # as where two methods alone were asked
+            curves[purpose] = curve
     sizes = sorted({size for curve in curves.values() for size in curve})
     print(f"| purpose | {' | '.join(map(str, sizes))} |")
     print(f"|---|{'---:|' * len(sizes)}")
