@@ -18,7 +18,7 @@ import threading
 from pathlib import Path
 
 from impbench.data import hdf5_program
-from impbench.data.hdf5_program import FAILS, UNKNOWN
+from impbench.data.hdf5_program import ANSWER, FAILS, UNKNOWN
 
 _CRASHES = {
     -s for s in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
@@ -47,50 +47,67 @@ def attempt(path: Path, whole: bool) -> int:
     """Return the exit status of a process that reads a file; any other than these says nothing."""
     request = json.dumps([os.path.abspath(path), whole]).encode() + b"\n"
     with _asking:
-        for _ in range(2):  # it may have ended a moment ago
+        for _ in range(2):  # the program may have ended a moment ago
             try:
-                if answer := _ask(request):
-                    return int(answer)
-            except BrokenPipeError:
-                pass
+                return _ask(_running_program(), request)
+            except EOFError:
+                _end_program()
+            except OSError:  # no further process, or no further file, can be had
+                return UNKNOWN
             except BaseException:
                 _end_program()  # or else the next to ask would get this answer
                 raise
-            _end_program()
     return UNKNOWN
 
 
-def _ask(request: bytes) -> bytes:
+def _running_program() -> subprocess.Popen[bytes]:
     global _program
     if _program is None:
         # Packages may come from a folder that only this process knows.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        folders = [folder for folder in sys.path if folder and isinstance(folder, str)]
         _program = subprocess.Popen(
             [sys.executable, "-P", hdf5_program.__file__],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
         )
-    assert _program.stdin is not None
-    assert _program.stdout is not None
-    _program.stdin.write(request)
-    return _program.stdout.readline()
+    return _program
+
+
+def _ask(program: subprocess.Popen[bytes], request: bytes) -> int:
+    assert program.stdin is not None
+    assert program.stdout is not None
+    try:
+        program.stdin.write(request)
+        # Python may print as it starts, as a sitecustomize of the user's does.
+        while line := program.stdout.readline():
+            if line.startswith(ANSWER):
+                return int(line.removeprefix(ANSWER))
+    except (BrokenPipeError, ValueError):  # the latter where exiting closed the pipes
+        pass
+    raise EOFError
 
 
 @atexit.register
 def _end_program() -> None:
     global _program
-    if _program is not None:
-        _program.terminate()
-        _program.communicate()
-        _program = None
+    program, _program = _program, None
+    if program is not None:
+        program.terminate()
+        program.communicate()
 
 
 def _leave_to_parent() -> None:
     global _program, _asking
-    _program, _asking = None, threading.Lock()
+    program, _program, _asking = _program, None, threading.Lock()
+    if program is not None:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        program.stdin.close()
+        program.stdout.close()
+        program.returncode = 0  # of no concern here
 
 
 os.register_at_fork(after_in_child=_leave_to_parent)

@@ -23,6 +23,7 @@ from numba.core import caching
 from numba.core.caching import IndexDataCacheFile
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher
 
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -47,16 +48,22 @@ def njit_unkept(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     entries = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
     def compiled(function: Callable[..., Any]) -> Any:
-        def refuse(*_: Any, **__: Any) -> None:
-            raise TypeError(f"{function.__name__} can be called from compiled functions alone")
-
         dispatcher = numba.njit(**options, **entries)(function)
-        # Else numba would call the entry that is not there.
-        dispatcher._insert = lambda *_, **__: None
-        dispatcher._compile_for_args = refuse
+        dispatcher.__class__ = _WithoutEntry
         return _with_copies_of_its_own(dispatcher)
 
     return compiled
+
+
+class _WithoutEntry(CPUDispatcher):  # type: ignore[misc]
+    """A function that Python cannot call; numba would follow a pointer that is not there."""
+
+    def _insert(self, *_: Any, **__: Any) -> None:
+        """Keep no entry."""
+
+    def _compile_for_args(self, *_: Any, **__: Any) -> None:
+        name = self.py_func.__name__
+        raise TypeError(f"{name} can be called from compiled functions alone")
 
 
 def _with_copies_of_its_own(dispatcher: Any) -> Any:

@@ -228,6 +228,28 @@ def test_packages_that_only_this_process_knows_are_known_to_the_trial_too(path):
     assert done.stdout.strip() == "0"
 
 
+def test_what_python_prints_as_it_starts_is_no_answer(path, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("print('hello')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    hdf5_trial._end_program()
+    assert hdf5_trial.is_whole(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert not hdf5_trial.is_whole(path)
+    hdf5_trial._end_program()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user may not start Python as another")
+def test_file_is_read_where_no_further_process_may_start(path):
+    path.parent.chmod(0o755)
+    code = (
+        "import os, resource\nfrom impbench.data import hdf5_trial\nfrom pathlib import Path\n"
+        "os.setuid(65534)\nresource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
+        f"print(hdf5_trial.survives(Path({str(path)!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 def test_file_that_another_program_writes_is_not_called_damaged(path):
     code = f"import h5py; f = h5py.File({str(path)!r}, 'a'); print('open', flush=True); input()"
     writer = subprocess.Popen(

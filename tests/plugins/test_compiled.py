@@ -1,6 +1,7 @@
 """What numba keeps on disk: never older than its code, and the same bits as when compiled."""
 
 import os
+import pickle
 import subprocess
 import sys
 
@@ -156,3 +157,21 @@ def test_what_only_compiled_functions_call_cannot_be_called_from_python():
     assert entry(1.5) == 4
     with pytest.raises(TypeError, match="compiled functions alone"):
         double(1.5)
+
+
+CARRIED = """
+import pickle, sys
+function = pickle.load(sys.stdin.buffer)
+try:
+    function(1.5)
+except TypeError as error:
+    print(error)
+"""
+
+
+def test_nor_where_another_process_was_sent_it():
+    double = njit_unkept(nogil=True)(lambda x: 2 * x)
+    assert numba.njit(lambda x: double(x))(1.5) == 3
+    command = [sys.executable, "-c", CARRIED]
+    done = subprocess.run(command, input=pickle.dumps(double), capture_output=True, check=True)
+    assert b"can be called from compiled functions alone" in done.stdout
