@@ -3,7 +3,7 @@
 HDF5 2.0.0 (of h5py 3.16) crashed on 5 of 1 000 files in which one to twenty bytes were changed.
 Nothing that Python raises stands behind such an end, so no message could name the file.
 
-The program that forks these processes starts with the first file and ends when it is not asked.
+The program that forks these processes starts with the first file and ends with whoever asked.
 """
 
 from __future__ import annotations

@@ -191,8 +191,7 @@ def is_alive(process):
     return psutil.pid_exists(process) and psutil.Process(process).status() != "zombie"
 
 
-@pytest.mark.slow
-def test_program_ends_when_nobody_asks_and_with_whoever_asked(path):
+def test_program_ends_with_whoever_asked(path):
     code = (
         "from impbench.data import hdf5_trial\nfrom pathlib import Path\nimport os, signal\n"
         f"hdf5_trial.is_whole(Path({str(path)!r}))\n"
@@ -200,12 +199,10 @@ def test_program_ends_when_nobody_asks_and_with_whoever_asked(path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
-    mine = hdf5_trial.is_whole(path) and hdf5_trial._program
     deadline = time.monotonic() + 60
     while is_alive(int(done.stdout)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(int(done.stdout))
-    assert mine.wait(60) == 0
 
 
 def test_part_that_comes_to_no_end_ends_its_process(path, monkeypatch):
