@@ -1,3 +1,4 @@
+import importlib
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from impbench_plugins.magic import Magic
 
 from impbench import registry as registry_module
 from impbench.errors import InputError, NotFoundError
-from impbench.hooks import BrokenPlugin
+from impbench.hooks import BrokenPlugin, brought_by
 from impbench.lookup import find
 from impbench.registry import load_file, registry
 
@@ -315,3 +316,14 @@ def test_plugin_file_that_brings_nothing_is_refused_with_the_reason(fresh, tmp_p
     with pytest.raises(InputError, match=rf"idle.py brings nothing: .*{reason}"):
         load_file(path)
     assert registry_module._files == []
+
+
+def test_folder_that_an_installation_left_is_named_with_what_to_do(tmp_path, monkeypatch):
+    """As of numba's files, which pip leaves, and which hide a package installed for editing."""
+    left = tmp_path / "left_over_plugin"
+    (left / "__pycache__").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("left_over_plugin")
+    (broken,) = brought_by(module, "leftover").broken
+    assert f"no code of it in {left}" in broken.reason
+    assert broken.reason.endswith("delete it")
