@@ -28,6 +28,9 @@ LARGE = int(os.environ.get("IMPBENCH_LARGE", 2**30))
 BLOCK = 2**22
 """Bytes, at about which `some_rows` stops: what memory holds of a large array at a time."""
 
+SMALL = 2**23
+"""Bytes up to which `release` keeps what it is given: to ask for it again costs more."""
+
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
     """Return a new array of `shape` with any content, as `numpy.empty` does.
@@ -118,11 +121,11 @@ def release(*arrays: Any, rows: slice = slice(None)) -> None:
     """Let go of the memory that some rows take, where they lie in a file; values stay.
 
     Whoever asks for them again gets them from the file, or from what the system keeps of it.
-    Arrays in memory and sparse matrices are left alone.
+    Arrays in memory, small ones and sparse matrices are left alone.
     """
     for array in arrays:
         memory = _file_behind(array)
-        if memory is None or not hasattr(memory, "madvise"):
+        if memory is None or not hasattr(memory, "madvise") or array.nbytes < min(SMALL, LARGE):
             continue
         part = array[rows]
         if not part.size or not part.flags.c_contiguous:

@@ -20,22 +20,30 @@ Values = NDArray[np.floating[Any]]
 
 
 def _squares(imputed: Values, truth: Values) -> CellSums:
-    return _sums((x - true, None) for x, true in cell_blocks(imputed, truth))
+    return _sums((_less(x, true), None) for x, true in cell_blocks(imputed, truth))
 
 
 def _biozero_squares(imputed: Values, truth: Values) -> CellSums:
-    return _sums((x - true, true == 0) for x, true in cell_blocks(imputed, truth))
+    return _sums((_less(x, true), true == 0) for x, true in cell_blocks(imputed, truth))
 
 
 def _dropout_squares(imputed: Values, truth: Values, observed: Values) -> CellSums:
     return _sums(
-        (x - true, (seen == 0) & (true > 0))
+        (_less(x, true), (seen == 0) & (true > 0))
         for x, true, seen in cell_blocks(imputed, truth, observed)
     )
 
 
 def _nonzero_squares(imputed: Values, truth: Values, observed: Values) -> CellSums:
-    return _sums((x - true, seen > 0) for x, true, seen in cell_blocks(imputed, truth, observed))
+    return _sums(
+        (_less(x, true), seen > 0) for x, true, seen in cell_blocks(imputed, truth, observed)
+    )
+
+
+def _less(block: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Subtract in place, as a block is a copy of ours."""
+    block -= true
+    return block
 
 
 def _sums(errors: Iterable[tuple[NDArray[np.float64], NDArray[np.bool_] | None]]) -> CellSums:
