@@ -1,10 +1,11 @@
 """What the harness costs: a run beside calling the same imputers directly.
 
-Run ``python benchmarks/overhead.py [--cells 1000] [--seeds 10] [--rounds 2]`` on Linux. The
-questions are those of the suite maskclass-paper on its simulated data. "direct" loads each dataset
-once, prepares every imputer for it, and calls it for every seed, all in one process on one thread.
-A run, one job at a time, forks a process per imputation, hands the data over, scores, and stores a
-record; its controls are left out, as direct calls have none.
+Run ``python benchmarks/overhead.py [--cells 1000] [--seeds 10] [--rounds 2] [--before PYTHON]`` on
+Linux. The questions are those of the suite maskclass-paper on its simulated data. "direct" loads
+each dataset once, prepares every imputer for it, and calls it for every seed, all in one process on
+one thread. A run, one job at a time, forks a process per imputation, hands the data over, scores,
+and stores a record; its controls are left out, as direct calls have none. The Python of another
+build's environment is measured in turns with this one, and so is ``impbench --help`` of each.
 
 A machine's speed changes while it works. Therefore both sides work at the same time, each on a core
 of its own, and in the next round each on the other's.
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--before", help="Python of the other build")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     datasets = [f"{name}[n_cells={options.cells}]" for name in DATASETS.split(",")]
@@ -51,21 +53,38 @@ def main() -> None:
         return
     n_jobs = len(datasets) * len(IMPUTERS) * options.seeds
     print(f"{n_jobs} imputations a round")
-    rounds = []
+    builds = {"this build": sys.executable}
+    if options.before:
+        builds["before"] = options.before
+    rounds: dict[str, list[list[tuple[float, float]]]] = {build: [] for build in builds}
     for turn in range(options.rounds):
-        rounds.append(both(datasets, options, turn))
-        (alone, imputing), (within, inside) = rounds[-1]
+        for build, python in builds.items():
+            rounds[build].append(both(python, datasets, options, turn))
+            (alone, imputing), (within, inside) = rounds[build][-1]
+            print(
+                f"{build}, round {turn + 1}: direct {alone:.1f} s (imputing {imputing:.1f} s), "
+                f"run {within:.1f} s (imputing {inside:.1f} s), ratio {within / alone:.3f}",
+                flush=True,
+            )
+    for build, measured in rounds.items():
+        (alone, imputing), (within, inside) = np.sum(measured, axis=0)
         print(
-            f"round {turn + 1}: direct {alone:.1f} s (imputing {imputing:.1f} s), run "
-            f"{within:.1f} s (imputing {inside:.1f} s), ratio {within / alone:.3f}",
-            flush=True,
+            f"{build}, all rounds: ratio {within / alone:.3f}, "
+            f"{(within - alone) / (n_jobs * options.rounds):+.3f} s per imputation; the imputers' "
+            f"own time is {inside / imputing:.3f} times that of direct calls"
         )
-    (alone, imputing), (within, inside) = np.sum(rounds, axis=0)
-    print(
-        f"all rounds: ratio {within / alone:.3f}, "
-        f"{(within - alone) / (n_jobs * options.rounds):+.3f} s per imputation; the imputers' own "
-        f"time is {inside / imputing:.3f} times that of direct calls"
-    )
+    helps: dict[str, list[float]] = {build: [] for build in builds}
+    for _ in range(11):
+        for build, python in builds.items():
+            started = time.perf_counter()
+            subprocess.run([command_of(python), "--help"], stdout=subprocess.DEVNULL, check=True)
+            helps[build].append(time.perf_counter() - started)
+    for build, seconds in helps.items():
+        print(f"{build}: impbench --help takes {np.median(seconds):.2f} s (median of 11)")
+
+
+def command_of(python: str) -> str:
+    return str(Path(python).with_name("impbench"))
 
 
 def direct(datasets: list[str], seeds: int) -> float:
@@ -86,15 +105,17 @@ def direct(datasets: list[str], seeds: int) -> float:
     return spent
 
 
-def both(datasets: list[str], options: argparse.Namespace, turn: int) -> list[tuple[float, float]]:
+def both(
+    python: str, datasets: list[str], options: argparse.Namespace, turn: int
+) -> list[tuple[float, float]]:
     """Return, of direct calls and of a run, the wall-clock seconds and those spent imputing."""
     with tempfile.TemporaryDirectory() as folder:
         suite, out, said = (Path(folder) / name for name in ("overhead.toml", "out", "direct.json"))
         text = SUITE.format(imputers=json.dumps(IMPUTERS), datasets=json.dumps(datasets))
         suite.write_text(text)
         seeds = ["--seeds", str(options.seeds)]
-        calls = [sys.executable, __file__, "--child", "--cells", str(options.cells), *seeds]
-        run = [str(Path(sys.executable).with_name("impbench")), "run", "--suite", str(suite)]
+        calls = [python, __file__, "--child", "--cells", str(options.cells), *seeds]
+        run = [command_of(python), "run", "--suite", str(suite)]
         run += [
             *seeds,
             "--jobs",
