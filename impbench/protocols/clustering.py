@@ -18,6 +18,7 @@ from impbench.parameters import parameter
 from impbench.protocols.components import principal_components, tsne
 from impbench.protocols.partition import kmeans, leiden
 from impbench.protocols.protocol import LazyEvidence, LibraryProtocol, Problem, observe
+from impbench.protocols.transforms import WORDS, Transform, transformed
 
 ALL_WIDTHS_UP_TO = 100_000
 """Of more cells, silhouette widths are those of `SOME_WIDTHS` cells: all pairs take hours."""
@@ -57,6 +58,12 @@ class Clustering(LibraryProtocol):
         "expression",
         "Cluster the imputed expression, the coordinates the method offers, or these where it "
         "offers any and the expression otherwise.",
+    )
+
+    transform: Transform = parameter(
+        "log",
+        "What the components of an expression are taken of: log2(1 + counts / size factor), "
+        "ln(1 + counts per 10 000), or square roots.",
     )
 
     @property
@@ -144,7 +151,8 @@ class Clustering(LibraryProtocol):
     def _coordinates(self, problem: Problem, imputed: Imputed) -> NDArray[np.float64]:
         without = self.source == "either" and imputed.embedding is None
         if self.source == "expression" or without:
-            return principal_components(imputed.lognorm(problem.observed))
+            values = transformed(imputed, problem.observed, self.transform)
+            return principal_components(values)
         if imputed.embedding is None:
             raise InputError(
                 "this method offers no embedding to cluster; use clustering[source=expression]"
@@ -152,7 +160,9 @@ class Clustering(LibraryProtocol):
         return np.asarray(imputed.embedding, dtype=np.float64)
 
     def _convention(self) -> str:
-        components = "max{2, min(50, N, G)} principal components of the imputed log2 values"
+        components = (
+            "max{2, min(50, N, G)} principal components of the imputed " + WORDS[self.transform]
+        )
         space = {
             "expression": components,
             "embedding": "the method's own embedding",
