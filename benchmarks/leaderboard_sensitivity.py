@@ -2,8 +2,9 @@
 
     python benchmarks/leaderboard_sensitivity.py reports/leaderboard/leaderboard
 
-One set of data left out; k-means or Leiden; 500, 1 000 or 2 000 genes; another metric of the same
-protocol. Orders are those of mean places (`leaderboard_findings`), of methods alone.
+One set of data left out; k-means or Leiden; another scale than log2; 500, 1 000 or 2 000 genes;
+another metric of the same protocol. Orders are those of mean places (`leaderboard_findings`), of
+methods alone.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def main(folder: Path) -> None:
     places = places_of(run, summary)
     one_left_out(places)
     other_clusters(places)
+    other_scales(places)
     other_genes(places)
     other_metric(run, summary)
 
@@ -67,6 +69,25 @@ def other_clusters(places: pd.DataFrame) -> None:
     print("## k-means or Leiden\n")
     print(f"{leiden['dataset'].nunique()} real sets: rank correlation of the two orders "
           f"{agreement(order_of(kmeans), order_of(leiden)):.2f}.\n")  # fmt: skip
+
+
+def other_scales(places: pd.DataFrame) -> None:
+    """Cluster on another scale than log2."""
+    print("## Another normalisation\n")
+    for scale in ("log-cp10k", "sqrt"):
+        other = places[places["protocol"] == f"clustering[transform={scale}]"]
+        if other.empty:
+            print(f"- {scale}: not run yet.")
+            continue
+        same = places["dataset"].isin(other["dataset"].unique())
+        usual = places[(places["protocol"] == "clustering") & same]
+        found = agreement(order_of(usual), order_of(other))
+        first = order_of(other).nsmallest(3).index
+        print(
+            f"- {scale} against log2, {other['dataset'].nunique()} real sets: {found:.2f}; "
+            f"first {', '.join(first)}"
+        )
+    print()
 
 
 def other_genes(places: pd.DataFrame) -> None:
