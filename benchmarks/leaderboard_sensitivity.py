@@ -1,6 +1,7 @@
 """Say whether the order of methods survives other choices than the leaderboard's.
 
-    python benchmarks/leaderboard_sensitivity.py reports/leaderboard/leaderboard
+    cd reports/leaderboard
+    python ../../benchmarks/leaderboard_sensitivity.py leaderboard --scales scales
 
 One set of data left out; k-means or Leiden; another scale than log2; 500, 1 000 or 2 000 genes;
 another metric of the same protocol. Orders are those of mean places (`leaderboard_findings`), of
@@ -21,14 +22,16 @@ from impbench.report.analysis.tables import summarise
 from impbench.results.store import Store
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, scales: Path | None) -> None:
     """Print a section for each choice."""
     run = make_run(Store.open(folder).read())
     summary = summarise(run)
     places = places_of(run, summary)
     one_left_out(places)
     other_clusters(places)
-    other_scales(places)
+    if scales is not None:
+        other = make_run(Store.open(scales).read())
+        other_scales(places, places_of(other, summarise(other)))
     other_genes(places)
     other_metric(run, summary)
 
@@ -71,22 +74,19 @@ def other_clusters(places: pd.DataFrame) -> None:
           f"{agreement(order_of(kmeans), order_of(leiden)):.2f}.\n")  # fmt: skip
 
 
-def other_scales(places: pd.DataFrame) -> None:
+def other_scales(places: pd.DataFrame, scales: pd.DataFrame) -> None:
     """Cluster on another scale than log2."""
     print("## Another normalisation\n")
-    for scale in ("log-cp10k", "sqrt"):
-        other = places[places["protocol"] == f"clustering[transform={scale}]"]
-        if other.empty:
-            print(f"- {scale}: not run yet.")
-            continue
-        same = places["dataset"].isin(other["dataset"].unique())
-        usual = places[(places["protocol"] == "clustering") & same]
-        found = agreement(order_of(usual), order_of(other))
-        first = order_of(other).nsmallest(3).index
-        print(
-            f"- {scale} against log2, {other['dataset'].nunique()} real sets: {found:.2f}; "
-            f"first {', '.join(first)}"
-        )
+    print("| scale | real sets | rank correlation with log2 | first by log2 | first by it |")
+    print("|---|---:|---:|---|---|")
+    for protocol, rows in scales.groupby("protocol", sort=False):
+        same = places["dataset"].isin(rows["dataset"].unique())
+        usual = order_of(places[(places["protocol"] == "clustering") & same])
+        other = order_of(rows)
+        usual = usual[usual.index.isin(other.index)]
+        first = (", ".join(order.nsmallest(3).index) for order in (usual, other))
+        found = agreement(usual, other)
+        print(f"| {protocol} | {rows['dataset'].nunique()} | {found:.2f} | {' | '.join(first)} |")
     print()
 
 
@@ -137,4 +137,6 @@ def other_metric(run: Run, summary: pd.DataFrame) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
-    main(parser.parse_args().run)
+    parser.add_argument("--scales", type=Path, help="the run of the suite leaderboard-scales")
+    arguments = parser.parse_args()
+    main(arguments.run, arguments.scales)
