@@ -40,13 +40,14 @@ def main(folder: Path, figures: Path | None) -> None:
     places = places_of(run, summary)
     n_methods, n_sets = places["imputer"].nunique(), places["dataset"].nunique()
     print(f"{n_methods} methods, {n_sets} data sets, {len(run.problems)} questions.\n")
-    simulated_or_real(places)
+    voted = one_vote(places)
+    simulated_or_real(voted)
     masking_or_others(places)
     everybody(run, summary)
     accuracy_or_false_signal(places, figures)
     against_formula(run, places)
-    technologies(places)
-    sets_needed(places, figures)
+    technologies(voted)
+    sets_needed(voted, figures)
     seeds_needed(run)
 
 
@@ -79,6 +80,17 @@ def leading(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
         scope=rows["dataset"].map(run.scope),
         technology=rows["dataset"].map(technology),
     )
+
+
+def one_vote(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out further forms of a protocol that a data set was asked for the same purpose.
+
+    `clustering[algorithm=leiden]` on the cells of `clustering` is no further data set.
+    """
+    protocol = rows["protocol"].str.partition("[")[0]
+    # The plain form sorts before those with parameters.
+    first = rows.groupby(["purpose", "dataset", protocol])["protocol"].transform("min")
+    return rows[rows["protocol"] == first]
 
 
 def technology(dataset: str) -> str:

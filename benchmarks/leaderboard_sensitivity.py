@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from leaderboard_findings import agreement, places_of
+from leaderboard_findings import agreement, one_vote, places_of
 
 from impbench.report.analysis.run import Run, make_run
 from impbench.report.analysis.tables import summarise
@@ -27,7 +27,7 @@ def main(folder: Path, scales: Path | None) -> None:
     run = make_run(Store.open(folder).read())
     summary = summarise(run)
     places = places_of(run, summary)
-    one_left_out(places)
+    one_left_out(one_vote(places))
     other_clusters(places)
     if scales is not None:
         other = make_run(Store.open(scales).read())
