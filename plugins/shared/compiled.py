@@ -55,14 +55,6 @@ def njit_unkept(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return compiled
 
 
-def keep(dispatcher: Any) -> None:
-    """Keep what a function of another package compiles to, as `njit` does with ours."""
-    _mend_the_cache()
-    with suppress(RuntimeError):  # No folder is writable.
-        dispatcher.enable_caching()
-    _with_copies_of_its_own(dispatcher)
-
-
 class _WithoutEntry(CPUDispatcher):  # type: ignore[misc]
     """A function that Python cannot call; numba would follow a pointer that is not there."""
 
