@@ -56,6 +56,8 @@ def main() -> None:
     builds = {"this build": sys.executable}
     if options.before:
         builds["before"] = options.before
+    for python in builds.values():  # What is compiled is kept before anything is timed.
+        both(python, datasets[:1], argparse.Namespace(cells=options.cells, seeds=1), turn=0)
     rounds: dict[str, list[list[tuple[float, float]]]] = {build: [] for build in builds}
     for turn in range(options.rounds):
         for build, python in builds.items():
