@@ -75,6 +75,10 @@ def main() -> None:
             f"{(within - alone) / (n_jobs * options.rounds):+.3f} s per imputation; the imputers' "
             f"own time is {inside / imputing:.3f} times that of direct calls"
         )
+    print_help_seconds(builds)
+
+
+def print_help_seconds(builds: dict[str, str]) -> None:
     helps: dict[str, list[float]] = {build: [] for build in builds}
     for _ in range(11):
         for build, python in builds.items():

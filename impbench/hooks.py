@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -87,11 +86,11 @@ def _no_hook(plugin: Any) -> str:
     hooks = [hook for kind in KINDS if hasattr(plugin, hook := f"impbench_{kind}")]
     if hooks:
         return f"{' and '.join(hooks)} of it lacks @impbench.hookimpl above its definition"
-    if isinstance(plugin, ModuleType) and getattr(plugin, "__file__", None) is None:
-        folders = " and ".join(getattr(plugin, "__path__", ()))
+    folders = [Path(folder) for folder in getattr(plugin, "__path__", ())]
+    if folders and not any(code for folder in folders for code in folder.rglob("*.py")):
         return (
-            f"there is no code of it in {folders}, which another installation left and which "
-            "hides the plugin; delete it"
+            f"there is no code of it in {' and '.join(map(str, folders))}, which another "
+            "installation left and which hides the plugin; delete it"
         )
     return (
         "it has no hook; end it with a function impbench_imputers(), with @impbench.hookimpl "

@@ -327,3 +327,7 @@ def test_folder_that_an_installation_left_is_named_with_what_to_do(tmp_path, mon
     (broken,) = brought_by(module, "leftover").broken
     assert f"no code of it in {left}" in broken.reason
     assert broken.reason.endswith("delete it")
+    # A package of somebody's own, without an __init__, is not to be deleted.
+    (left / "mine.py").write_text("")
+    (broken,) = brought_by(module, "leftover").broken
+    assert broken.reason.startswith("it has no hook")

@@ -39,11 +39,11 @@ def transformed(imputed: Imputed, observed: Observed, how: Transform) -> NDArray
     if how == "log":
         return imputed.lognorm(observed)
     values = scale.normalise(imputed.counts(observed), observed.size_factors)
-    sizes = scale.library_sizes(observed.counts)
+    factor, function = np.float32(1), np.sqrt
+    if how == "log-cp10k":
+        sizes = scale.library_sizes(observed.counts)
+        factor, function = np.float32(1e4 / np.median(sizes[sizes > 0])), np.log1p
     for cells in large.some_rows(values):
-        if how == "sqrt":
-            np.sqrt(values[cells], out=values[cells])
-        else:
-            values[cells] *= np.float32(1e4 / np.median(sizes[sizes > 0]))
-            np.log1p(values[cells], out=values[cells])
+        values[cells] *= factor
+        function(values[cells], out=values[cells])
     return values

@@ -80,3 +80,18 @@ def skip_unless_built(imputer):
         if key in [found.key for found in built]:
             return
     pytest.skip(f"not built here: impbench env build {imputer.name}")
+
+
+@pytest.fixture
+def silent_stay_silent(impute_where_built):
+    """Return a function that checks that cells and genes without counts come back as zeros."""
+
+    def check(imputer):
+        counts = np.random.default_rng(0).poisson(2.0, (25, 30))
+        counts[3], counts[:, 5] = 0, 0
+        values = impute_where_built(imputer, Observed.from_counts(counts)).values
+        assert not values[3].any()
+        assert not values[:, 5].any()
+        assert values[4].any()
+
+    return check

@@ -44,10 +44,5 @@ def test_scores_as_measured_with_other_parameters(on_small_rare, chosen, expecte
 
 
 @pytest.mark.slow
-def test_cells_and_genes_without_counts_come_back_as_zeros(impute_where_built):
-    counts = np.random.default_rng(0).poisson(2.0, (25, 30))
-    counts[3], counts[:, 5] = 0, 0
-    values = impute_where_built(BipcaOriginal(), Observed.from_counts(counts)).values
-    assert not values[3].any()
-    assert not values[:, 5].any()
-    assert values[4].any()
+def test_cells_and_genes_without_counts_come_back_as_zeros(silent_stay_silent):
+    silent_stay_silent(BipcaOriginal())
