@@ -39,10 +39,10 @@ def transformed(imputed: Imputed, observed: Observed, how: Transform) -> NDArray
     if how == "log":
         return imputed.lognorm(observed)
     values = scale.normalise(imputed.counts(observed), observed.size_factors)
-    factor, function = np.float32(1), np.sqrt
+    factor, function = np.float32(1), np.log1p if how == "log-cp10k" else np.sqrt
     if how == "log-cp10k":
         sizes = scale.library_sizes(observed.counts)
-        factor, function = np.float32(1e4 / np.median(sizes[sizes > 0])), np.log1p
+        factor = np.float32(1e4 / np.median(sizes[sizes > 0]))
     for cells in large.some_rows(values):
         values[cells] *= factor
         function(values[cells], out=values[cells])
