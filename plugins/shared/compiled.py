@@ -55,6 +55,14 @@ def njit_unkept(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return compiled
 
 
+def keep(dispatcher: Any) -> None:
+    """Keep what a function of another package compiles to, as `njit` does with ours."""
+    _mend_the_cache()
+    with suppress(RuntimeError):  # No folder is writable.
+        dispatcher.enable_caching()
+    _with_copies_of_its_own(dispatcher)
+
+
 class _WithoutEntry(CPUDispatcher):  # type: ignore[misc]
     """A function that Python cannot call; numba would follow a pointer that is not there."""
 
@@ -141,7 +149,12 @@ def _ours() -> Iterator[None]:
 
 @cache
 def _keep_copies_private() -> None:
-    """Mark the copies in our own functions' code as private, before it is optimised."""
+    """Mark the copies in our own functions' code as private, before it is optimised.
+
+    They get names of their own besides: LLVM's linker for code in memory finds a private function
+    by its name too, and gave it to functions of others that were compiled later and call the same
+    one. A private function may lose arguments that its callers always give alike.
+    """
     plain = CPUCodeLibrary._optimize_final_module
 
     @wraps(plain)
@@ -150,6 +163,7 @@ def _keep_copies_private() -> None:
             for function in self._final_module.functions:
                 if not function.is_declaration and function.linkage.name == "linkonce_odr":
                     function.linkage = "internal"
+                    function.name += ".private"
         plain(self)
 
     CPUCodeLibrary._optimize_final_module = optimize

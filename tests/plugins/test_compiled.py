@@ -175,3 +175,46 @@ def test_nor_where_another_process_was_sent_it():
     command = [sys.executable, "-c", CARRIED]
     done = subprocess.run(command, input=pickle.dumps(double), capture_output=True, check=True)
     assert b"can be called from compiled functions alone" in done.stdout
+
+
+SHARED = """
+import numba
+import numpy as np
+from impbench_plugins.shared.compiled import njit, njit_unkept
+
+@njit_unkept()
+def helper(x, unused, power):
+    total = 0.0
+    for sign in (-1.0, 1.0):
+        for value in x:
+            if value > power:
+                total += np.sin(value) * power
+            elif value < -power:
+                total -= np.exp(-sign * value) / power
+            else:
+                total += np.sqrt(abs(value)) ** power
+    return total
+
+@njit()
+def kept(x):
+    return helper(x, 1, 3.0) + helper(x[1:], 1, 3.0)
+
+@numba.njit
+def of_others(x, power):
+    return helper(x, 1, power)
+
+x = np.linspace(-9, 9, 50)
+kept(x)
+for power in (3.0, 5.0):
+    np.testing.assert_allclose(of_others(x, power), helper.py_func(x, 1, power))
+print("equal")
+"""
+
+
+def test_a_function_of_others_never_calls_what_was_specialised_for_ours(tmp_path):
+    """A process of its own, since it ended where the wrong one was called."""
+    (tmp_path / "shared.py").write_text(SHARED)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    command = [sys.executable, "-B", "shared.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("equal\n", 0), done.stderr
