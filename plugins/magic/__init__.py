@@ -76,8 +76,10 @@ class Magic(Imputer):
         import magic
         from impbench_plugins.shared.sparse_products import multiply
 
+        from .graph_functions import keep_graph_functions
         from .neighbours import FEWEST_CELLS, GraphSearch
 
+        keep_graph_functions()
         n_cells, n_genes = observed.n_cells, observed.n_genes
         if n_cells < self.knn + 2:
             raise InputError(

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -166,3 +169,32 @@ def test_many_cells_come_out_as_with_the_search_of_graphtools(monkeypatch, param
     np.testing.assert_allclose(ours.expression, theirs.expression, rtol=1e-4, atol=1e-5)
     if n_twins:  # With rounding, graphtools does not see them all.
         assert any("zero distance" in text for text in ours.info["warnings"])
+
+
+MEASURED = """
+import hashlib
+import numpy as np
+from graphtools import graphs
+from impbench import Context, Observed
+from impbench_plugins.magic import Magic
+
+counts = np.random.default_rng(0).poisson(2.0, (200, 30))
+values = Magic().impute(Observed.from_counts(counts), Context(seed=1)).expression
+kept = sum(
+    function.stats.cache_hits.total()
+    for function in vars(graphs).values()
+    if hasattr(function, "stats")
+)
+print(hashlib.sha256(values.tobytes()).hexdigest(), kept > 0)
+"""
+
+
+def test_what_graphtools_compiles_is_kept_for_the_next_process(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", MEASURED]
+    first, second = (
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    )
+    digest, kept = first.stdout.split()
+    assert (kept, second.stdout.split()) == ("False", [digest, "True"])
