@@ -137,6 +137,6 @@ def other_metric(run: Run, summary: pd.DataFrame) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("--scales", type=Path, help="the run of the suite leaderboard-scales")
+    parser.add_argument("--scales", type=Path, help="the run of the suite leaderboard-sensitivity")
     arguments = parser.parse_args()
     main(arguments.run, arguments.scales)
