@@ -24,6 +24,7 @@ import pandas as pd
 from scipy.stats import rankdata, spearmanr
 
 from impbench.data.catalogue import cards
+from impbench.report.analysis.purposes import without_repeats
 from impbench.report.analysis.run import Run, make_run
 from impbench.report.analysis.tables import gain, summarise
 from impbench.results.store import Store
@@ -40,7 +41,7 @@ def main(folder: Path, figures: Path | None) -> None:
     places = places_of(run, summary)
     n_methods, n_sets = places["imputer"].nunique(), places["dataset"].nunique()
     print(f"{n_methods} methods, {n_sets} data sets, {len(run.problems)} questions.\n")
-    voted = one_vote(places)
+    voted = without_repeats(places)
     simulated_or_real(voted)
     masking_or_others(places)
     everybody(run, summary)
@@ -54,7 +55,7 @@ def main(folder: Path, figures: Path | None) -> None:
 def places_of(run: Run, summary: pd.DataFrame, controls: bool = False) -> pd.DataFrame:
     """Return one row per question and method: its place, from 0, the best, to 1.
 
-    Columns: dataset, protocol, imputer, purpose, metric, counted, place, scope, technology.
+    Columns: dataset, protocol, imputer, purpose, metric, counted, rank, place, scope, technology.
     With `controls`, those take places too. Methods with parameters of their own do not.
     """
     rows = leading(run, summary)
@@ -64,7 +65,7 @@ def places_of(run: Run, summary: pd.DataFrame, controls: bool = False) -> pd.Dat
     rows = rows[rows["imputer"].isin(names)].copy()
     groups = rows.groupby(["dataset", "protocol"])["rank"]
     rows["place"] = (groups.rank() - 1) / (groups.transform("count") - 1).clip(lower=1)
-    kept = ["dataset", "protocol", "imputer", "purpose", "metric", "counted", "place"]
+    kept = ["dataset", "protocol", "imputer", "purpose", "metric", "counted", "rank", "place"]
     return rows[[*kept, "scope", "technology"]].reset_index(drop=True)
 
 
@@ -80,17 +81,6 @@ def leading(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
         scope=rows["dataset"].map(run.scope),
         technology=rows["dataset"].map(technology),
     )
-
-
-def one_vote(rows: pd.DataFrame) -> pd.DataFrame:
-    """Leave out further forms of a protocol that a data set was asked for the same purpose.
-
-    `clustering[algorithm=leiden]` on the cells of `clustering` is no further data set.
-    """
-    protocol = rows["protocol"].str.partition("[")[0]
-    # The plain form sorts before those with parameters.
-    first = rows.groupby(["purpose", "dataset", protocol])["protocol"].transform("min")
-    return rows[rows["protocol"] == first]
 
 
 def technology(dataset: str) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from leaderboard_findings import agreement, one_vote, places_of
+from leaderboard_findings import agreement, places_of
 
+from impbench.report.analysis.purposes import without_repeats
 from impbench.report.analysis.run import Run, make_run
 from impbench.report.analysis.tables import summarise
 from impbench.results.store import Store
@@ -27,7 +28,7 @@ def main(folder: Path, scales: Path | None) -> None:
     run = make_run(Store.open(folder).read())
     summary = summarise(run)
     places = places_of(run, summary)
-    one_left_out(one_vote(places))
+    one_left_out(without_repeats(places))
     other_clusters(places)
     if scales is not None:
         other = make_run(Store.open(scales).read())

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from leaderboard_findings import leading, one_vote
+from leaderboard_findings import leading
 
+from impbench.report.analysis.purposes import without_repeats
 from impbench.report.analysis.run import Run, make_run
 from impbench.report.analysis.tables import gain, summarise
 from impbench.results.store import Store
@@ -47,7 +48,7 @@ def main(folder: Path) -> None:
 
 def ranked(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of leading metrics that have a rank, controls included, with their place."""
-    rows = one_vote(leading(run, summary))
+    rows = without_repeats(leading(run, summary))
     last = rows.groupby(["dataset", "protocol"])["rank"].transform("max")
     return rows.assign(place=(rows["rank"] - 1) / (last - 1).clip(lower=1))
 

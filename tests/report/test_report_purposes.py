@@ -9,6 +9,7 @@ import pytest
 from impbench.metrics.clustering import ari
 from impbench.metrics.cost import wall_seconds
 from impbench.metrics.error import mse
+from impbench.report.analysis.advice import advise
 from impbench.report.analysis.purposes import SPEED, purposes_of
 from impbench.report.analysis.run import run_of_results
 from impbench.report.analysis.tables import summarise
@@ -81,6 +82,27 @@ def test_ranks_are_averaged_over_every_question_of_a_purpose(run):
     assert table.loc[("accuracy", "a"), "n_questions"] == 2
     # A protocol without a purpose stands for itself.
     assert table.loc[("groups", "b"), "mean_rank"] == 1
+
+
+def test_a_form_with_parameters_has_no_second_vote_beside_its_plain_protocol():
+    found = {"a": (1, 5, 9), "b": (2, 4, 8), "no-imputation": (3, 6, 7)}
+    asked = (("d", "truth"), ("d", "truth[x=2]"), ("e", "truth[x=2]"))
+    scores = {
+        (*question, name, "mse"): value
+        for name, values in found.items()
+        for question, value in zip(asked, values, strict=True)
+    }
+    facts = {"purpose": "accuracy", "summary": ""}
+    about = {"truth": {**facts, "params": {}}, "truth[x=2]": {**facts, "params": {"x": 2}}}
+    run = make_run(scores, about)
+    summary = summarise(run)
+    table = purposes_of(run, summary).set_index(["purpose", "imputer"])
+    # On d, by the plain form: a, b, no-imputation; on e, where that was not asked: the reverse.
+    for name, rank in (("a", (1 + 3) / 2), ("b", 2), ("no-imputation", (3 + 1) / 2)):
+        assert table.loc[("accuracy", name), "mean_rank"] == rank
+        assert table.loc[("accuracy", name), "n_questions"] == 2
+    (advice,) = advise(run, summary, [])
+    assert "of 2 questions" in " ".join(advice.reasons)
 
 
 def test_time_of_a_shared_imputation_counts_once_and_only_for_methods(run):

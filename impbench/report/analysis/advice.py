@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from impbench.report.analysis.impute_command import impute_command
-from impbench.report.analysis.purposes import SPEED, all_misled, purposes_of
+from impbench.report.analysis.purposes import SPEED, all_misled, purposes_of, questions_of
 from impbench.report.analysis.run import Run
 from impbench.report.analysis.statistics import MIN_DATASETS, Comparison, significant
 from impbench.report.analysis.tables import Verdict, gain
@@ -80,10 +80,12 @@ def advise(run: Run, summary: pd.DataFrame, comparisons: Sequence[Comparison]) -
     own = [name for name, about in run.datasets.items() if about.own]
     if own:
         summary = summary[summary["dataset"].isin(own)]
-    table = purposes_of(run, summary)
-    table = table[table["purpose"] != SPEED] if len(table) else table
+    table, asked = purposes_of(run, summary), questions_of(run, summary)
+    if table.empty:
+        return []
+    table = table[table["purpose"] != SPEED]
     ranked: _Ranked = {}
-    scores: Iterable[Any] = summary[summary["rank"].notna()].itertuples()
+    scores: Iterable[Any] = asked[asked["rank"].notna()].itertuples()
     for row in scores:
         ranked.setdefault((row.dataset, row.protocol, row.metric), {})[row.imputer] = row
     return [
@@ -94,7 +96,7 @@ def advise(run: Run, summary: pd.DataFrame, comparisons: Sequence[Comparison]) -
 
 
 _Ranked = dict[tuple[str, str, str], dict[str, Any]]
-"""Rows of the summary that have a rank: by dataset, protocol and metric, by imputer."""
+"""Rows of `questions_of` that have a rank: by dataset, protocol and metric, by imputer."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 A protocol says which purpose its answer serves (`impbench.protocols.protocol.Protocol.purpose`);
 speed is a purpose of its own. Per purpose an imputer has its mean rank and mean skill over all
 questions asked (dataset × protocol), on the lead metric of each protocol. What failed counts as
-the worst (`impbench.report.analysis.worst`).
+the worst (`impbench.report.analysis.worst`). Where the plain form of a protocol was asked, its
+forms with parameters do not count besides (`without_repeats`).
 """
 
 from __future__ import annotations
@@ -80,12 +81,33 @@ def questions_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
     parts = [part for _, part in _questions(run, summary)]
     if not parts:
         return pd.DataFrame()
-    table = pd.concat(parts, ignore_index=True)
+    table = without_repeats(pd.concat(parts, ignore_index=True))
     last = table.groupby(["dataset", "protocol", "purpose"])["rank"].transform("max")
     table["place"] = ((table["rank"] - 1) / (last - 1)).where(last > 1, 0.0)
     table.loc[table["rank"].isna(), "place"] = np.nan
     table["seconds"] = table["counted"].where(table["purpose"] == SPEED)
     return table
+
+
+def without_repeats(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out forms of a protocol with parameters where its plain form has ranks.
+
+    `clustering[algorithm=leiden]` on the cells of `clustering` is no further data set, and would
+    give these cells a second vote on the same purpose.
+
+    Parameters
+    ----------
+    rows
+        With the columns purpose, dataset, protocol and rank.
+    """
+    plain = rows["protocol"].str.partition("[")[0]
+    with_ranks = rows[rows["rank"].notna() & (rows["protocol"] == plain)]
+    asked = pd.MultiIndex.from_frame(with_ranks[_QUESTION])
+    again = pd.MultiIndex.from_frame(rows.assign(protocol=plain)[_QUESTION]).isin(asked)
+    return rows[(rows["protocol"] == plain) | ~again]
+
+
+_QUESTION = ["purpose", "dataset", "protocol"]
 
 
 def best_of(run: Run, purposes: pd.DataFrame) -> set[tuple[str, str]]:
