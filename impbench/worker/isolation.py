@@ -34,6 +34,17 @@ _PROC = ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime"
 """Below ``/proc``: of processes only the worker's own, so that no other's arguments are seen."""
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _GPU = ("/dev/nvidia*", "/dev/dri", "/dev/kfd", "/proc/driver", "/proc/devices", "/proc/modules")
+_EDITABLE = tuple(
+    path
+    for name, finder in list(sys.modules.items())
+    if name.startswith("__editable__")
+    for path in getattr(finder, "MAPPING", {}).values()
+)
+"""Packages that are installed to be edited lie wherever their author works.
+
+Python has found them before it runs anything else. Looking is not left to each fork, since a look
+at every module copies a page of memory for most of them.
+"""
 _SEARCH_PATHS = ("LD_LIBRARY_PATH", "PYTHONPATH", "R_LIBS", "R_LIBS_USER", "R_LIBS_SITE", "R_HOME")
 
 
@@ -138,11 +149,7 @@ def _python(module: str) -> Iterable[str]:
         found += os.environ.get(variable, "").split(os.pathsep)
     for name in (*OURS, module.partition(".")[0]):
         found += _package(name)
-    for name, finder in list(sys.modules.items()):
-        # Packages that are installed to be edited lie wherever their author works.
-        if name.startswith("__editable__"):
-            found += getattr(finder, "MAPPING", {}).values()
-    return [path for path in found if os.path.isabs(path) and os.path.exists(path)]
+    return [path for path in [*found, *_EDITABLE] if os.path.isabs(path) and os.path.exists(path)]
 
 
 def _package(name: str) -> list[str]:
