@@ -1,7 +1,7 @@
 """Say whether the order of methods survives other choices than the leaderboard's.
 
     cd reports/leaderboard
-    python ../../benchmarks/leaderboard_sensitivity.py leaderboard --scales scales
+    python ../../benchmarks/leaderboard_sensitivity.py leaderboard --choices sensitivity
 
 One set of data left out; k-means or Leiden; another scale than log2; 500, 1 000 or 2 000 genes;
 another metric of the same protocol. Orders are those of mean places (`leaderboard_findings`), of
@@ -23,17 +23,18 @@ from impbench.report.analysis.tables import summarise
 from impbench.results.store import Store
 
 
-def main(folder: Path, scales: Path | None) -> None:
+def main(folder: Path, choices: Path | None) -> None:
     """Print a section for each choice."""
     run = make_run(Store.open(folder).read())
     summary = summarise(run)
     places = places_of(run, summary)
     one_left_out(without_repeats(places))
     other_clusters(places)
-    if scales is not None:
-        other = make_run(Store.open(scales).read())
-        other_scales(places, places_of(other, summarise(other)))
-    other_genes(places)
+    if choices is not None:
+        other = make_run(Store.open(choices).read())
+        chosen = places_of(other, summarise(other))
+        other_scales(places, chosen[chosen["protocol"] != "clustering"])
+        other_genes(places, chosen[chosen["protocol"] == "clustering"])
     other_metric(run, summary)
 
 
@@ -81,32 +82,32 @@ def other_scales(places: pd.DataFrame, scales: pd.DataFrame) -> None:
     print("| scale | real sets | rank correlation with log2 | first by log2 | first by it |")
     print("|---|---:|---:|---|---|")
     for protocol, rows in scales.groupby("protocol", sort=False):
-        same = places["dataset"].isin(rows["dataset"].unique())
-        usual = order_of(places[(places["protocol"] == "clustering") & same])
-        other = order_of(rows)
-        usual = usual[usual.index.isin(other.index)]
-        first = (", ".join(order.nsmallest(3).index) for order in (usual, other))
-        found = agreement(usual, other)
-        print(f"| {protocol} | {rows['dataset'].nunique()} | {found:.2f} | {' | '.join(first)} |")
+        print(f"| {protocol} | {beside_usual(places, rows)} |")
     print()
 
 
-def other_genes(places: pd.DataFrame) -> None:
-    """Keep fewer or more genes."""
+def other_genes(places: pd.DataFrame, chosen: pd.DataFrame) -> None:
+    """Keep fewer or more genes than 1 000."""
     print("## Fewer or more genes\n")
-    rows = places[places["protocol"] == "clustering"]
-    base = rows["dataset"].str.partition("[")[0]
-    if not rows["dataset"].str.contains("genes=500]", regex=False).any():
-        print("Not run yet.")
-    for n_genes in (500, 2000):
-        some = rows[rows["dataset"].str.contains(f"genes={n_genes}]", regex=False)]
-        usual = rows[rows["dataset"].isin(base[some.index].unique())]
-        if len(some):
-            found = agreement(order_of(usual), order_of(some))
-            print(
-                f"- {n_genes} genes against 1 000, {usual['dataset'].nunique()} sets: {found:.2f}"
-            )
+    print(
+        "| genes | real sets | rank correlation with 1 000 | first with 1 000 | first with these |"
+    )
+    print("|---:|---:|---:|---|---|")
+    named = chosen["dataset"].str.extract(r"^(?P<dataset>.*)\[genes=(?P<genes>\d+)\]$")
+    for n_genes, rows in chosen.assign(**named).astype({"genes": int}).groupby("genes"):
+        print(f"| {n_genes} | {beside_usual(places, rows)} |")
     print()
+
+
+def beside_usual(places: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """Return cells of a table: data sets, agreement with the usual order, and who comes first."""
+    asked = places["dataset"].isin(rows["dataset"].unique())
+    usual = order_of(places[(places["protocol"] == "clustering") & asked])
+    other = order_of(rows)
+    usual = usual[usual.index.isin(other.index)]
+    first = (", ".join(order.nsmallest(3).index) for order in (usual, other))
+    found = agreement(usual, other)
+    return f"{rows['dataset'].nunique()} | {found:.2f} | {' | '.join(first)}"
 
 
 def other_metric(run: Run, summary: pd.DataFrame) -> None:
@@ -138,6 +139,6 @@ def other_metric(run: Run, summary: pd.DataFrame) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("--scales", type=Path, help="the run of the suite leaderboard-sensitivity")
+    parser.add_argument("--choices", type=Path, help="the run of the suite leaderboard-sensitivity")
     arguments = parser.parse_args()
-    main(arguments.run, arguments.scales)
+    main(arguments.run, arguments.choices)
