@@ -4,7 +4,8 @@ Run ``python benchmarks/ratchet.py [ROW ...] [--update]`` on Linux. Each row run
 its own, on one thread: the least of up to three times in CPU seconds, divided by a calibration in
 the same process, and the peak memory of the largest process. Status 1 if a row exceeds what is kept
 by more than half, three times in a row; --update keeps what was measured. What is kept is of a
-fresh installation, as CI has it: a process that still compiles takes more memory.
+fresh installation, as CI has it: a process that still compiles takes more memory. Times have a
+quarter added by hand, since no two machines do the calibration's parts at the same pace.
 """
 
 from __future__ import annotations
