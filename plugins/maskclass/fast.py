@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from impbench_plugins.shared import compiled
 from impbench_plugins.shared.compiled import njit
 
 from . import fast_corruption, fast_network, rows
@@ -112,7 +113,7 @@ def _epoch_kernel() -> Any:
     digest, which the function closes over, makes it notice them all.
     """
     digest = hashlib.sha256()
-    for module in (rows, fast_corruption, fast_network):
+    for module in (rows, fast_corruption, fast_network, compiled):
         digest.update(Path(str(module.__file__)).read_bytes())
     sources = digest.hexdigest()
 
