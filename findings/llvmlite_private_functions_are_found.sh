@@ -4,8 +4,7 @@
 # One would expect: what has internal linkage is seen in its own module alone, as in C. A module that is added later
 #   and brings a mergeable function (linkonce_odr) of the same name calls its own.
 # What happens: in the engine that llvmlite makes, and numba uses, the later module calls the private function of the
-#   earlier one, without any message. LLVM may have given that one other arguments, as all its callers were known, so
-#   a process of ours that had compiled both ended in compiled code.
+#   earlier one, without any message, and gives its result.
 # Version: llvmlite 0.50.0 (LLVM 22.1).
 # Where: llvm/lib/ExecutionEngine/RuntimeDyld/RuntimeDyld.cpp, RuntimeDyldImpl::loadObjectImpl (local symbols enter the
 #   table of all names; a weak one that is there already is skipped); llvmlite's create_mcjit_compiler.

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from impbench_plugins.shared import compiled
-from impbench_plugins.shared.compiled import njit
 
 from . import fast_corruption, fast_network, rows
 from .biozero import DropoutCurve
@@ -139,4 +138,4 @@ def _epoch_kernel() -> Any:
             total += loss * cells.size
         return total / order.size
 
-    return njit(nogil=True)(run_epoch)
+    return compiled.njit(nogil=True)(run_epoch)

@@ -25,6 +25,9 @@ MIN_DATASETS = 3
 SPEED = "speed"
 TIME = "wall-seconds"
 
+_QUESTION = ["purpose", "dataset", "protocol"]
+"""Columns that name a question."""
+
 
 def purposes_of(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
     """Return one row per purpose and imputer, in the order of the plan.
@@ -105,9 +108,6 @@ def without_repeats(rows: pd.DataFrame) -> pd.DataFrame:
     asked = pd.MultiIndex.from_frame(with_ranks[_QUESTION])
     again = pd.MultiIndex.from_frame(rows.assign(protocol=plain)[_QUESTION]).isin(asked)
     return rows[(rows["protocol"] == plain) | ~again]
-
-
-_QUESTION = ["purpose", "dataset", "protocol"]
 
 
 def best_of(run: Run, purposes: pd.DataFrame) -> set[tuple[str, str]]:

@@ -32,8 +32,9 @@ _DARK = 0.28
 def _caption(scene: Scene) -> str:
     seeing = [name for name in scene.run.imputers if scene.run.sees_truth(name)]
     without = f"; {listed(seeing)}, which see the truth, are left out" if seeing else ""
-    forms = any("[" in protocol for protocol in scene.run.protocols)
-    once = " Where a plain protocol was asked, its forms with parameters do not count." * forms
+    once = ""
+    if any("[" in protocol for protocol in scene.run.protocols):
+        once = " Where a plain protocol was asked, its forms with parameters do not count."
     return (
         "Large: mean rank among all imputers on the leading score of each question, 1 is best; "
         "darker is better, framed is the best method. Small: mean skill (0 = doing nothing, 1 = "
