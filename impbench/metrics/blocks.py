@@ -16,20 +16,24 @@ BLOCK = 2**17
 """Entries per block: 1 MiB of float64, which a processor's cache holds."""
 
 
-def cell_blocks(*matrices: Matrix) -> Iterator[tuple[NDArray[np.float64], ...]]:
+def cell_blocks(
+    *matrices: Matrix, entries: int = BLOCK
+) -> Iterator[tuple[NDArray[np.float64], ...]]:
     """Yield the same rows of every matrix as float64, some rows at a time, in order.
 
     Parameters
     ----------
     matrices
         (cells, genes) each, of one shape and any real dtype, dense or compressed sparse rows.
+    entries
+        Of each matrix at a time; sums over cells depend on it, as each block is added up by itself.
 
     Yields
     ------
-    One (some cells, genes) float64 array per matrix; `BLOCK` entries or one cell, if that is more.
+    One (some cells, genes) float64 array per matrix; `entries` or one cell, if that is more.
     """
     n_cells, n_genes = matrices[0].shape
-    step = max(1, BLOCK // max(1, n_genes))
+    step = max(1, entries // max(1, n_genes))
     for start in range(0, n_cells, step):
         rows = slice(start, start + step)
         yield tuple(_float64(matrix[rows]) for matrix in matrices)

@@ -6,61 +6,61 @@ score over no entries at all is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.blocks import cell_blocks
+from impbench.metrics.blocks import BLOCK, cell_blocks
 from impbench.metrics.cells import CellSums, of_cells, stacked
 from impbench.metrics.metric import loss
 
 Values = NDArray[np.floating[Any]]
+Block = NDArray[np.float64]
+
+KINDS: Mapping[str, Callable[[Block, Block], NDArray[np.bool_]] | None] = {
+    "all": None,
+    "biozero": lambda true, seen: true == 0,
+    "dropout": lambda true, seen: (seen == 0) & (true > 0),
+    "nonzero": lambda true, seen: seen > 0,
+}
+"""Which entries count, from the truth and from what was observed; None: all of them."""
 
 
-def _squares(imputed: Values, truth: Values) -> CellSums:
-    return _sums((_less(x, true), None) for x, true in cell_blocks(imputed, truth))
+def squared_errors(
+    imputed: Values, truth: Values, observed: Values, kinds: tuple[str, ...] = tuple(KINDS)
+) -> dict[str, CellSums]:
+    """Return, by kind of entry, every cell's squared errors and number of entries.
+
+    One walk over the matrices serves all kinds: a scoring process asks for it once, as evidence.
+    """
+    found: dict[str, list[CellSums]] = {kind: [] for kind in kinds}
+    # All that a block needs at once then stays in the cache that is next to a core.
+    for errors, true, seen in cell_blocks(imputed, truth, observed, entries=BLOCK // 4):
+        errors -= true
+        for kind in kinds:
+            found[kind].append(_block_sums(errors, KINDS[kind], true, seen))
+    return {kind: stacked(sums) for kind, sums in found.items()}
 
 
-def _biozero_squares(imputed: Values, truth: Values) -> CellSums:
-    return _sums((_less(x, true), true == 0) for x, true in cell_blocks(imputed, truth))
+def _block_sums(
+    errors: Block,
+    which: Callable[[Block, Block], NDArray[np.bool_]] | None,
+    true: Block,
+    seen: Block,
+) -> CellSums:
+    if which is None:
+        return np.einsum("ij,ij->i", errors, errors), np.full(len(errors), float(errors.shape[1]))
+    counts = which(true, seen)
+    # Several times faster than taking the entries out, and than counting booleans.
+    counted = errors * counts
+    entries = counts.view(np.uint8).sum(axis=1, dtype=np.uint32).astype(np.float64)
+    return np.einsum("ij,ij->i", counted, counted), entries
 
 
-def _dropout_squares(imputed: Values, truth: Values, observed: Values) -> CellSums:
-    return _sums(
-        (_less(x, true), (seen == 0) & (true > 0))
-        for x, true, seen in cell_blocks(imputed, truth, observed)
-    )
-
-
-def _nonzero_squares(imputed: Values, truth: Values, observed: Values) -> CellSums:
-    return _sums(
-        (_less(x, true), seen > 0) for x, true, seen in cell_blocks(imputed, truth, observed)
-    )
-
-
-def _less(block: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Subtract in place, as a block is a copy of ours."""
-    block -= true
-    return block
-
-
-def _sums(errors: Iterable[tuple[NDArray[np.float64], NDArray[np.bool_] | None]]) -> CellSums:
-    """Return, per cell, the squared errors and the number of entries that count (None: all)."""
-
-    def block_sums(
-        block: NDArray[np.float64], counts: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        if counts is None:
-            entries = np.full(len(block), float(block.shape[1]))
-        else:
-            # Several times faster than taking the entries out, and than counting booleans.
-            block *= counts
-            entries = counts.view(np.uint8).sum(axis=1, dtype=np.uint32).astype(np.float64)
-        return np.einsum("ij,ij->i", block, block), entries
-
-    return stacked(block_sums(block, counts) for block, counts in errors)
+def _score(kind: str, imputed: Values, truth: Values, observed: Values) -> float:
+    return of_cells(squared_errors(imputed, truth, observed, (kind,))[kind])
 
 
 @loss(
@@ -72,11 +72,11 @@ def _sums(errors: Iterable[tuple[NDArray[np.float64], NDArray[np.bool_] | None]]
     unit="log2²",
     reference="MaskClass, section 2.8 (i)",
     bound="attainable",
-    per_cell=_squares,
+    per_cell=lambda squared_errors: squared_errors["all"],
 )
 def mse(imputed: Values, truth: Values) -> float:
     """Mean squared error over all entries."""
-    return of_cells(_squares(imputed, truth))
+    return _score("all", imputed, truth, truth)
 
 
 @loss(
@@ -84,11 +84,11 @@ def mse(imputed: Values, truth: Values) -> float:
     meaning="How much is filled in where a gene truly is off (squared error, log2).",
     unit="log2²",
     reference="MaskClass, section 2.8 (i): entries with x* = 0",
-    per_cell=_biozero_squares,
+    per_cell=lambda squared_errors: squared_errors["biozero"],
 )
 def biozero_mse(imputed: Values, truth: Values) -> float:
     """Mean squared error over biozeros: entries whose truth is zero."""
-    return of_cells(_biozero_squares(imputed, truth))
+    return _score("biozero", imputed, truth, truth)
 
 
 @loss(
@@ -99,11 +99,11 @@ def biozero_mse(imputed: Values, truth: Values) -> float:
     ),
     unit="log2²",
     reference="MaskClass, section 2.8 (i): entries with x = 0 and x* > 0",
-    per_cell=_dropout_squares,
+    per_cell=lambda squared_errors: squared_errors["dropout"],
 )
 def dropout_mse(imputed: Values, truth: Values, observed: Values) -> float:
     """Mean squared error over dropouts: entries observed as zero whose truth is above zero."""
-    return of_cells(_dropout_squares(imputed, truth, observed))
+    return _score("dropout", imputed, truth, observed)
 
 
 @loss(
@@ -111,8 +111,8 @@ def dropout_mse(imputed: Values, truth: Values, observed: Values) -> float:
     meaning="How far values are from the truth where something was counted (squared error, log2).",
     unit="log2²",
     reference="MSE as in MaskClass, section 2.8 (i), over entries with x > 0",
-    per_cell=_nonzero_squares,
+    per_cell=lambda squared_errors: squared_errors["nonzero"],
 )
 def nonzero_mse(imputed: Values, truth: Values, observed: Values) -> float:
     """Mean squared error over entries observed above zero: what a method does to seen values."""
-    return of_cells(_nonzero_squares(imputed, truth, observed))
+    return _score("nonzero", imputed, truth, observed)

@@ -20,6 +20,7 @@ OF_EVERY_PROBLEM = {
     "observed_counts": "observed counts, (cells, genes)",
     "truth": "true expression, log2 scale, (cells, genes)",
     "truth_counts": "true counts, (cells, genes)",
+    "squared_errors": "squared errors over each cell, by kind of entry: `impbench.metrics.error`",
     "std": "standard deviation of the imputation, log2 scale, (cells, genes)",
     "embedding": "coordinates the method offers, (cells, dimensions)",
     "labels": "true cell types, (cells,)",
@@ -34,7 +35,7 @@ OF_EVERY_PROBLEM = {
 OF_SOME_IMPUTERS = ("std", "embedding")
 """Evidence that an imputer may give or not, whatever the problem."""
 
-OF_SOME_PROBLEMS = ("truth", "truth_counts", "labels", "batch")
+OF_SOME_PROBLEMS = ("truth", "truth_counts", "squared_errors", "labels", "batch")
 """Evidence that a problem may have or not, whoever answers."""
 
 

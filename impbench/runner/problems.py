@@ -149,6 +149,7 @@ def _besides(
     there = {
         "truth": hidden.truth_counts is not None,
         "truth_counts": hidden.truth_counts is not None,
+        "squared_errors": hidden.truth_counts is not None,
         "labels": hidden.labels is not None,
         "batch": hidden.batch is not None,
     }

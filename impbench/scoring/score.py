@@ -20,6 +20,7 @@ from impbench.errors import InputError, NoExpressionError
 from impbench.imputer import Imputed, Observed
 from impbench.metrics.blocks import cell_blocks
 from impbench.metrics.cells import CellSums, intervals, of_cells
+from impbench.metrics.error import squared_errors
 from impbench.metrics.metric import Metric
 from impbench.protocols.components import first_components, principal_components
 from impbench.protocols.protocol import Again, Problem, Protocol
@@ -211,7 +212,11 @@ def _evidence(
     brought.update(protocol.evidence(problem, imputed, seed))
     for name in protocol.offers:
         offers[name] = brought.get(name, partial(_not_brought, protocol.name, name))
-    return {name: cache(offer) for name, offer in offers.items()}
+    offered: dict[str, Callable[[], Any]] = {name: cache(offer) for name, offer in offers.items()}
+    offered["squared_errors"] = cache(
+        lambda: squared_errors(*(offered[name]() for name in ("imputed", "truth", "observed")))
+    )
+    return offered
 
 
 def _not_brought(protocol: str, name: str) -> Any:

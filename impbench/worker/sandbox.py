@@ -121,7 +121,7 @@ def watch(work: Watchable, limits: Limits, stop: threading.Event) -> Outcome:
     try:
         while (status := work.wait(pause)) is None:
             memory = tree.measure(work.pid)
-            pause = min(pause * 1.3, _longest_pause(tree, limits))
+            pause = min(pause * 2, _longest_pause(tree, limits))
             if limits.memory is not None and memory > limits.memory:
                 ended = "memory"
                 break

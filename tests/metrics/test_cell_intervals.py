@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from impbench.metrics.cells import MIN_CELLS, PIECES, intervals, of_cells
+from impbench.metrics.error import squared_errors
 from impbench.registry import registry
 
 METRICS = [item for item in registry().metrics.values() if item.per_cell is not None]
@@ -17,10 +18,13 @@ def evidence(n_cells=40, n_genes=30, seed=0):
     truth = np.log2(1 + rng.poisson(1.0, size=(n_cells, n_genes))).astype(np.float32)
     masked = sp.csr_matrix(rng.poisson(0.3, size=(n_cells, n_genes)).astype(np.float64))
     masked.eliminate_zeros()
+    observed = truth * (rng.random(truth.shape) > 0.3)
+    imputed = truth + rng.normal(size=truth.shape).astype(np.float32)
     return {
         "truth": truth,
-        "observed": truth * (rng.random(truth.shape) > 0.3),
-        "imputed": truth + rng.normal(size=truth.shape).astype(np.float32),
+        "observed": observed,
+        "imputed": imputed,
+        "squared_errors": squared_errors(imputed, truth, observed),
         "masked_counts": masked,
         "masked_truth": np.log2(1 + masked.data),
         "masked_imputed": np.log2(1 + rng.gamma(2.0, size=masked.nnz)),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mean_squared_error
 
-from impbench.metrics.error import biozero_mse, dropout_mse, mse, nonzero_mse
+from impbench.metrics.cells import of_cells
+from impbench.metrics.error import biozero_mse, dropout_mse, mse, nonzero_mse, squared_errors
 
 TRUTH = np.array([[0.0, 2.0, 4.0], [0.0, 0.0, 6.0]], dtype=np.float32)
 OBSERVED = np.array([[0.0, 0.0, 4.0], [0.0, 0.0, 5.0]], dtype=np.float32)
@@ -24,6 +25,20 @@ def test_worked_example():
     assert biozero_mse(IMPUTED, TRUTH) == pytest.approx((1 + 0 + 9) / 3)
     assert dropout_mse(IMPUTED, TRUTH, OBSERVED) == pytest.approx(2.25)
     assert nonzero_mse(IMPUTED, TRUTH, OBSERVED) == pytest.approx((0 + 4) / 2)
+
+
+def test_one_walk_gives_every_kind_the_same_bits_as_a_walk_of_its_own():
+    rng = np.random.default_rng(4)
+    truth = np.log2(1 + rng.poisson(1.0, size=(700, 300))).astype(np.float32)
+    observed = np.where(rng.random(truth.shape) < 0.4, np.float32(0), truth)
+    imputed = truth + rng.normal(size=truth.shape).astype(np.float32)
+    scores = {kind: of_cells(s) for kind, s in squared_errors(imputed, truth, observed).items()}
+    assert scores == {
+        "all": mse(imputed, truth),
+        "biozero": biozero_mse(imputed, truth),
+        "dropout": dropout_mse(imputed, truth, observed),
+        "nonzero": nonzero_mse(imputed, truth, observed),
+    }
 
 
 @given(matrices, matrices)
