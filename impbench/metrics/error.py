@@ -34,6 +34,18 @@ def squared_errors(
     """Return, by kind of entry, every cell's squared errors and number of entries.
 
     One walk over the matrices serves all kinds: a scoring process asks for it once, as evidence.
+
+    Parameters
+    ----------
+    imputed, truth, observed
+        (cells, genes), log2(1 + x) scale, of any real dtype.
+    kinds
+        Those of `KINDS` that are wanted.
+
+    Returns
+    -------
+    Two (cells,) float64 arrays by kind: the sum of squared errors, log2², and how many entries it
+    is of.
     """
     found: dict[str, list[CellSums]] = {kind: [] for kind in kinds}
     # All that a block needs at once then stays in the cache that is next to a core.
