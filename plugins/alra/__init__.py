@@ -63,7 +63,9 @@ class Alra(Imputer):
 
     def prepare(self, context: Context) -> None:
         """Import what computes."""
-        from . import low_rank  # noqa: F401
+        from impbench_plugins.shared import r_random  # noqa: F401
+
+        from . import low_rank, scale, threshold  # noqa: F401
 
     def impute(self, observed: Observed, context: Context) -> Imputed:
         """Choose the rank, approximate, threshold and rescale.

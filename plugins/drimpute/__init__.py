@@ -60,7 +60,7 @@ class DrImpute(Imputer):
         """Compile k-means, and import what computes."""
         from impbench_plugins.shared.kmeans import compile_kmeans
 
-        from . import clusterings  # noqa: F401
+        from . import clusterings, fill  # noqa: F401
 
         compile_kmeans()
 

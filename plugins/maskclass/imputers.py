@@ -84,6 +84,7 @@ class MaskClassBest(Imputer):
 
     def prepare(self, context: Context) -> None:
         """Compile the engine; the one for a CPU needs no PyTorch, which takes seconds to import."""
+        self._settings()  # Imports what each imputation would import again.
         device = choose_device(context.device)
         if self._engine(device) == "fast":
             from .fast import compile_kernels

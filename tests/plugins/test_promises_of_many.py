@@ -102,12 +102,12 @@ def test_empty_genes_come_back_as_zeros_and_change_nothing_else(grouped, spec):
 
 
 @pytest.mark.slow
-def test_prepare_compiles_all_that_imputing_needs(grouped, tmp_path):
-    """While a method imputes, its time is measured and what it compiles cannot be kept."""
+def test_prepare_compiles_and_imports_all_that_imputing_needs(grouped, tmp_path):
+    """While a method imputes, its time is measured, and each fork would do it again."""
     counts = tmp_path / "counts.npy"
     np.save(counts, grouped.counts)
     code = f"""
-import gc
+import gc, os, sys
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 import impbench
@@ -118,14 +118,20 @@ def compiled():
     return {{(d.py_func.__module__, d.py_func.__name__, str(s)) for d in ours for s in d.signatures
             if d.py_func.__module__.startswith("impbench_plugins")}}
 
+def imported():
+    return {{(name, "imported") for name in sys.modules if name.startswith("impbench")}}
+
 for spec in {SAME_WITH_ANY_THREADS!r}:
-    observed = Observed.from_counts(np.load({str(counts)!r}), n_groups=3)
-    imputer = impbench.get_imputer(spec)
-    imputer.prepare(Context())
-    before = compiled()
-    imputer.impute(observed, Context(seed=1))
-    for late in sorted(compiled() - before):
-        print(spec, *late)
+    if os.fork() == 0:
+        observed = Observed.from_counts(np.load({str(counts)!r}), n_groups=3)
+        imputer = impbench.get_imputer(spec)
+        imputer.prepare(Context())
+        before = compiled() | imported()
+        imputer.impute(observed, Context(seed=1))
+        for late in sorted((compiled() | imported()) - before):
+            print(spec, *late, flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0, spec
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
