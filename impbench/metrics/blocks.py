@@ -40,6 +40,30 @@ def cell_blocks(
         large.release(*matrices, rows=rows)
 
 
+def centred_products(matrix: Matrix, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums over cells of the products of every two genes, each less its `mean`.
+
+    BLAS adds each block to the sums in place: to add two arrays of genes × genes takes three times
+    as long at 2 000 genes, with the same bits for blocks of up to 384 cells.
+
+    Parameters
+    ----------
+    matrix, mean
+        (cells, genes) and (genes,).
+
+    Returns
+    -------
+    (genes, genes), on and below the diagonal; 0 above it.
+    """
+    from scipy.linalg.blas import dsyrk
+
+    products = np.zeros((len(mean), len(mean)), order="F")
+    for (block,) in cell_blocks(matrix):
+        block -= mean
+        products = dsyrk(1.0, block.T, beta=1.0, c=products, lower=1, overwrite_c=1)
+    return products
+
+
 def _float64(rows: Matrix) -> NDArray[np.float64]:
     values: NDArray[Any] = rows.toarray() if sp.issparse(rows) else rows
     return values.astype(np.float64)

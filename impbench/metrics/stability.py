@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impbench.metrics import error
-from impbench.metrics.blocks import cell_blocks
+from impbench.metrics.blocks import centred_products
 from impbench.metrics.correlation import pearson_gene
 from impbench.metrics.metric import correlation, loss
 
@@ -97,11 +97,8 @@ def _pearson(x: Values, reference: Values) -> float:
 
 
 def _gene_correlations(values: Values) -> NDArray[np.float64]:
-    """Pearson's r over cells of every pair of genes, (genes, genes)."""
+    """Pearson's r over cells of every pair of genes, (genes, genes), on and above the diagonal."""
     mean = values.mean(axis=0, dtype=np.float64)
-    products = np.zeros((values.shape[1], values.shape[1]))
-    for (block,) in cell_blocks(values):
-        block -= mean
-        products += block.T @ block
+    products = centred_products(values, mean).T
     spread = np.sqrt(np.diag(products))
     return products / spread / spread[:, None]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.blocks import cell_blocks
+from impbench.metrics.blocks import cell_blocks, centred_products
 
 LARGE = 2500
 """Of this many cells and genes, an exact decomposition takes minutes: it grows with the cube."""
@@ -58,12 +58,7 @@ def _exact(expression: NDArray[np.floating[Any]], wanted: int) -> NDArray[np.flo
             values, vectors = eigh(centred @ centred.T, subset_by_index=leading)
             scores = vectors * np.sqrt(np.maximum(values, 0))
         else:
-            # Some cells at a time: a float64 copy of many cells is what memory would be short of.
-            product = np.zeros((n_genes, n_genes))
-            for (block,) in cell_blocks(expression):
-                block -= mean
-                product += block.T @ block
-            values, vectors = eigh(product, subset_by_index=leading)
+            values, vectors = eigh(centred_products(expression, mean), subset_by_index=leading)
             scores = np.vstack([(block - mean) @ vectors for (block,) in cell_blocks(expression)])
     scores[:, values <= values[-1] * smaller * np.finfo(np.float64).eps] = 0
     return _signed(scores[:, ::-1])

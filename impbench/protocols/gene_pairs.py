@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impbench.metrics.blocks import cell_blocks
+from impbench.metrics.blocks import centred_products
 
 
 def pair_correlations(
@@ -30,12 +30,9 @@ def pair_correlations(
 
     chosen = expression[:, genes]
     mean = chosen.mean(axis=0, dtype=np.float64)
-    products = np.zeros((len(genes), len(genes)))
     # One thread: several sum in whatever order they finish.
     with threadpool_limits(1):
-        for (values,) in cell_blocks(chosen):
-            values -= mean
-            products += values.T @ values
+        products = centred_products(chosen, mean).T
     norms = np.sqrt(np.diag(products))
     norms[np.ptp(chosen, axis=0) == 0] = np.nan
     products /= norms

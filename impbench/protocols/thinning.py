@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from impbench import large
 from impbench.data.dataset import Dataset
 from impbench.imputer import Imputed
 from impbench.parameters import parameter
@@ -75,7 +79,14 @@ class Thinning(Protocol):
     def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
         """Return ``predicted_test``, (cells, genes) float32, in molecules of the test pile."""
         depth = _depth(problem.hidden.extra["test_counts"], problem.observed.counts)
-        return {"predicted_test": lambda: imputed.counts(problem.observed) * depth}
+
+        def predicted() -> NDArray[np.float32]:
+            molecules = imputed.counts(problem.observed)
+            for cells in large.some_rows(molecules):
+                molecules[cells] *= depth
+            return molecules
+
+        return {"predicted_test": predicted}
 
 
 def _depth(test: Matrix, train: Matrix) -> float:
