@@ -28,7 +28,7 @@ def ratchet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 def keep(ratchet: ModuleType, **factors: float) -> None:
     content = json.loads(ratchet.KEPT.read_text())
     for name, factor in factors.items():
-        content["silhouettes"][name] *= factor
+        content["silhouettes"][ratchet.processor()][name] *= factor
     ratchet.KEPT.write_text(json.dumps(content))
 
 
@@ -45,6 +45,13 @@ def test_more_than_half_as_much_again_fails(
     assert ratchet.main(["silhouettes"]) == 1
     keep(ratchet, memory=2.0, time=1 / 500)
     assert ratchet.main(["silhouettes"]) == 1
+
+
+def test_an_unknown_processor_is_held_against_the_largest_costs(ratchet: ModuleType) -> None:
+    costs = {"slow": {"time": 3.0, "memory": 90.0}, "fast": {"time": 2.0, "memory": 95.0}}
+    assert ratchet.bound(costs, "fast") == ratchet.Cost(2.0, 95.0)
+    assert ratchet.bound(costs, "new") == ratchet.Cost(3.0, 95.0)
+    assert ratchet.bound({}, "new") is None
 
 
 def test_every_row_has_its_kept_cost(ratchet: ModuleType) -> None:
