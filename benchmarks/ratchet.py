@@ -6,8 +6,9 @@ the same process, and the peak memory of the largest process. Status 1 if a row 
 by more than half, three times in a row; --update keeps what was measured. What is kept is of a
 fresh installation, as CI has it: a process that still compiles takes more memory. Times have a
 quarter added by hand. Each kind of processor has costs of its own, since none does the
-calibration's parts at the pace of another: between two that CI met, all rows differed by twice.
-One that is not known yet is held against the largest that are.
+calibration's parts at the pace of another: on one that CI met, every row was about twice the
+multiple that it was on the one before. A kind that is not known yet is held against the largest
+costs of those that are.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def processor() -> str:
 
 
 def bound(costs: Mapping[str, Mapping[str, float]], here: str) -> Cost | None:
-    """Return what is kept of this kind of processor, else the most of any; None if nothing is."""
+    """Return what is kept for this kind of processor, or else the largest costs of any kind."""
     kept = [Cost(**costs[here])] if here in costs else [Cost(**cost) for cost in costs.values()]
     if not kept:
         return None

@@ -72,6 +72,7 @@ def _block_sums(
 
 
 def _score(kind: str, imputed: Values, truth: Values, observed: Values) -> float:
+    """Score one kind of entry; for those that ask the truth alone, `observed` can be any values."""
     return of_cells(squared_errors(imputed, truth, observed, (kind,))[kind])
 
 

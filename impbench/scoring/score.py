@@ -198,6 +198,9 @@ def _evidence(
         "observed_counts": lambda: observed.counts,
         "truth": lambda: _required(hidden.truth(), "truth").values,
         "truth_counts": lambda: _required(hidden.truth_counts, "truth"),
+        "squared_errors": lambda: squared_errors(
+            offered["imputed"](), offered["truth"](), offered["observed"]()
+        ),
         "std": lambda: _required(imputed.std, "a standard deviation"),
         "embedding": lambda: _required(imputed.embedding, "an embedding"),
         "labels": lambda: _required(hidden.labels, "labels"),
@@ -213,9 +216,6 @@ def _evidence(
     for name in protocol.offers:
         offers[name] = brought.get(name, partial(_not_brought, protocol.name, name))
     offered: dict[str, Callable[[], Any]] = {name: cache(offer) for name, offer in offers.items()}
-    offered["squared_errors"] = cache(
-        lambda: squared_errors(*(offered[name]() for name in ("imputed", "truth", "observed")))
-    )
     return offered
 
 
