@@ -80,14 +80,22 @@ def copy(array: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
-def map_array(descriptor: int) -> NDArray[Any]:
-    """Return the array that `numpy.save` wrote to an open file, read-only, left in the file.
+class _Changeable(mmap.mmap):
+    """Memory of a file that may be written to, which the file never sees: nothing lets go of it."""
+
+
+def map_array(descriptor: int, changeable: bool = False) -> NDArray[Any]:
+    """Return the array that `numpy.save` wrote to an open file, left in the file.
 
     Parameters
     ----------
     descriptor
         Of the file, which the caller may close.
+    changeable
+        Whether the array may be written to, for whoever holds it alone; else it is read-only.
     """
+    if changeable:
+        return next_array(_Changeable(descriptor, 0, access=mmap.ACCESS_COPY))
     return next_array(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
 
 
@@ -149,4 +157,4 @@ def _file_behind(array: Any) -> mmap.mmap | None:
         base = base.base
     if isinstance(base, memoryview):
         base = base.obj
-    return base if isinstance(base, mmap.mmap) else None
+    return base if isinstance(base, mmap.mmap) and not isinstance(base, _Changeable) else None

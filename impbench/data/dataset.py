@@ -111,8 +111,10 @@ class Dataset:
         """Return the dataset of the cells with these numbers, in that order; steps as they are."""
         return replace(
             self,
-            counts=self.counts[cells],
-            true_counts=None if self.true_counts is None else self.true_counts[cells],
+            counts=scale.some_cells(self.counts, cells),
+            true_counts=(
+                None if self.true_counts is None else scale.some_cells(self.true_counts, cells)
+            ),
             cell_names=tuple(self.cell_names[i] for i in cells),
             library_size=self.library_size[cells],
             labels=None if self.labels is None else self.labels[cells],

@@ -12,7 +12,7 @@ from impbench.data.dataset import Dataset
 from impbench.data.genes import HvgMethod, expressed_in, highly_variable
 from impbench.data.known_columns import GINI
 from impbench.errors import InputError
-from impbench.scale import library_sizes
+from impbench.scale import library_sizes, some_cells
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,8 @@ def prepare(
         steps.append(f"drew {most_cells} of {len(cells)} cells, each type in its proportion")
         cells = cells[draw_cells(labels, len(cells), most_cells)]
 
-    seen = expressed_in(dataset.counts[cells])
+    counts = some_cells(dataset.counts, cells)
+    seen = expressed_in(counts)
     kept = np.flatnonzero(seen >= max(min_cells, 1))
     rare = dataset.n_genes - len(kept)
     steps.append(
@@ -89,8 +90,8 @@ def prepare(
 
     chosen = np.arange(len(kept))
     if genes and method != "none":
-        counts = dataset.counts[cells][:, kept]
-        chosen = highly_variable(counts, dataset.library_size[cells], genes, method)
+        of_kept = counts if not rare else counts[:, kept]
+        chosen = highly_variable(of_kept, dataset.library_size[cells], genes, method)
     steps.append(_choice(len(chosen), len(kept), genes, method))
     referred = np.setdiff1d(_with_reference(dataset, kept), chosen)
     if len(referred):
@@ -98,10 +99,11 @@ def prepare(
     if len(chosen) < min(genes, len(kept)):
         _log.warning("%s: %s", dataset.name, _choice(len(chosen), len(kept), genes, method))
     chosen = np.union1d(chosen, referred) if len(referred) else chosen
-    silent = int((library_sizes(dataset.counts[cells][:, kept[chosen]]) == 0).sum())
+    result = _subset(dataset, cells, kept[chosen])
+    silent = int((library_sizes(result.counts) == 0).sum())
     if silent:
         steps.append(f"{_cells(silent)} without counts in the kept genes left in place")
-    return _subset(dataset, cells, kept[chosen], tuple(steps))
+    return replace(result, steps=tuple(steps))
 
 
 def draw_cells(
@@ -163,9 +165,7 @@ def _cells(number: int) -> str:
     return "1 cell" if number == 1 else f"{number} cells"
 
 
-def _subset(
-    dataset: Dataset, cells: NDArray[np.int64], genes: NDArray[np.int64], steps: tuple[str, ...]
-) -> Dataset:
+def _subset(dataset: Dataset, cells: NDArray[np.int64], genes: NDArray[np.int64]) -> Dataset:
     kept = dataset.of_cells(cells)
     return replace(
         kept,
@@ -173,5 +173,4 @@ def _subset(
         true_counts=None if kept.true_counts is None else kept.true_counts[:, genes],
         gene_names=tuple(dataset.gene_names[i] for i in genes),
         genes=dataset.genes.iloc[genes] if len(dataset.genes) else dataset.genes,
-        steps=steps,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from impbench import large
 from impbench.data.dataset import Dataset
 from impbench.imputer import Imputed
+from impbench.metrics.thinned import thinned_losses
 from impbench.parameters import parameter
 from impbench.protocols.molecules import deal
 from impbench.protocols.protocol import Hidden, LazyEvidence, Problem, Protocol, observe
@@ -42,6 +44,7 @@ class Thinning(Protocol):
     offers: ClassVar[Mapping[str, str]] = {
         "test_counts": "molecules set aside, (cells, genes), sparse",
         "predicted_test": "imputed molecules at the depth of those set aside, (cells, genes)",
+        "thinned_losses": "three losses of each cell, by name: `impbench.metrics.thinned`",
     }
 
     train: float = parameter(
@@ -77,16 +80,24 @@ class Thinning(Protocol):
         )
 
     def evidence(self, problem: Problem, imputed: Imputed, seed: int) -> LazyEvidence:
-        """Return ``predicted_test``, (cells, genes) float32, in molecules of the test pile."""
-        depth = _depth(problem.hidden.extra["test_counts"], problem.observed.counts)
+        """Return ``predicted_test``, (cells, genes) float32, in molecules of the test pile.
 
+        Besides, its three losses, ``thinned_losses``.
+        """
+        test = problem.hidden.extra["test_counts"]
+        depth = _depth(test, problem.observed.counts)
+
+        @cache
         def predicted() -> NDArray[np.float32]:
             molecules = imputed.counts(problem.observed)
             for cells in large.some_rows(molecules):
                 molecules[cells] *= depth
             return molecules
 
-        return {"predicted_test": predicted}
+        return {
+            "predicted_test": predicted,
+            "thinned_losses": lambda: thinned_losses(predicted(), test),
+        }
 
 
 def _depth(test: Matrix, train: Matrix) -> float:

@@ -31,7 +31,7 @@ from impbench.runner.secret import Secret
 from impbench.scoring.score import COST_METRICS
 from impbench.scoring.truth_file import conceal
 from impbench.truth_control import TRUTH_CONTROLS
-from impbench.worker.exchange import observed_hash, save_observed
+from impbench.worker.exchange import observed_hash, save_logs, save_observed
 
 POSE_SEED = 1
 """What is random in a problem (a mask, a split) is drawn once, the same for every imputer."""
@@ -265,6 +265,7 @@ def _save_view(folder: Path, observed: Observed) -> Path:
     if not view.exists():
         view.mkdir(parents=True)
         save_observed(view, observed)
+        save_logs(view, observed)
     return view
 
 

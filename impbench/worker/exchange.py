@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from impbench import large
+from impbench import large, scale
 from impbench.imputer import Imputed, Observed
 from impbench.scale import Matrix
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _SMALL = 2**20
 """Bytes below which a file is read rather than mapped."""
+
+LOGS = "lognorm.npy"
+"""File of a view's log values, for all who are shown it; without it each takes its own."""
 
 _SPARSE = ("data", "indices", "indptr", "shape")
 """Parts of a matrix of sparse rows."""
@@ -70,6 +73,17 @@ def save_observed(folder: Path, observed: Observed) -> None:
     (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
 
 
+def save_logs(folder: Path, observed: Observed) -> None:
+    """Write ``observed.lognorm`` beside what `save_observed` wrote, some cells at a time."""
+    counts, factors = observed.counts, observed.size_factors
+    with (folder / LOGS).open("wb") as file:
+        kind = np.dtype(np.float32).str
+        header = {"descr": kind, "fortran_order": False, "shape": counts.shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for cells in large.some_rows(counts):
+            file.write(scale.lognorm(counts[cells], factors[cells]).data)
+
+
 def map_observed(folder: Path) -> Observed:
     """Read what `save_observed` wrote; large arrays stay on disk, read-only."""
     arrays = {path.name: _mapped(path) for path in folder.glob("*.npy")}
@@ -81,8 +95,9 @@ def read_observed(files: Mapping[str, int]) -> Observed:
     arrays, names = {}, "{}"
     for name, descriptor in files.items():
         with os.fdopen(descriptor, "rb") as file:
-            if name.endswith(".npy") and os.fstat(descriptor).st_size >= large.LARGE:
-                arrays[name] = large.map_array(descriptor)
+            size = os.fstat(descriptor).st_size
+            if name.endswith(".npy") and size > _SMALL:
+                arrays[name] = large.map_array(descriptor, changeable=size < large.LARGE)
             elif name.endswith(".npy"):
                 arrays[name] = np.load(file, allow_pickle=False)
             else:
@@ -94,7 +109,7 @@ def _observed(text: str, arrays: Mapping[str, NDArray[Any]]) -> Observed:
     names, counts = json.loads(text), load_matrix(arrays, "counts")
     if counts is None:
         raise FileNotFoundError("there are no counts")
-    return Observed(
+    observed = Observed(
         counts=counts,
         size_factors=arrays["size_factors.npy"],
         gene_names=tuple(names["genes"]),
@@ -102,6 +117,9 @@ def _observed(text: str, arrays: Mapping[str, NDArray[Any]]) -> Observed:
         batch=None if names["batch"] is None else np.asarray(names["batch"], dtype=np.str_),
         n_groups=names["n_groups"],
     )
+    if LOGS in arrays:
+        vars(observed)["lognorm"] = arrays[LOGS]  # What the property would compute, and keep.
+    return observed
 
 
 def save_imputed(folder: Path, imputed: Imputed) -> None:

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 from impbench.metrics.cells import MIN_CELLS, PIECES, intervals, of_cells
 from impbench.metrics.error import squared_errors
+from impbench.metrics.thinned import thinned_losses
 from impbench.registry import registry
 
 METRICS = [item for item in registry().metrics.values() if item.per_cell is not None]
@@ -29,7 +30,8 @@ def evidence(n_cells=40, n_genes=30, seed=0):
         "masked_truth": np.log2(1 + masked.data),
         "masked_imputed": np.log2(1 + rng.gamma(2.0, size=masked.nnz)),
         "test_counts": masked,
-        "predicted_test": rng.gamma(1.0, 0.3, size=truth.shape),
+        "predicted_test": (predicted := rng.gamma(1.0, 0.3, size=truth.shape)),
+        "thinned_losses": thinned_losses(predicted, masked),
         "mixture_true": truth,
         "mixture_found": truth + rng.normal(size=truth.shape).astype(np.float32),
         **technical(n_cells, n_genes, rng),

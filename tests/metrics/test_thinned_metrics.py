@@ -84,3 +84,17 @@ def test_blocks_of_cells_do_not_change_the_score():
     predicted = rng.random(test.shape, dtype=np.float32)
     loss = np.mean(predicted - test * np.log(predicted.astype(float) + 1e-6))
     assert thinned_poisson(predicted, sp.csr_matrix(test)) == pytest.approx(loss, rel=1e-9)
+
+
+def test_layout_in_memory_and_entries_in_parts_do_not_change_the_score():
+    rng = np.random.default_rng(2)
+    test = rng.poisson(0.3, (700, 900)).astype(float)
+    predicted = rng.random(test.shape)
+    parts = sp.csr_matrix(test / 2)
+    halves = sp.csr_matrix(
+        (np.repeat(parts.data, 2), np.repeat(parts.indices, 2), 2 * parts.indptr), parts.shape
+    )
+    for score in (thinned_mse, thinned_poisson, openproblems_poisson):
+        expected = score(predicted, sp.csr_matrix(test))
+        assert score(np.asfortranarray(predicted), halves) == pytest.approx(expected, rel=1e-12)
+        assert halves.nnz == 2 * parts.nnz, "what is asked about stays as it is"

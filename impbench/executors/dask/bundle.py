@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from impbench.plan.task import Posed, Task
 from impbench.scoring.truth_file import conceal_bytes, read_bytes
+from impbench.worker.exchange import LOGS, map_observed, save_logs
 
 _LEVEL = 1
 """Of zlib: counts are mostly zeros, and more effort would save little."""
@@ -87,6 +88,7 @@ def unpack(bundle: Bundle, folder: Path) -> Unpacked:
     for name, data in bundle.views.items():
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             archive.extractall(folder / "views" / name)
+        save_logs(folder / "views" / name, map_observed(folder / "views" / name))
     for name, data in bundle.files.items():
         path = folder / "plugins" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,5 +125,6 @@ def _zipped(folder: Path) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for path in sorted(folder.iterdir()):
-            archive.write(path, path.name)
+            if path.name != LOGS:  # Computed from the rest, and several times as large.
+                archive.write(path, path.name)
     return buffer.getvalue()
